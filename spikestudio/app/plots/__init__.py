@@ -1,0 +1,1 @@
+"""Plot items: arrays in, pixels out."""

@@ -1,0 +1,169 @@
+"""The current run and the selection in it, as every dock sees them.
+
+Fed by the bridge on the GUI thread with the newest events; holds no widget and computes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from spikestudio.sampling.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    ImagePreview,
+    ParametersChanged,
+    Paused,
+    Resumed,
+    RunStarted,
+    StepFinished,
+    TokensUnmasked,
+)
+
+if TYPE_CHECKING:
+    from spikestudio.recording.recorder import Recorder
+    from spikestudio.sampling.result import RunResult
+    from spikestudio.types import LayerInfo
+
+
+class RunState(Enum):
+    """Where the current run is; ``STOPPING`` is a cancel that was asked for but not yet obeyed."""
+
+    IDLE = "ready"
+    RUNNING = "sampling"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a run is in progress."""
+        return self in (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is looked at: image of the batch, layer id, neuron ids of that layer (in watch order)."""
+
+    image: int = 0
+    layer: str = ""
+    neurons: tuple[int, ...] = ()
+
+
+class RunModel(QObject):
+    """Newest state of the current (or last) run. Attributes first, then one signal per concern."""
+
+    started = Signal()  # a new run: everything below was reset
+    stepFinished = Signal()  # noqa: N815  recorder and ``step`` have moved on
+    previewChanged = Signal()  # noqa: N815
+    tokensChanged = Signal()  # noqa: N815
+    parametersChanged = Signal()  # noqa: N815
+    stateChanged = Signal()  # noqa: N815
+    selectionChanged = Signal()  # noqa: N815
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = RunState.IDLE
+        self.run: RunStarted | None = None
+        self.step: StepFinished | None = None
+        self.preview: ImagePreview | None = None
+        self.tokens: TokensUnmasked | None = None
+        self.changes: list[ParametersChanged] = []
+        self.result: RunResult | None = None
+        self.failure: Failed | None = None
+        self.selection = Selection()
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """The current run's recorder."""
+        return self.run.recorder if self.run else None
+
+    @property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """Spiking layers of the current run, in order of evaluation."""
+        return self.run.layers if self.run else ()
+
+    def layer(self, layer_id: str) -> LayerInfo | None:
+        """Return the layer of that id in the current run."""
+        return next((layer for layer in self.layers if layer.id == layer_id), None)
+
+    def select(
+        self,
+        *,
+        image: int | None = None,
+        layer: str | None = None,
+        neurons: tuple[int, ...] | None = None,
+    ) -> None:
+        """Change the parts given; another layer clears the neurons unless they are given too."""
+        new = self.selection
+        if image is not None:
+            new = replace(new, image=image)
+        if layer is not None and layer != new.layer:
+            new = replace(new, layer=layer, neurons=())
+        if neurons is not None:
+            new = replace(new, neurons=neurons)
+        if new != self.selection:
+            self.selection = new
+            self.selectionChanged.emit()
+
+    def set_stopping(self) -> None:
+        """Note that a cancel was asked for."""
+        if self.state.is_active:
+            self._set_state(RunState.STOPPING)
+
+    def take(self, event: Event) -> None:
+        """Take in the newest event of its type."""
+        match event:
+            case RunStarted():
+                self._start(event)
+            case StepFinished():
+                self.step = event
+                self.stepFinished.emit()
+            case ImagePreview():
+                self.preview = event
+                self.previewChanged.emit()
+            case TokensUnmasked():
+                self.tokens = event
+                self.tokensChanged.emit()
+            case ParametersChanged():
+                self.changes.append(event)
+                self.parametersChanged.emit()
+            case Paused() if self.state is not RunState.STOPPING:
+                self._set_state(RunState.PAUSED)
+            case Resumed() if self.state is not RunState.STOPPING:
+                self._set_state(RunState.RUNNING)
+            case Finished(result=result):
+                self.result = result
+                self._set_state(RunState.FINISHED)
+            case Cancelled(result=result):
+                self.result = result
+                self._set_state(RunState.CANCELLED)
+            case Failed():
+                self.failure = event
+                self._set_state(RunState.FAILED)
+
+    def _start(self, event: RunStarted) -> None:
+        self.run = event
+        self.step = self.preview = self.tokens = self.result = self.failure = None
+        self.changes = []
+        self.state = RunState.RUNNING
+        ids = {layer.id for layer in event.layers}
+        image = min(self.selection.image, event.request.num - 1)
+        if self.selection.layer in ids:
+            self.selection = replace(self.selection, image=image)
+        else:
+            self.selection = Selection(image=image, layer=event.layers[0].id)
+        self.started.emit()
+        self.stateChanged.emit()
+        self.selectionChanged.emit()
+
+    def _set_state(self, state: RunState) -> None:
+        self.state = state
+        self.stateChanged.emit()

@@ -1,0 +1,1 @@
+"""Spiking neurons: a thin layer over spikingjelly's nodes."""
