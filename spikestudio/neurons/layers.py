@@ -1,0 +1,37 @@
+"""The SNN time axis around ordinary layers. Axis order is ``[T, B, ...]``, flat index ``t*B + b``."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+READOUT_DECAY = 0.8
+
+
+def repeat_steps(x: Tensor, num_snn_steps: int) -> Tensor:
+    """Direct encoding: the same current at every SNN step, ``[T, *x.shape]``, without a copy."""
+    return x.expand(num_snn_steps, *x.shape)
+
+
+def merged(layer: nn.Module, x_seq: Tensor) -> Tensor:
+    """Apply ``layer`` to ``[T*B, ...]`` and give ``[T, B, ...]`` back."""
+    return layer(x_seq.flatten(0, 1)).unflatten(0, x_seq.shape[:2])  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=64)
+def readout_coefficients(num_snn_steps: int) -> tuple[float, ...]:
+    """``0.8^(T-1-t)`` for t = 0..T-1, rounded to float32 as in the papers' code."""
+    exponents = torch.arange(num_snn_steps - 1, -1, -1, dtype=torch.float32, device="cpu")
+    return tuple(torch.pow(torch.tensor(READOUT_DECAY, device="cpu"), exponents).tolist())
+
+
+def membrane_readout(x_seq: Tensor) -> Tensor:
+    """Final potential of a leaky integrator without threshold: ``sum_t 0.8^(T-1-t) x[t]``.
+
+    ``[T, ...]`` to ``[...]``; later steps weigh more and the weights are not normalised, so the scale
+    depends on T (arXiv 2110.00375).
+    """
+    coefficients = x_seq.new_tensor(readout_coefficients(x_seq.shape[0]))
+    return (x_seq * coefficients.view(-1, *[1] * (x_seq.ndim - 1))).sum(0)

@@ -1,0 +1,164 @@
+"""IF and LIF nodes: spikingjelly's neurons, run over all SNN steps at once from a fresh state.
+
+The equations are those of spikingjelly 2 (multi-step mode, hard reset, ATan surrogate with alpha 2):
+
+    h[t] = v[t-1] + x[t]                            IF
+    h[t] = v[t-1] + (x[t] - (v[t-1] - v_reset)) / tau   LIF, the input decays too
+    s[t] = 1 where h[t] >= v_threshold, else 0
+    v[t] = (1 - s[t]) h[t] + s[t] v_reset
+
+and the numbers are the same bit for bit. Two things differ from the nodes they derive from. No state
+outlives a call: a layer sees its whole sequence in one call, so every network evaluation starts from
+``v_reset``, also after a cancel or an error. And the pass over T is one autograd function that works in
+place, which saves most of the memory traffic and of the autograd graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from spikingjelly.activation_based import neuron, surrogate
+from torch import Tensor, nn
+
+ALPHA = 2.0  # of the ATan surrogate, in all three papers
+
+
+class _Fire(torch.autograd.Function):
+    """All SNN steps of one layer; ``leak`` is 1/tau, or None for IF."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401  torch's own context type
+        x_seq: Tensor,
+        v_threshold: float,
+        v_reset: float,
+        tau: float | None,
+    ) -> Tensor:
+        h_seq = potentials(x_seq, v_threshold, v_reset, tau)[0]
+        ctx.save_for_backward(h_seq)
+        ctx.constants = (v_threshold, v_reset, tau)
+        return (h_seq >= v_threshold).to(x_seq.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad_spikes: Tensor) -> tuple[Tensor, None, None, None]:  # noqa: ANN401
+        (h_seq,) = ctx.saved_tensors
+        return backward_kernel(grad_spikes, h_seq, *ctx.constants), None, None, None
+
+
+def _surrogate_backward(
+    grad_spikes: Tensor, h_seq: Tensor, v_threshold: float, v_reset: float, tau: float | None
+) -> Tensor:
+    """Gradient of the input currents; it flows through the reset as well."""
+    gain = 1.0 if tau is None else 1.0 / tau
+    keep = 1.0 if tau is None else 1.0 - 1.0 / tau
+    grads = []
+    grad_v: Tensor | None = None
+    for t in range(h_seq.shape[0] - 1, -1, -1):
+        h = h_seq[t]
+        scaled = (math.pi / 2 * ALPHA) * (h - v_threshold)
+        slope = (ALPHA / 2) / (1 + scaled * scaled)
+        grad_h = grad_spikes[t] * slope
+        if grad_v is not None:
+            grad_h = grad_h + grad_v * ((h < v_threshold) + (v_reset - h) * slope)
+        grad_v = grad_h * keep
+        grads.append((grad_h * gain).to(grad_spikes.dtype))
+    return torch.stack(grads[::-1])
+
+
+backward_kernel: Callable[..., Tensor] = _surrogate_backward
+
+
+def compile_kernels() -> None:
+    """Compile the surrogate gradient for training; needs a C++ compiler, changes rounding only."""
+    global backward_kernel
+    backward_kernel = torch.compile(_surrogate_backward, dynamic=False)
+
+
+def potentials(
+    x_seq: Tensor, v_threshold: float, v_reset: float, tau: float | None
+) -> tuple[Tensor, Tensor]:
+    """Potential before and after reset, ``[T, ...]`` each, in at least float32."""
+    x_seq = x_seq.to(torch.promote_types(x_seq.dtype, torch.float32))
+    h_seq, v_seq = torch.empty_like(x_seq), torch.empty_like(x_seq)
+    v: Tensor | float = v_reset
+    for t, x in enumerate(x_seq):
+        h_seq[t] = _charge(x, v, v_reset, tau)
+        v = v_seq[t] = h_seq[t].masked_fill(h_seq[t] >= v_threshold, v_reset)
+    return h_seq, v_seq
+
+
+def _charge(x: Tensor, v: Tensor | float, v_reset: float, tau: float | None) -> Tensor:
+    if tau is None:
+        return v + x
+    return v + (x - (v - v_reset)) / tau
+
+
+def _fire(x_seq: Tensor, v_threshold: float, v_reset: float, tau: float | None) -> Tensor:
+    """Spikes ``[T, ...]`` without a graph: one buffer for the potential, updated in place."""
+    spikes = torch.empty_like(x_seq)
+    h = torch.empty_like(x_seq[0], dtype=torch.promote_types(x_seq.dtype, torch.float32))
+    h.fill_(v_reset)
+    last = x_seq.shape[0] - 1
+    for t, x in enumerate(x_seq):
+        if tau is None:
+            h += x
+        elif v_reset == 0.0:
+            h += (x - h).div_(tau)
+        else:
+            h += (x - (h - v_reset)).div_(tau)
+        torch.ge(h, v_threshold, out=spikes[t])
+        if t < last:
+            h.masked_fill_(h >= v_threshold, v_reset)
+    return spikes
+
+
+class _MultiStepNode:
+    """What both nodes share; mixed in before spikingjelly's class."""
+
+    v_threshold: float
+    v_reset: float
+    tau: float | None
+
+    def multi_step_forward(self, x_seq: Tensor) -> Tensor:
+        constants = (self.v_threshold, self.v_reset, self.tau)
+        if torch.is_grad_enabled() and x_seq.requires_grad:
+            return _Fire.apply(x_seq, *constants)  # type: ignore[no-any-return, no-untyped-call]
+        return _fire(x_seq, *constants)
+
+    def potentials(self, x_seq: Tensor) -> tuple[Tensor, Tensor]:
+        """Potentials before and after reset under input currents ``x_seq``, ``[T, ...]`` each."""
+        return potentials(x_seq, self.v_threshold, self.v_reset, self.tau)
+
+
+class IFNode(_MultiStepNode, neuron.IFNode):  # type: ignore[misc]
+    """Integrate-and-fire layer: currents ``[T, ...]`` in, spikes ``[T, ...]`` (0 or 1) out."""
+
+    tau = None  # an ideal integrator
+
+    def __init__(self, v_threshold: float = 1.0, v_reset: float = 0.0) -> None:
+        super().__init__(v_threshold, v_reset, surrogate.ATan(ALPHA), step_mode="m")
+
+
+class LIFNode(_MultiStepNode, neuron.LIFNode):  # type: ignore[misc]
+    """Leaky integrate-and-fire layer: currents ``[T, ...]`` in, spikes ``[T, ...]`` (0 or 1) out."""
+
+    def __init__(self, tau: float = 2.0, v_threshold: float = 1.0, v_reset: float = 0.0) -> None:
+        super().__init__(
+            tau, True, v_threshold, v_reset, surrogate.ATan(ALPHA), step_mode="m"
+        )
+
+
+def spiking_layers(module: nn.Module) -> dict[str, IFNode | LIFNode]:
+    """Every spiking layer by module path, in order of definition."""
+    return {
+        name: node for name, node in module.named_modules() if isinstance(node, IFNode | LIFNode)
+    }
+
+
+def set_threshold(module: nn.Module, v_threshold: float) -> None:
+    """Give every neuron the same threshold: threshold guidance (arXiv 2306.17046, section 3.4)."""
+    for node in spiking_layers(module).values():
+        node.v_threshold = float(v_threshold)
