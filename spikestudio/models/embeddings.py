@@ -1,4 +1,4 @@
-"""Time embeddings in both conventions of the field, and patches to images and back.
+"""Time embeddings in both conventions of the field, and patches put back together to images.
 
 SDDPM (arXiv 2306.17046) looks its sinusoids up in a table with sine and cosine interleaved; SDiT
 (arXiv 2402.11588) computes them with all cosines first. Both round to float32, whatever the dtype of
@@ -60,34 +60,14 @@ def sinusoid_cos_first(t: Tensor, dim: int) -> Tensor:
     return torch.cat([phases.cos(), phases.sin()], dim=1)
 
 
-def patchify(images: Tensor, patch_size: int) -> Tensor:
-    """Cut images into square patches in raster order.
-
-    Parameters
-    ----------
-    images
-        ``[B, C, H, W]``; H and W are multiples of ``patch_size``.
-    patch_size
-        Side of a patch in pixels.
-
-    Returns
-    -------
-    Tensor
-        ``[B, N, patch_size * patch_size * C]``; features in the order row, column, channel.
-    """
-    b, c, h, w = images.shape
-    p = patch_size
-    grid = images.reshape(b, c, h // p, p, w // p, p)  # [B, C, rows, p, columns, p]
-    return grid.permute(0, 2, 4, 3, 5, 1).reshape(b, (h // p) * (w // p), p * p * c)
-
-
 def unpatchify(tokens: Tensor, patch_size: int, rows: int, columns: int) -> Tensor:
-    """Inverse of `patchify`.
+    """Put square patches in raster order together to images.
 
     Parameters
     ----------
     tokens
-        ``[B, rows * columns, patch_size * patch_size * C]``.
+        ``[B, rows * columns, patch_size * patch_size * C]``; the values of a patch come in the order
+        row, column, channel.
     patch_size
         Side of a patch in pixels.
     rows, columns

@@ -8,7 +8,11 @@ from typing import Any
 
 from torch import nn
 
+from spikestudio.errors import ConfigError
 from spikestudio.models.sddpm import SDDPM, SDDPMConfig
+from spikestudio.models.sdit import SDiT, SDiTConfig
+from spikestudio.models.spiking_diffusion import SpikingDiffusion
+from spikestudio.models.spiking_diffusion.config import SpikingDiffusionConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +28,23 @@ class Architecture:
 
 ARCHITECTURES = {
     entry.name: entry
-    for entry in (Architecture("sddpm", "SDDPM", "2306.17046", SDDPMConfig, SDDPM),)
+    for entry in (
+        Architecture("sddpm", "SDDPM", "2306.17046", SDDPMConfig, SDDPM),
+        Architecture(
+            "spiking-diffusion",
+            "Spiking-Diffusion",
+            "2308.10187",
+            SpikingDiffusionConfig,
+            SpikingDiffusion,
+        ),
+        Architecture("sdit", "SDiT", "2402.11588", SDiTConfig, SDiT),
+    )
 }
+
+
+def architecture(name: str) -> Architecture:
+    """Look an architecture up; raises ``ConfigError`` naming the choices."""
+    if name not in ARCHITECTURES:
+        choices = ", ".join(ARCHITECTURES)
+        raise ConfigError(f"Unknown architecture {name!r}: choose one of {choices}.")
+    return ARCHITECTURES[name]

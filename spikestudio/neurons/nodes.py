@@ -16,7 +16,6 @@ place, which saves most of the memory traffic and of the autograd graph.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -45,7 +44,7 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_spikes: Tensor) -> tuple[Tensor, None, None, None]:  # noqa: ANN401
         (h_seq,) = ctx.saved_tensors
-        return backward_kernel(grad_spikes, h_seq, *ctx.constants), None, None, None
+        return _surrogate_backward(grad_spikes, h_seq, *ctx.constants), None, None, None
 
 
 def _surrogate_backward(
@@ -66,15 +65,6 @@ def _surrogate_backward(
         grad_v = grad_h * keep
         grads.append((grad_h * gain).to(grad_spikes.dtype))
     return torch.stack(grads[::-1])
-
-
-backward_kernel: Callable[..., Tensor] = _surrogate_backward
-
-
-def compile_kernels() -> None:
-    """Compile the surrogate gradient for training; needs a C++ compiler, changes rounding only."""
-    global backward_kernel
-    backward_kernel = torch.compile(_surrogate_backward, dynamic=False)
 
 
 def potentials(

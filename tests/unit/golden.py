@@ -19,8 +19,8 @@ CONSTANTS = ("num_batches_tracked", "coef", "timembedding.0.weight")
 def golden_weights(state_dict: Mapping[str, Tensor], gain: float) -> dict[str, Tensor]:
     """Fill a state dict by rule: ``sin(0.1 k + 0.7 i)``, scaled by what the entry is.
 
-    ``k`` is the position among the sorted keys, ``i`` the row-major index. Computed in float64, then
-    cast to each entry's dtype. ``gain`` multiplies the weights of two and more dimensions.
+    ``k`` is the position among the sorted keys, ``i`` the row-major index. Computed in float64,
+    then cast to each entry's dtype. ``gain`` multiplies the weights of two and more dimensions.
     """
     filled = dict(state_dict)
     for k, key in enumerate(sorted(key for key in state_dict if not key.endswith(CONSTANTS))):

@@ -1,0 +1,73 @@
+"""The checkpoints at hand: bundled ones and the user's own. Reads headers only, needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikestudio import paths
+from spikestudio.checkpoints.card import Card
+from spikestudio.checkpoints.safetensors_io import read_header
+from spikestudio.errors import CheckpointError
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file; exactly one of ``card`` and ``error`` is there."""
+
+    name: str
+    path: Path
+    card: Card | None
+    error: str | None
+    size_bytes: int
+    num_parameters: int
+    is_bundled: bool
+
+
+def list_checkpoints() -> list[Entry]:
+    """Every checkpoint of both folders by name, bundled ones first; a broken one has its reason."""
+    return [
+        *(_entry(path, is_bundled=True) for path in _files(paths.bundled_checkpoints())),
+        *(_entry(path, is_bundled=False) for path in _files(paths.user_checkpoints())),
+    ]
+
+
+def resolve(name_or_path: str | Path) -> Path:
+    """Path of a checkpoint given by its name in the catalogue or by a path.
+
+    A name is looked up first, bundled before own. Raises ``CheckpointError`` if there is no such file.
+    """
+    path = Path(name_or_path)
+    known = [*_files(paths.bundled_checkpoints()), *_files(paths.user_checkpoints())]
+    if path.name == str(name_or_path):
+        for file in known:
+            if file.stem == path.name:
+                return file
+    if path.exists():
+        return path
+    names = ", ".join(dict.fromkeys(file.stem for file in known))
+    raise CheckpointError(
+        f"There is no checkpoint {str(name_or_path)!r}: give the path of a {SUFFIX} file"
+        + (f", or one of {names}." if names else "."),
+        path=path,
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix == SUFFIX)
+    except OSError:  # no folder, or none that may be read: nothing to list
+        return []
+
+
+def _entry(path: Path, *, is_bundled: bool) -> Entry:
+    try:
+        header = read_header(path)
+    except CheckpointError as error:
+        size = path.stat().st_size if path.is_file() else 0
+        return Entry(path.stem, path, None, str(error), size, 0, is_bundled)
+    return Entry(
+        path.stem, path, header.card, None, header.size_bytes, header.num_parameters, is_bundled
+    )

@@ -1,0 +1,276 @@
+"""From a checkpoint file to a network that can be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikestudio.checkpoints.card import Card
+from spikestudio.checkpoints.catalog import resolve
+from spikestudio.checkpoints.construction import construct, outline
+from spikestudio.checkpoints.devices import pick_device
+from spikestudio.checkpoints.safetensors_io import AUXILIARY, Header, read_header, read_tensors
+from spikestudio.errors import CheckpointError, ConfigError, StateDictMismatchError
+from spikestudio.models.config import from_json
+from spikestudio.models.registry import ARCHITECTURES
+from spikestudio.neurons.nodes import LIFNode, set_threshold, spiking_layers
+from spikestudio.types import LayerInfo
+
+_CONSTANTS = ("timembedding.0.weight", "coef")
+"""Ends of the keys of constant tables: a file may lack them, because the network computes its own."""
+_CONSTANT_TOLERANCE = 2e-3  # absolute; the tables are at most 1 and may be stored in float16
+_STORED_AS = {torch.float32: ("F32", "F16", "BF16"), torch.int64: ("I64",)}
+
+
+class LoadedModel:
+    """A network in evaluation mode, with its card.
+
+    ``network`` may be driven directly; ``predict``, ``encode`` and ``decode`` evaluate it without a
+    gradient and give image k of a batch the same numbers as image k alone.
+    """
+
+    def __init__(self, card: Card, network: nn.Module, device: str, path: Path) -> None:
+        self.card = card
+        self.network = network
+        self.device = device
+        self.path = path
+        self.name = path.stem
+        self._config: Any = network.config
+
+    @property
+    def is_token_model(self) -> bool:
+        """Whether it denoises tokens, which ``decode`` turns into images."""
+        return self.card.codebook_size is not None
+
+    @property
+    def num_classes(self) -> int | None:
+        """Classes it can be asked for; None if it cannot."""
+        return getattr(self._config, "num_classes", None)
+
+    def defaults(self) -> dict[str, Any]:
+        """Request with which this model is best sampled, as keywords of ``SamplingRequest``."""
+        defaults = self.card.run_defaults()
+        return defaults | {"steps": min(defaults["steps"], self._config.num_train_timesteps)}
+
+    def predict(
+        self, x: Tensor, t: Tensor | int, y: Tensor | int | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Evaluate the network once, from fresh neurons.
+
+        Parameters
+        ----------
+        x
+            Noisy images ``[B, C, H, W]``, or tokens int64 ``[B, h, w]`` for token models.
+        t
+            Diffusion times ``[B]``, or one for all.
+        y
+            Class labels ``[B]``, or one for all, of class-conditional models; None is the null label.
+
+        Returns
+        -------
+        Tensor or tuple of Tensor
+            The predicted noise ``[B, C, H, W]`` (sddpm), the noise and the variance coefficient
+            (sdit), or logits ``[B, K, h, w]`` (spiking-diffusion).
+
+        Raises
+        ------
+        ConfigError
+            ``x`` has the wrong shape, or ``y`` is no label of this model.
+        """
+        if tuple(x.shape[1:]) != self._input_shape or not len(x):
+            raise ConfigError(
+                f"{self.name} takes a batch of shape {self._input_shape}, not {tuple(x.shape)}.",
+                field="x",
+            )
+        times = torch.as_tensor(t).expand(len(x))
+        if self.num_classes is None:
+            if y is not None:
+                raise ConfigError(f"{self.name} has no classes: leave the label out.", field="y")
+            return self._evaluate(self.network, x, times)
+        labels = torch.as_tensor(self.num_classes if y is None else y).expand(len(x))
+        if labels.min() < 0 or labels.max() > self.num_classes:
+            raise ConfigError(
+                f"{self.name} has the classes 0 to {self.num_classes - 1}, not {labels.tolist()}.",
+                field="y",
+            )
+        noise, variance = self._evaluate(self.network, x, times, labels).chunk(2, dim=1)
+        return noise, variance
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Tokens int64 ``[B, h, w]`` of images ``[B, C, H, W]`` in [0, 1]; token models only."""
+        return self._evaluate(self._codec("encode"), images)
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Images ``[B, C, H, W]`` in [0, 1] of tokens ``[B, h, w]``; token models only."""
+        return self._evaluate(self._codec("decode"), tokens)
+
+    @cached_property
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """Spiking layers of one network evaluation, in the order in which they fire."""
+        dtype = torch.int64 if self.is_token_model else torch.float32
+        return self._trace(lambda: self.predict(torch.zeros(2, *self._input_shape, dtype=dtype), 0))
+
+    @cached_property
+    def codec_layers(self) -> tuple[LayerInfo, ...]:
+        """Spiking layers of a token model's encoder and decoder; none for other models."""
+        if not self.is_token_model:
+            return ()
+        images = torch.zeros(2, *self._image_shape)
+        return self._trace(lambda: self.decode(self.encode(images)))
+
+    @property
+    def _image_shape(self) -> tuple[int, ...]:
+        return (self._config.image_channels, self._config.image_size, self._config.image_size)
+
+    @property
+    def _input_shape(self) -> tuple[int, ...]:
+        if self.is_token_model:
+            return (self._config.grid_size, self._config.grid_size)
+        return self._image_shape
+
+    def _codec(self, name: str) -> Callable[..., Tensor]:
+        if not self.is_token_model:
+            raise ConfigError(f"{self.name} works on pixels: it has no tokens to {name}.")
+        return getattr(self.network, name)  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def _evaluate(self, function: Callable[..., Tensor], *batch: Tensor) -> Tensor:
+        """Call with two images at least: for a batch of one other kernels are chosen, which round
+        differently, and a difference of one bit can flip a spike.
+        """
+        batch = tuple(each.to(self.device) for each in batch)
+        if len(batch[0]) > 1:
+            return function(*batch)
+        return function(*(torch.cat([each, each]) for each in batch))[:1]
+
+    def _trace(self, evaluate: Callable[[], object]) -> tuple[LayerInfo, ...]:
+        """Layers that fire during ``evaluate``, with the shapes they are given."""
+        nodes = spiking_layers(self.network)
+        shapes: dict[str, tuple[int, ...]] = {}
+
+        def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+            def note_shape(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+                shapes[name] = tuple(args[0].shape[2:])  # of [T, B, ...]
+
+            return note_shape
+
+        handles = [node.register_forward_pre_hook(watch(name)) for name, node in nodes.items()]
+        try:
+            evaluate()
+        finally:
+            for handle in handles:
+                handle.remove()
+        return tuple(
+            LayerInfo(
+                id=name,
+                neuron="LIF" if isinstance(nodes[name], LIFNode) else "IF",
+                shape=shape,
+                v_threshold=self.card.v_threshold,
+                v_reset=nodes[name].v_reset,
+                tau=nodes[name].tau,
+            )
+            for name, shape in shapes.items()
+        )
+
+
+def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
+    """Load a checkpoint by its name in the catalogue or by its path.
+
+    Parameters
+    ----------
+    name_or_path
+        ``sddpm-mnist``, or a ``.safetensors`` file.
+    device
+        ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the fastest.
+
+    Raises
+    ------
+    CheckpointError
+        No such file, or one that cannot be used; the subclasses say in which way.
+    ConfigError
+        The device is not available.
+    """
+    device = pick_device(device)
+    header = read_header(resolve(name_or_path))
+    architecture = ARCHITECTURES[header.card.architecture]
+    config: Any
+    try:
+        config = from_json(architecture.config_type, header.card.config)
+    except ConfigError as error:
+        raise CheckpointError(
+            f"The configuration of {header.path} cannot be used: {error}", path=header.path
+        ) from error
+    # Without memory first: a hostile configuration must not make us allocate more than the file has.
+    _compare(header, outline(lambda: architecture.build(config)))
+    tensors = read_tensors(header)
+    _check_finite(header.path, tensors)
+    network = construct(lambda: architecture.build(config))
+    _fill(header.path, network, tensors)
+    set_threshold(network, header.card.v_threshold)
+    network.eval().requires_grad_(False).to(device)
+    return LoadedModel(header.card, network, device, header.path)
+
+
+def _compare(header: Header, needed: Mapping[str, Tensor]) -> None:
+    """Raise ``StateDictMismatchError`` unless the file has the tensors that the network needs."""
+    stored = {k: info for k, info in header.tensors.items() if not k.startswith(AUXILIARY)}
+    missing = [k for k in needed if k not in stored and not k.endswith(_CONSTANTS)]
+    unexpected = [k for k in stored if k not in needed]
+    mismatched = [
+        k
+        for k, info in stored.items()
+        if k in needed
+        and (info.shape != tuple(needed[k].shape) or info.dtype not in _STORED_AS[needed[k].dtype])
+    ]
+    groups = (
+        ("missing", missing),
+        ("unexpected", unexpected),
+        ("of another shape or type", mismatched),
+    )
+    if not (missing or unexpected or mismatched):
+        return
+    counts = "; ".join(
+        f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+        for what, names in groups
+        if names
+    )
+    raise StateDictMismatchError(
+        f"The tensors of {header.path} do not fit the {header.card.architecture} network that its "
+        f"card describes: {counts}; get the file again or choose another.",
+        path=header.path,
+        missing=missing,
+        unexpected=unexpected,
+        mismatched=mismatched,
+    )
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise CheckpointError(
+            f"{path} holds NaN or infinite weights in {len(broken)} of {len(tensors)} tensors "
+            f"({', '.join(broken[:3])}): its training diverged, so choose another file.",
+            path=path,
+        )
+
+
+def _fill(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy the tensors into the network, widening float16 to float32; constants must agree."""
+    for name, target in network.state_dict().items():
+        tensor = tensors.get(name)
+        if tensor is None:
+            continue
+        if name.endswith(_CONSTANTS):
+            if not torch.allclose(tensor.to(target), target, rtol=0, atol=_CONSTANT_TOLERANCE):
+                raise CheckpointError(
+                    f"The constant table {name} in {path} has other values than the architecture "
+                    "defines: the file is damaged, so choose another.",
+                    path=path,
+                )
+        else:
+            target.copy_(tensor)

@@ -1,0 +1,277 @@
+"""Reading and writing ``.safetensors``: the header alone without torch, then the tensors.
+
+The format is eight bytes of header length, a JSON header, and the tensors' bytes. Everything in the
+header is checked against the file's size before anything is allocated by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spikestudio.atomic import atomic_write
+from spikestudio.checkpoints import strict_json
+from spikestudio.checkpoints.card import Card
+from spikestudio.checkpoints.pickle_io import refuse_pickle
+from spikestudio.errors import CheckpointError, UnknownFormatError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CARD_KEY = "spikestudio"
+AUXILIARY = "aux."
+MAX_HEADER_BYTES = 4 * 1024 * 1024
+MAX_TENSORS = 20_000
+_ITEM_BYTES = {
+    **{"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2},
+    **{"I32": 4, "F32": 4, "I64": 8, "F64": 8},
+}
+_NAME = re.compile(r"[A-Za-z0-9_.]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """Where one tensor lies; ``begin`` and ``end`` are byte offsets in the file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Checked header of a file; ``size_bytes`` is the whole file's."""
+
+    path: Path
+    size_bytes: int
+    card: Card
+    tensors: Mapping[str, TensorInfo]
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers in the tensors, without those under ``aux.``."""
+        return sum(
+            prod(info.shape)
+            for name, info in self.tensors.items()
+            if not name.startswith(AUXILIARY)
+        )
+
+
+def read_header(path: Path) -> Header:
+    """Read and check the header; touches no more of the file than that.
+
+    Raises
+    ------
+    UnsafeCheckpointError
+        A pickle that asks for more than tensors.
+    UnknownFormatError
+        Empty, truncated, or anything but safetensors with a card.
+    CheckpointError
+        Missing or unreadable; a card of another schema version or with values not allowed.
+    """
+    try:
+        # Looked at before it is opened: a pipe would block for ever.
+        if not path.is_file():
+            what = "a folder" if path.is_dir() else "no file"
+            raise CheckpointError(
+                f"Cannot open {path}: there is {what} of that name, so check the path "
+                "(spikestudio list shows the checkpoints at hand).",
+                path=path,
+            )
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = int.from_bytes(start, "little")
+            _check_start(path, start, size, length)
+            data = file.read(length)
+    except OSError as error:
+        raise CheckpointError(
+            f"Cannot read {path}: {error.strerror or error}; check the file and its permissions.",
+            path=path,
+        ) from error
+    if len(data) < length:
+        raise _damaged(path, "it is truncated")
+    try:
+        entries = strict_json.parse(data)
+    except ValueError as error:
+        raise _damaged(path, f"of its header, {error}") from None
+    if not isinstance(entries, dict):
+        raise _damaged(path, "its header is not a table")
+    metadata = entries.pop("__metadata__", {})
+    tensors = _tensor_table(path, entries, 8 + length, size)
+    return Header(path, size, _card(path, metadata), tensors)
+
+
+def read_card(path: Path) -> Card:
+    """Card of a checkpoint, from its header alone; raises as ``read_header`` does."""
+    return read_header(path).card
+
+
+def read_tensors(header: Header) -> dict[str, Tensor]:
+    """Read all tensors on the CPU and check them against the card's hash.
+
+    Raises ``CheckpointError`` if the file changed since its header was read, or the hash differs.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = header.path
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"Cannot read {path}: {error.strerror or error}; check the file and its permissions.",
+            path=path,
+        ) from error
+    if len(data) != header.size_bytes:
+        raise CheckpointError(f"{path} changed while it was read; load it again.", path=path)
+    view = memoryview(data)
+    items = (
+        (name, info.dtype, info.shape, view[info.begin : info.end])
+        for name, info in header.tensors.items()
+    )
+    if hash_tensors(items) != header.card.tensors_sha256:
+        raise CheckpointError(
+            f"The tensors of {path} are not those its card was written for (their SHA-256 differs): "
+            "the file is damaged, so get it again.",
+            path=path,
+        )
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], card: Card) -> Card:
+    """Write a checkpoint atomically and give back its card, now with the tensors' hash.
+
+    Raises ``ExportError`` if the file cannot be written; the one that was there is then unchanged.
+    """
+    from safetensors.torch import save as serialise
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    card = replace(card, tensors_sha256=hash_tensors(_described(plain)))
+    text = json.dumps(card.to_json(), ensure_ascii=False, allow_nan=False)
+    data = serialise(plain, metadata={CARD_KEY: text})
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+    return card
+
+
+def hash_tensors(items: Iterable[tuple[str, str, tuple[int, ...], Any]]) -> str:
+    """SHA-256 over ``(name, dtype, shape, little-endian bytes)`` sorted by name, without ``aux.``.
+
+    Of each tensor the line ``["name","F32",[2,3]]`` and a line feed go before its bytes.
+    """
+    digest = hashlib.sha256()
+    for name, dtype, shape, data in sorted(items, key=lambda item: item[0]):
+        if not name.startswith(AUXILIARY):
+            line = json.dumps([name, dtype, list(shape)], separators=(",", ":"))
+            digest.update(line.encode() + b"\n")
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _described(
+    tensors: Mapping[str, Tensor],
+) -> Iterable[tuple[str, str, tuple[int, ...], Any]]:
+    import torch
+
+    names = {
+        **{torch.bool: "BOOL", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16"},
+        **{torch.int32: "I32", torch.int64: "I64", torch.float16: "F16"},
+        **{torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64"},
+    }
+    for name, tensor in tensors.items():
+        raw = tensor.reshape(-1).view(torch.uint8).numpy()
+        yield name, names[tensor.dtype], tuple(tensor.shape), raw
+
+
+def _check_start(path: Path, start: bytes, size: int, length: int) -> None:
+    if size == 0:
+        raise UnknownFormatError(
+            f"Cannot open {path}: it is empty, so get it again or choose another file.", path=path
+        )
+    refuse_pickle(path)
+    if len(start) < 8 or length < 2 or length > MAX_HEADER_BYTES:
+        raise UnknownFormatError(
+            f"Cannot open {path}: it is not a safetensors file; choose a checkpoint that ends in "
+            ".safetensors.",
+            path=path,
+        )
+    if 8 + length > size:
+        raise _damaged(path, "it is truncated, or no safetensors file")
+
+
+def _tensor_table(
+    path: Path, entries: dict[str, Any], data_start: int, size: int
+) -> dict[str, TensorInfo]:
+    if len(entries) > MAX_TENSORS:
+        raise _damaged(path, f"it lists {len(entries)} tensors where {MAX_TENSORS} are allowed")
+    tensors = {}
+    for name, entry in entries.items():
+        if not _NAME.fullmatch(name):
+            raise _damaged(path, f"it holds a tensor of the odd name {name[:40]!a}")
+        info = _tensor_info(entry, data_start)
+        if info is None:
+            raise _damaged(path, f"the entry of its tensor {name[:80]!r} makes no sense")
+        tensors[name] = info
+    # Tensors fill the rest of the file without gaps or overlaps, as the format demands.
+    position = data_start
+    for info in sorted(tensors.values(), key=lambda info: (info.begin, info.end)):
+        if info.begin != position:
+            raise _damaged(path, "its tensors overlap or leave gaps")
+        position = info.end
+    if position > size:
+        raise _damaged(path, f"it is truncated ({size} bytes of {position})")
+    if position < size:
+        raise _damaged(path, f"it has {size - position} bytes too many")
+    return tensors
+
+
+def _tensor_info(entry: object, data_start: int) -> TensorInfo | None:
+    match entry:
+        case {
+            "dtype": str(dtype),
+            "shape": list(shape),
+            "data_offsets": [int(begin), int(end)],
+            **rest,
+        }:
+            is_shape = len(shape) <= 8 and all(type(n) is int and n >= 0 for n in shape)
+            if (
+                not rest
+                and dtype in _ITEM_BYTES
+                and is_shape
+                and 0 <= begin <= end
+                and end - begin == prod(shape) * _ITEM_BYTES[dtype]
+            ):
+                return TensorInfo(dtype, tuple(shape), data_start + begin, data_start + end)
+    return None
+
+
+def _card(path: Path, metadata: object) -> Card:
+    text = metadata.get(CARD_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise UnknownFormatError(
+            f"{path} has no SpikeStudio card, so its architecture and settings are unknown: "
+            "use a checkpoint made by SpikeStudio.",
+            path=path,
+        )
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        raise _damaged(path, "its card is not text") from None
+    return Card.from_bytes(data, path)
+
+
+def _damaged(path: Path, reason: str) -> UnknownFormatError:
+    return UnknownFormatError(
+        f"Cannot open {path} because {reason}: get the file again or choose another.", path=path
+    )

@@ -1,0 +1,41 @@
+"""What happens during training, as values; torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spikestudio.checkpoints.card import Card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """Mean losses of the last few steps of a stage, and where training is."""
+
+    stage: str
+    step: int
+    num_steps: int
+    total_done: int
+    total_steps: int
+    losses: dict[str, float]
+    learning_rate: float
+    snn_steps: int
+    seconds_per_step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """The state was written, and a usable checkpoint beside it."""
+
+    checkpoint: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The last event: the finished checkpoint."""
+
+    checkpoint: Path
+    card: Card
+
+
+TrainingEvent = Progressed | Saved | Trained

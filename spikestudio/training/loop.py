@@ -1,0 +1,316 @@
+"""Training as a generator of events: resumable to the same losses, saved on every way out.
+
+Nothing random is kept between steps. The order of the images in an epoch and all noise of a step
+follow from the seed and the step's number, so a state is the weights, their average, the optimiser's
+moments and that number.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikestudio.checkpoints.card import Card
+from spikestudio.checkpoints.safetensors_io import save
+from spikestudio.data.readers import Dataset
+from spikestudio.data.registry import dataset_info
+from spikestudio.models.config import to_json
+from spikestudio.models.registry import ARCHITECTURES
+from spikestudio.seeds import derive_seed
+from spikestudio.training.averaging import average_into, recalibrate
+from spikestudio.training.events import Progressed, Saved, Trained, TrainingEvent
+from spikestudio.training.presets import Preset, Stage
+from spikestudio.training.state import load_state, save_state
+from spikestudio.training.tasks import Task, make_task
+
+LOG_EVERY = 20  # steps averaged into one line of the log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRequest:
+    """What to train, on what, where to."""
+
+    architecture: str
+    preset_name: str
+    preset: Preset
+    run_folder: Path
+    out: Path
+    seed: int = 0
+    device: str = "cpu"
+    bfloat16: bool = False
+    compiled: bool = False
+    save_minutes: float = 5.0
+    resume: bool = False
+
+
+def train(request: TrainingRequest, dataset: Dataset) -> Iterator[TrainingEvent]:
+    """Run all stages; closing the generator early, or Ctrl+C inside it, saves the state first."""
+    return _Run(request, dataset).events()
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """Rate of one step: linear warm-up, constant, linear decay to zero."""
+    warm = min(1.0, (step + 1) / stage.warmup_steps) if stage.warmup_steps else 1.0
+    decay_steps = stage.decay_share * stage.num_steps
+    left = (stage.num_steps - step) / decay_steps if decay_steps else 1.0
+    return stage.learning_rate * min(warm, left, 1.0)
+
+
+def snn_steps_at(stage: Stage, step: int, default: int) -> int:
+    """SNN steps in force at one step of the stage's schedule."""
+    end = 0.0
+    for share, snn_steps in stage.snn_schedule:
+        end += share
+        if step < round(end * stage.num_steps):
+            return snn_steps
+    return default
+
+
+class _Run:
+    def __init__(self, request: TrainingRequest, dataset: Dataset) -> None:
+        self.request = request
+        self.dataset = dataset
+        self.device = torch.device(request.device)
+        torch.manual_seed(derive_seed(request.seed, "weights"))
+        build = ARCHITECTURES[request.architecture].build
+        self.network: Any = build(request.preset.config).to(self.device).train()
+        torch.nn.utils.convert_conv2d_weight_memory_format(self.network, torch.channels_last)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.stage_index = 0
+        self.step = 0
+        self.seconds = 0.0
+        self.optimiser: torch.optim.AdamW | None = None
+        self.saved_optimiser: dict[str, Tensor] = {}
+        if request.resume:
+            self._load()
+
+    def events(self) -> Iterator[TrainingEvent]:
+        stages = self.request.preset.stages
+        try:
+            while self.stage_index < len(stages):
+                yield from self._stage(stages[self.stage_index])
+                self.stage_index += 1
+                self.step = 0
+        finally:
+            self._save()
+        card = self._write_checkpoint(self.request.out)
+        yield Trained(checkpoint=self.request.out, card=card)
+
+    def _stage(self, stage: Stage) -> Iterator[TrainingEvent]:
+        compiled: Callable[[nn.Module], Any] = (
+            (lambda module: torch.compile(module, dynamic=False))
+            if self.request.compiled
+            else (lambda module: module)
+        )
+        task = make_task(stage, self.network, self.dataset, self.device, compiled)
+        self.optimiser = self._make_optimiser(stage, task)
+        log = _Log(self.request.run_folder / "log.csv", stage.name)
+        last_save = last_log = time.monotonic()
+        while self.step < stage.num_steps:
+            started = time.monotonic()
+            losses = self._train_step(stage, task)
+            self.step += 1
+            self.seconds += time.monotonic() - started
+            log.add(losses)
+            if self.step % LOG_EVERY == 0 or self.step == stage.num_steps:
+                now = time.monotonic()
+                yield self._progress(stage, log.flush(self.step), (now - last_log) / LOG_EVERY)
+                last_log = now
+            if time.monotonic() - last_save > 60 * self.request.save_minutes:
+                self._save()
+                self._write_checkpoint(self.request.run_folder / "latest.safetensors")
+                yield Saved(checkpoint=self.request.run_folder / "latest.safetensors")
+                last_save = time.monotonic()
+        self._finish_stage(stage, task)
+
+    def _make_optimiser(self, stage: Stage, task: Task) -> torch.optim.AdamW:
+        parameters = [p for p in task.trained.parameters() if p.requires_grad]
+        optimiser = torch.optim.AdamW(
+            parameters, lr=stage.learning_rate, weight_decay=stage.weight_decay
+        )
+        for index, parameter in enumerate(parameters):
+            if f"{index}.exp_avg" in self.saved_optimiser:
+                optimiser.state[parameter] = {
+                    "step": self.saved_optimiser[f"{index}.step"].cpu(),
+                    **{
+                        name: self.saved_optimiser[f"{index}.{name}"].to(parameter)
+                        for name in ("exp_avg", "exp_avg_sq")
+                    },
+                }
+        self.saved_optimiser = {}
+        return optimiser
+
+    def _train_step(self, stage: Stage, task: Task) -> dict[str, Tensor]:
+        assert self.optimiser is not None
+        self.network.set_snn_steps(
+            snn_steps_at(stage, self.step, self.request.preset.config.num_snn_steps)
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(stage, self.step)
+        generator = torch.Generator().manual_seed(
+            derive_seed(self.request.seed, stage.name, self.step)
+        )
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.request.bfloat16):
+            losses = task.loss(self._indices(stage), generator)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses["loss"].backward()
+        if stage.grad_clip is not None:
+            nn.utils.clip_grad_norm_(task.trained.parameters(), stage.grad_clip)
+        self.optimiser.step()
+        average_into(self.average, self.network, self._ema_decay(stage))
+        return losses
+
+    def _ema_decay(self, stage: Stage) -> float:
+        """Decay of the average, shorter at the start so that it forgets the initial weights."""
+        return min(stage.ema_decay, (1 + self.step) / (10 + self.step))
+
+    def _indices(self, stage: Stage) -> Tensor:
+        """Positions of this step's images; each epoch is a permutation of the data set."""
+        per_epoch = max(1, len(self.dataset) // stage.batch_size)
+        epoch, position = divmod(self.step, per_epoch)
+        generator = torch.Generator().manual_seed(
+            derive_seed(self.request.seed, stage.name, "epoch", epoch)
+        )
+        order = torch.randperm(len(self.dataset), generator=generator)
+        return order[position * stage.batch_size : (position + 1) * stage.batch_size]
+
+    def _finish_stage(self, stage: Stage, task: Task) -> None:
+        """Go on from the averaged weights, with BatchNorm statistics measured for them."""
+        self.network.set_snn_steps(self.request.preset.config.num_snn_steps)
+        self.network.load_state_dict(self.average.state_dict())
+
+        def forward(number: int) -> None:
+            generator = torch.Generator().manual_seed(
+                derive_seed(self.request.seed, stage.name, "statistics", number)
+            )
+            order = torch.randperm(len(self.dataset), generator=generator)
+            task.loss(order[: stage.batch_size], generator)
+
+        recalibrate(task.trained, forward)
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimiser = None
+
+    def _progress(self, stage: Stage, losses: dict[str, float], per_step: float) -> Progressed:
+        stages = self.request.preset.stages
+        before = sum(each.num_steps for each in stages[: self.stage_index])
+        return Progressed(
+            stage=stage.name,
+            step=self.step,
+            num_steps=stage.num_steps,
+            total_done=before + self.step,
+            total_steps=sum(each.num_steps for each in stages),
+            losses=losses,
+            learning_rate=learning_rate(stage, self.step - 1),
+            snn_steps=self.network.num_snn_steps,
+            seconds_per_step=per_step,
+        )
+
+    def _write_checkpoint(self, path: Path) -> Card:
+        request, info = self.request, dataset_info(self.dataset.name)
+        done = sum(stage.num_steps for stage in request.preset.stages[: self.stage_index])
+        card = Card.describe(
+            request.architecture,
+            to_json(request.preset.config),
+            dataset=self.dataset.name,
+            data_licence=info.licence,
+            image_size=info.image_size,
+            image_channels=info.channels,
+            classes=self.dataset.classes,
+            training={
+                "preset": request.preset_name,
+                "steps": done + self.step,
+                "steps_planned": sum(stage.num_steps for stage in request.preset.stages),
+                "batch_size": request.preset.stages[-1].batch_size,
+                "optimiser": "AdamW",
+                "learning_rate": request.preset.stages[-1].learning_rate,
+                "ema_decay": request.preset.stages[-1].ema_decay,
+                "images": len(self.dataset),
+                "seed": request.seed,
+                "device": request.device,
+                "bfloat16": request.bfloat16,
+                "hours": round(self.seconds / 3600, 3),
+            },
+            defaults=request.preset.defaults,
+        )
+        return save(path, self.average.state_dict(), card)
+
+    def _save(self) -> None:
+        moments: dict[str, Tensor] = dict(self.saved_optimiser)
+        if self.optimiser is not None:
+            states = (self.optimiser.state[p] for p in self.optimiser.param_groups[0]["params"])
+            for index, state in enumerate(states):
+                moments |= {f"{index}.{name}": value for name, value in state.items()}
+        save_state(
+            self.request.run_folder,
+            position={
+                "architecture": self.request.architecture,
+                "preset": self.request.preset_name,
+                "seed": self.request.seed,
+                "stage": self.stage_index,
+                "step": self.step,
+                "seconds": self.seconds,
+            },
+            tensors={
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": moments,
+            },
+        )
+
+    def _load(self) -> None:
+        position, tensors = load_state(
+            self.request.run_folder,
+            expected={
+                "architecture": self.request.architecture,
+                "preset": self.request.preset_name,
+                "seed": self.request.seed,
+            },
+        )
+        self.network.load_state_dict(tensors["network"])
+        self.average.load_state_dict(tensors["average"])
+        self.saved_optimiser = tensors["optimiser"]
+        self.stage_index, self.step = int(position["stage"]), int(position["step"])
+        self.seconds = float(position["seconds"])
+
+
+class _Log:
+    """Averages the losses of a few steps and appends them to a CSV file."""
+
+    def __init__(self, path: Path, stage: str) -> None:
+        self.path = path
+        self.stage = stage
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach().float().cpu()
+        self.count += 1
+
+    def flush(self, step: int) -> dict[str, float]:
+        means = {name: float(value) / self.count for name, value in self.sums.items()}
+        is_new = not self.path.exists()
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow(["stage", "step", "name", "value"])
+            writer.writerows([self.stage, step, name, value] for name, value in means.items())
+        self.sums, self.count = {}, 0
+        return means
+
+
+def shortened(request: TrainingRequest, share: float) -> TrainingRequest:
+    """Return the same request with every stage's steps multiplied by ``share``, at least one each."""
+    stages = tuple(
+        replace(stage, num_steps=max(1, round(stage.num_steps * share)))
+        for stage in request.preset.stages
+    )
+    return replace(request, preset=replace(request.preset, stages=stages))

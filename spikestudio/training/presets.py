@@ -1,0 +1,127 @@
+"""How each architecture is trained: ``paper`` as published, ``micro`` for two CPU cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spikestudio.errors import ConfigError
+from spikestudio.models.sddpm import SDDPMConfig
+from spikestudio.models.sdit import SDiTConfig
+from spikestudio.models.spiking_diffusion.config import SpikingDiffusionConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One optimisation, from the first to the last step.
+
+    ``snn_schedule`` lists (share of the steps, SNN steps): early steps are cheaper with fewer SNN
+    steps. The learning rate rises over ``warmup_steps``, stays, and falls to zero linearly over the
+    last ``decay_share``. ``ema_decay`` 0 keeps no average.
+    """
+
+    name: str
+    num_steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float = 0.0
+    warmup_steps: int = 0
+    decay_share: float = 0.0
+    grad_clip: float | None = None
+    ema_decay: float = 0.0
+    snn_schedule: tuple[tuple[float, int], ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """Network, stages in order, and the request that the trained model opens with."""
+
+    config: Any
+    stages: tuple[Stage, ...]
+    defaults: Mapping[str, Any]
+
+
+_MICRO = {"weight_decay": 0.01, "warmup_steps": 500, "decay_share": 0.3, "grad_clip": 1.0}
+
+PRESETS: dict[tuple[str, str], Preset] = {
+    ("sddpm", "micro"): Preset(
+        config=SDDPMConfig(
+            image_size=28,
+            image_channels=1,
+            base_channels=24,
+            channel_mult=(1, 2, 4),
+            num_res_blocks=1,
+        ),
+        stages=(
+            Stage(
+                name="denoiser",
+                num_steps=8_000,
+                batch_size=64,
+                learning_rate=1e-3,
+                ema_decay=0.998,
+                snn_schedule=((0.6, 1), (0.2, 2), (0.2, 4)),
+                options={"min_snr_gamma": 5.0},
+                **_MICRO,
+            ),
+        ),
+        defaults={"sampler": "ddim", "steps": 30},
+    ),
+    ("sddpm", "paper"): Preset(
+        config=SDDPMConfig(),
+        stages=(
+            Stage(
+                name="denoiser",
+                num_steps=500_000,
+                batch_size=128,
+                learning_rate=1e-5,
+                grad_clip=1.0,
+            ),
+        ),
+        defaults={"sampler": "ddim", "steps": 50},
+    ),
+    ("spiking-diffusion", "paper"): Preset(
+        config=SpikingDiffusionConfig(),
+        stages=(
+            Stage(
+                name="vqsvae",
+                num_steps=187_500,
+                batch_size=32,
+                learning_rate=1e-3,
+                weight_decay=1e-3,
+            ),
+            Stage(
+                name="sdid",
+                num_steps=375_000,
+                batch_size=32,
+                learning_rate=1e-3,
+                weight_decay=1e-3,
+                options={"weighting": "strict"},
+            ),
+        ),
+        defaults={"sampler": "absorbing", "steps": 49, "temperature": 0.65},
+    ),
+    ("sdit", "paper"): Preset(
+        config=SDiTConfig(),
+        stages=(
+            Stage(
+                name="denoiser",
+                num_steps=375_000,
+                batch_size=256,
+                learning_rate=1e-4,
+                weight_decay=0.01,
+            ),
+        ),
+        defaults={"sampler": "ancestral", "steps": 250},
+    ),
+}
+
+
+def preset(architecture: str, name: str) -> Preset:
+    """Look a preset up; raises ``ConfigError`` naming the choices."""
+    found = PRESETS.get((architecture, name))
+    if found is None:
+        choices = ", ".join(f"{arch} {each}" for arch, each in PRESETS)
+        raise ConfigError(f"There is no preset {name!r} for {architecture!r}: choose from {choices}.")
+    return found

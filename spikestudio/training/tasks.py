@@ -1,0 +1,123 @@
+"""What one stage of training optimises: a module, and its loss on a batch of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikestudio.data.readers import Dataset
+from spikestudio.diffusion import absorbing
+from spikestudio.diffusion.gaussian import min_snr_weights, q_sample
+from spikestudio.diffusion.schedules import GaussianSchedule
+from spikestudio.training.presets import Stage
+from spikestudio.training.sdit import sdit_loss
+from spikestudio.training.spiking_diffusion import sdid_loss, vqsvae_loss
+
+Loss = Callable[[Tensor, torch.Generator], dict[str, Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """``trained`` is the module whose parameters move; ``loss`` gives scalars, ``loss`` among them.
+
+    ``loss(indices, generator)`` takes int64 ``[B]`` positions in the data set and draws all its
+    randomness from the generator, so a step depends on the weights and its number alone.
+    """
+
+    trained: nn.Module
+    loss: Loss
+
+
+def make_task(
+    stage: Stage,
+    network: Any,  # noqa: ANN401  one of three architectures
+    dataset: Dataset,
+    device: torch.device,
+    compiled: Callable[[nn.Module], Any],
+) -> Task:
+    """Task of a stage; ``compiled`` wraps the module that is called (the identity unless asked for)."""
+    images = torch.from_numpy(dataset.images).permute(0, 3, 1, 2).contiguous()
+    labels = None if dataset.labels is None else torch.from_numpy(dataset.labels)
+
+    def batch(indices: Tensor) -> Tensor:
+        return images[indices].to(device).float() / 255
+
+    if stage.name == "vqsvae":
+        variance = float((images.float() / 255).var())
+        call = compiled(network.vqsvae)
+        return Task(network.vqsvae, lambda i, _: vqsvae_loss(call, batch(i), variance))
+    if stage.name == "sdid":
+        tokens = _all_tokens(network, images, device)
+        call = compiled(network.sdid)
+        return Task(network.sdid, lambda i, g: _token_loss(call, tokens[i], stage, g))
+    schedule = GaussianSchedule.linear(network.config.num_train_timesteps)
+    call = compiled(network)
+    if hasattr(network.config, "num_classes"):
+        if labels is None:
+            raise ValueError("a class-conditional network needs labels")
+        known = labels
+        return Task(
+            network,
+            lambda i, g: {
+                "loss": sdit_loss(
+                    call,
+                    schedule,
+                    _as_channels(batch(i) * 2 - 1, network.config.image_channels),
+                    known[i].to(device),
+                    generator=g,
+                    **stage.options,
+                )
+            },
+        )
+    return Task(network, lambda i, g: _noise_loss(call, schedule, batch(i) * 2 - 1, stage, g))
+
+
+def _noise_loss(
+    network: Any,  # noqa: ANN401  possibly compiled
+    schedule: GaussianSchedule,
+    x_0: Tensor,
+    stage: Stage,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Squared error of the predicted noise (arXiv 2306.17046), by default all times alike."""
+    t = torch.randint(len(schedule), x_0.shape[:1], generator=generator).to(x_0.device)
+    eps = torch.randn(x_0.shape, generator=generator).to(x_0.device)
+    predicted = network(q_sample(schedule, x_0, t, eps), t).float()
+    error = (predicted - eps).square().flatten(1).mean(1)
+    gamma = stage.options.get("min_snr_gamma")
+    if gamma is None:
+        return {"loss": error.mean(), "mse": error.detach().mean()}
+    weights = min_snr_weights(schedule, t, gamma=gamma).float()
+    return {"loss": (weights * error).mean(), "mse": error.detach().mean()}
+
+
+def _token_loss(
+    network: Any,  # noqa: ANN401  possibly compiled
+    tokens: Tensor,
+    stage: Stage,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    n = network.config.num_train_timesteps
+    t = torch.randint(1, n + 1, tokens.shape[:1], generator=generator).to(tokens.device)
+    uniform = torch.rand(tokens.shape, generator=generator).to(tokens.device)
+    _, mask = absorbing.q_sample(tokens, t, uniform, n, network.config.mask_id)
+    return sdid_loss(network, tokens, t, mask, **stage.options)
+
+
+@torch.inference_mode()
+def _all_tokens(network: Any, images: Tensor, device: torch.device) -> Tensor:  # noqa: ANN401
+    """Token maps int64 ``[N, h, w]`` of the whole data set, encoded in evaluation mode."""
+    was_training = network.training
+    network.eval()
+    chunks = [network.encode(chunk.to(device).float() / 255) for chunk in images.split(256)]
+    network.train(was_training)
+    return torch.cat(chunks).clone()
+
+
+def _as_channels(x: Tensor, channels: int) -> Tensor:
+    """Grey copied to the channels that the network wants."""
+    return x.expand(-1, channels, -1, -1) if x.shape[1] != channels else x

@@ -1,0 +1,186 @@
+"""A worker without a thread and without a model: the test says when something happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikestudio.checkpoints.card import Card
+from spikestudio.checkpoints.catalog import Entry
+from spikestudio.sampling.control import RunControl
+from spikestudio.sampling.events import (
+    Cancelled,
+    Event,
+    Finished,
+    ParametersChanged,
+    Paused,
+    Resumed,
+    RunStarted,
+    StepFinished,
+)
+from spikestudio.sampling.request import SamplingRequest
+from spikestudio.sampling.worker import LoadFailed, ModelInfo, ModelLoaded, ModelLoading
+from spikestudio.types import LayerInfo
+from tests.gui.fakes import FakeRecorder, SMALL_LAYERS
+
+
+def card(architecture: str = "sddpm", **changes: Any) -> Card:
+    """Return a card of a small model trained on MNIST."""
+    config: dict[str, Any] = {"num_snn_steps": 4}
+    if architecture == "spiking-diffusion":
+        config["codebook_size"] = 32
+    if architecture == "sdit":
+        config["num_classes"] = 10
+    config |= changes.pop("config", {})
+    return Card.describe(
+        architecture,
+        config,
+        dataset="mnist",
+        data_licence="CC BY-SA 3.0",
+        image_size=28,
+        image_channels=1,
+        classes=tuple("0123456789"),
+        **changes,
+    )
+
+
+def entry(name: str = "sddpm-mnist", architecture: str = "sddpm", folder: str = "models") -> Entry:
+    """Return a catalogue entry of a file that need not exist."""
+    path = Path(folder) / f"{name}.safetensors"
+    return Entry(name, path, card(architecture), None, 4_400_000, 1_100_000, is_bundled=True)
+
+
+def model_info(
+    path: Path,
+    model_card: Card,
+    *,
+    layers: tuple[LayerInfo, ...] = SMALL_LAYERS,
+    device: str = "cpu",
+) -> ModelInfo:
+    """Return what a worker says about a loaded model."""
+    return ModelInfo(
+        name=path.stem,
+        path=path,
+        card=model_card,
+        layers=layers,
+        device=device,
+        defaults=SamplingRequest(**{**model_card.run_defaults(), "num": 4}),
+        parameters=1_100_000,
+        tsm_locked=bool(model_card.config.get("tsm")),
+    )
+
+
+class FakeWorker:
+    """Loads at once, unless ``is_slow``; a run advances only by ``advance``."""
+
+    def __init__(
+        self,
+        publish: Callable[[Any], None],
+        entries: Sequence[Entry] = (),
+        *,
+        layers: tuple[LayerInfo, ...] = SMALL_LAYERS,
+    ) -> None:
+        self._publish = publish
+        self._cards = {item.path: item.card for item in entries}
+        self._layers = layers
+        self.is_slow = False
+        self.is_closed = False
+        self.loads: list[tuple[Path, str]] = []
+        self.requests: list[SamplingRequest] = []
+        self.control: RunControl | None = None
+        self.recorder: FakeRecorder | None = None
+        self._threshold = self._temperature = 1.0
+        self._is_waiting = False
+
+    def load(self, path: Path, device: str) -> None:
+        self.loads.append((path, device))
+        self._publish(ModelLoading(path))
+        if not self.is_slow:
+            self.end_load()
+
+    def end_load(self) -> None:
+        """Answer the newest load: a file that is in the catalogue loads, another one fails."""
+        path, device = self.loads[-1]
+        found = self._cards.get(path)
+        if found is None:
+            self._publish(LoadFailed(path, f"Cannot read {path.name}: it is empty.", "a traceback"))
+            return
+        device = "cpu" if device == "auto" else device
+        info = model_info(path, found, layers=self._layers, device=device)
+        self._publish(ModelLoaded(info))
+
+    def sample(self, request: SamplingRequest) -> RunControl:
+        self.requests.append(request)
+        self.control = RunControl()
+        self._threshold, self._temperature = request.threshold, request.temperature
+        self._is_waiting = False
+        self.recorder = FakeRecorder(self._layers, request.steps, request.snn_steps)
+        return self.control
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def start(self) -> None:
+        """Publish ``RunStarted``."""
+        steps = self.requests[-1].steps
+        self._event(
+            RunStarted,
+            request=self.requests[-1],
+            device="cpu",
+            timesteps=tuple(round(t) for t in np.linspace(999, 0, steps)),
+            layers=self._layers,
+            recorder=self.recorder,
+        )
+
+    def advance(self) -> bool:
+        """Do what a real run does between two denoising steps; False when it has ended."""
+        control, recorder = self.control, self.recorder
+        if control is None or recorder is None:
+            return False
+        if control.is_cancelled:
+            return self._end(Cancelled)
+        step = recorder.steps_done
+        if control.must_wait():
+            if not self._is_waiting:
+                self._is_waiting = True
+                self._event(Paused, step=step)
+            return True
+        if self._is_waiting:
+            self._is_waiting = False
+            self._event(Resumed, step=step)
+        if changes := control.take_parameters():
+            self._threshold = changes.get("threshold", self._threshold)
+            self._temperature = changes.get("temperature", self._temperature)
+            values = {"threshold": self._threshold, "temperature": self._temperature}
+            self._event(ParametersChanged, step=step, **values)
+        recorder.advance(self._threshold)
+        self._event(
+            StepFinished,
+            step=step,
+            t=round(999 * (1 - step / recorder.num_steps)),
+            seconds=0.1,
+            threshold=self._threshold,
+            temperature=self._temperature,
+            bytes_recorded=(step + 1) * 2**20,
+        )
+        return True if recorder.steps_done < recorder.num_steps else self._end(Finished)
+
+    def _end(self, kind: type[Finished] | type[Cancelled]) -> bool:
+        self._event(kind, result=FakeResult(self.requests[-1]))
+        self.control = None
+        return False
+
+    def _event(self, kind: type[Event], **values: Any) -> None:
+        self._publish(kind(run_id=len(self.requests), **values))
+
+
+class FakeResult:
+    """The parts of a run's result that the window uses."""
+
+    def __init__(self, request: SamplingRequest) -> None:
+        self.request = request
+        self.images = np.zeros((request.num, 28, 28, 1), np.uint8)
+        self.provenance = {"request": request.to_json()}
