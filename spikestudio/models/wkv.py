@@ -12,8 +12,9 @@ for any ``k``. Maximum and recurrences are scans: pairs of tokens are combined, 
 is solved in the same way, and the rest is filled in, which takes 2 log2(N) vector operations and twice
 the arithmetic of the loop. The gradient is one such scan from the other end.
 
-Measured against the loop evaluated in float64, relative to the largest output: at most 2e-6 in
-float32, the same as the loop in float32, and 1e-15 in float64. All operations are element-wise, so the
+Measured against the loop evaluated in float64, relative to the largest output, for up to 394 tokens
+with keys of standard deviation 3 (and 90): 8e-7 (2e-6) in float32, where the loop itself is off by 1e-5
+(3e-4); 2e-14 (7e-13) in float64. All operations are element-wise, so the
 result for one sequence does not depend on the batch it is in.
 """
 

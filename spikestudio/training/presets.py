@@ -81,6 +81,34 @@ PRESETS: dict[tuple[str, str], Preset] = {
         ),
         defaults={"sampler": "ddim", "steps": 50},
     ),
+    ("spiking-diffusion", "micro"): Preset(
+        config=SpikingDiffusionConfig(
+            codebook_size=64,
+            denoiser_widths=(96, 128, 128, 128, 128),
+            num_snn_steps=4,
+            token_embedding=16,
+        ),
+        stages=(
+            Stage(
+                name="vqsvae",
+                num_steps=2_500,
+                batch_size=64,
+                learning_rate=2e-3,
+                ema_decay=0.99,
+                **_MICRO,
+            ),
+            Stage(
+                name="sdid",
+                num_steps=9_000,
+                batch_size=64,
+                learning_rate=1e-3,
+                ema_decay=0.998,
+                snn_schedule=((0.6, 2), (0.4, 4)),
+                **_MICRO,
+            ),
+        ),
+        defaults={"sampler": "absorbing", "steps": 49, "temperature": 0.8},
+    ),
     ("spiking-diffusion", "paper"): Preset(
         config=SpikingDiffusionConfig(),
         stages=(

@@ -33,7 +33,7 @@ class _MembraneReadout(nn.Module):
     """`membrane_readout`, with the constant that released state dicts carry.
 
     The factors are always made for the T at hand, so the stored ones are never read and the number
-    of SNN steps is free.
+    of SNN steps is free. Under mixed precision the sum is still float32.
     """
 
     def __init__(self, num_snn_steps: int) -> None:
@@ -42,7 +42,7 @@ class _MembraneReadout(nn.Module):
         self.register_buffer("coef", coefficients.view(-1, 1, 1, 1, 1))
 
     def forward(self, x_seq: Tensor) -> Tensor:
-        return membrane_readout(x_seq)
+        return membrane_readout(x_seq.to(torch.promote_types(x_seq.dtype, torch.float32)))
 
 
 class _Encoder(nn.Module):
@@ -87,11 +87,9 @@ class _VectorQuantiser(nn.Module):
 
     def nearest(self, z: Tensor) -> Tensor:
         """Ids of the codes nearest to ``z`` ``[B, D, h, w]``, int64 ``[B, h, w]``."""
-        vectors = z.permute(0, 2, 3, 1)  # [B, h, w, D]
-        table = self.embeddings.weight
-        squares = vectors.square().sum(-1, keepdim=True) + table.square().sum(-1)
-        indices: Tensor = (squares - 2 * vectors @ table.T).argmin(-1)
-        return indices
+        b, _, h, w = z.shape
+        vectors = z.permute(0, 2, 3, 1).flatten(0, 2)  # [B*h*w, D]
+        return torch.cdist(vectors, self.embeddings.weight).argmin(-1).view(b, h, w)
 
     def codes(self, tokens: Tensor) -> Tensor:
         """Codebook vectors ``[B, D, h, w]`` of token ids ``[B, h, w]``."""

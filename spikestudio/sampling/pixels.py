@@ -1,0 +1,33 @@
+"""From a network's output to the pixels that are shown and saved."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from spikestudio.checkpoints.card import Card
+
+
+def to_pixels(x: Tensor, low: float, high: float) -> NDArray[np.uint8]:
+    """``[B, C, H, W]`` with data in [low, high] to uint8 ``[B, H, W, C]``, rounded half up."""
+    scaled = (x.float() - low) * (255 / (high - low))
+    levels = torch.floor(scaled.clamp(0, 255) + 0.5)
+    return np.ascontiguousarray(levels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+
+
+def as_data(x: Tensor, card: Card) -> NDArray[np.uint8]:
+    """Images ``[B, C, H, W]`` in [-1, 1] as the data set has them: its channels and its size."""
+    if card.image_channels == 1 and x.shape[1] > 1:
+        x = x.mean(1, keepdim=True)
+    pixels = to_pixels(x, -1.0, 1.0)
+    if pixels.shape[1] == card.image_size:
+        return pixels
+    size = (card.image_size, card.image_size)
+    resized = [
+        np.asarray(Image.fromarray(each.squeeze()).resize(size, Image.Resampling.BILINEAR))
+        for each in pixels
+    ]
+    return np.stack(resized).reshape(len(pixels), *size, -1)

@@ -1,0 +1,316 @@
+"""One run from request to result, as a generator of events.
+
+Iterating does the work in the caller's thread. The window's worker, the command line and the tests use
+the same class, so the same request gives the same pixels everywhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spikestudio.checkpoints.loader import LoadedModel
+from spikestudio.diffusion.absorbing import TokenStep, unmask, unmask_times
+from spikestudio.diffusion.samplers import SAMPLERS, SamplerStep, guided
+from spikestudio.diffusion.schedules import GaussianSchedule, spaced_times
+from spikestudio.errors import ConfigError, NumericalError, SpikeStudioError
+from spikestudio.neurons.nodes import set_threshold
+from spikestudio.recording.recorder import Probe, Recorder
+from spikestudio.sampling.control import RunCancelledError, RunControl
+from spikestudio.sampling.events import (
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    ImagePreview,
+    ParametersChanged,
+    Paused,
+    Resumed,
+    RunStarted,
+    StepFinished,
+    TokensUnmasked,
+)
+from spikestudio.sampling.pixels import as_data, to_pixels
+from spikestudio.sampling.request import SamplingRequest
+from spikestudio.sampling.result import RunResult
+from spikestudio.seeds import ImageStreams
+
+CHUNK = 32  # images per network evaluation; more leave the processor's cache
+PREVIEW_IMAGES = 64  # a preview shows the first ones of a larger batch
+
+_run_ids = itertools.count(1)
+
+
+class SamplingRun:
+    """A run of ``model``; iterate it once, then read ``result``.
+
+    Parameters
+    ----------
+    model
+        Must not be used by another thread meanwhile.
+    request
+        What to sample.
+    control
+        Takes commands from other threads.
+    image
+        Position in the batch of the image whose neurons are recorded.
+
+    Raises
+    ------
+    ConfigError
+        The request does not fit the model: another kind of sampler, more steps than it was trained
+        with, an unknown class, or SNN steps of a model that is locked to its own.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        request: SamplingRequest,
+        control: RunControl | None = None,
+        *,
+        image: int = 0,
+    ) -> None:
+        self.model = model
+        self.request = request
+        self.control = control or RunControl()
+        self.run_id = next(_run_ids)
+        self.result: RunResult | None = None
+        self.timesteps = plan(model, request)
+        self.layers = model.layers + tuple(
+            layer for layer in model.codec_layers if not layer.id.startswith("vqsvae.encoder.")
+        )
+        self.recorder = Recorder(
+            self.layers,
+            num_steps=len(self.timesteps),
+            snn_steps=request.snn_steps,
+            image=min(image, request.num - 1),
+        )
+        self._threshold = request.threshold
+        self._temperature = request.temperature
+        self._thresholds: list[float] = []
+        self._temperatures: list[float] = []
+        self._labels: Tensor | None = None
+        self._images: np.ndarray[Any, np.dtype[np.uint8]] | None = None
+        self._tokens: np.ndarray[Any, np.dtype[np.int32]] | None = None
+        self._started = 0.0
+
+    def cancel(self) -> None:
+        """Stop at the next spiking layer; from any thread."""
+        self.control.cancel()
+
+    def __iter__(self) -> Iterator[Event]:
+        self._started = time.monotonic()
+        network: Any = self.model.network
+        network.set_snn_steps(self.request.snn_steps)
+        try:
+            with self.recorder.attached(network, self.control.check) as probe:
+                yield RunStarted(
+                    run_id=self.run_id,
+                    request=self.request,
+                    device=self.model.device,
+                    timesteps=self.timesteps,
+                    layers=self.layers,
+                    recorder=self.recorder,
+                )
+                yield from self._steps(probe)
+            self.result = self._make_result()
+            yield Finished(run_id=self.run_id, result=self.result)
+        except RunCancelledError:
+            self.result = self._make_result()
+            yield Cancelled(run_id=self.run_id, result=self.result)
+        except SpikeStudioError as error:
+            yield Failed(run_id=self.run_id, message=str(error))
+        finally:
+            network.set_snn_steps(self.model.card.snn_steps)
+            set_threshold(network, self.model.card.v_threshold)
+
+    def _steps(self, probe: Probe) -> Iterator[Event]:
+        is_token = self.model.is_token_model
+        with torch.inference_mode():
+            chain = self._token_chain(probe) if is_token else self._gaussian_chain(probe)
+        for step in range(len(self.timesteps)):
+            yield from self._wait_if_paused(step)
+            yield from self._take_parameters(step)
+            started = time.monotonic()
+            set_threshold(self.model.network, self._threshold)
+            with torch.inference_mode():
+                previews = self._show(next(chain), probe)
+            probe.finish_step(step)
+            self._thresholds.append(self._threshold)
+            self._temperatures.append(self._temperature)
+            yield StepFinished(
+                run_id=self.run_id,
+                step=step,
+                t=self.timesteps[step],
+                seconds=time.monotonic() - started,
+                threshold=self._threshold,
+                temperature=self._temperature,
+                bytes_recorded=self.recorder.bytes_used,
+            )
+            yield from previews
+
+    def _wait_if_paused(self, step: int) -> Iterator[Event]:
+        self.control.check()
+        if self.control.must_wait():
+            yield Paused(run_id=self.run_id, step=step)
+            self.control.wait()
+            yield Resumed(run_id=self.run_id, step=step)
+
+    def _take_parameters(self, step: int) -> Iterator[Event]:
+        changed = self.control.take_parameters()
+        if not changed:
+            return
+        self._threshold = changed.get("threshold", self._threshold)
+        self._temperature = changed.get("temperature", self._temperature)
+        yield ParametersChanged(
+            run_id=self.run_id,
+            step=step,
+            threshold=self._threshold,
+            temperature=self._temperature,
+        )
+
+    def _gaussian_chain(self, probe: Probe) -> Iterator[SamplerStep]:
+        model, request = self.model, self.request
+        config: Any = model.network.config
+        shape = (config.image_channels, config.image_size, config.image_size)
+        streams = ImageStreams(request.seed, request.num)
+        x = streams.normal(*shape).to(model.device)
+        predict = self._in_chunks(model.predict, probe)
+        if model.num_classes is not None:
+            self._labels = streams.labels(model.num_classes)
+            if request.class_label is not None:
+                self._labels.fill_(request.class_label)
+            predict = guided(
+                predict, self._labels.to(model.device), request.guidance, model.num_classes
+            )
+        return SAMPLERS[request.sampler](
+            predict,
+            x,
+            schedule=GaussianSchedule.linear(config.num_train_timesteps),
+            times=self.timesteps,
+            noise=lambda like: streams.normal(*like.shape[1:]).to(like),
+        )
+
+    def _token_chain(self, probe: Probe) -> Iterator[TokenStep]:
+        model, request = self.model, self.request
+        config: Any = model.network.config
+        streams = ImageStreams(request.seed, request.num)
+        return unmask(
+            self._in_chunks(model.predict, probe),
+            shape=(request.num, config.grid_size, config.grid_size),
+            steps=request.steps,
+            mask_id=config.mask_id,
+            temperature=lambda: self._temperature,
+            uniform=lambda shape: streams.uniform(*shape[1:]).to(model.device),
+            num_timesteps=config.num_train_timesteps,
+        )
+
+    def _in_chunks(self, function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
+        """Evaluate a batch in parts, telling the probe which rows each part holds."""
+
+        def evaluate(*batch: Tensor) -> Any:  # noqa: ANN401  a tensor or a pair, as the model gives
+            outputs = []
+            for first in range(0, len(batch[0]), CHUNK):
+                part = [each[first : first + CHUNK] for each in batch]
+                probe.first_row, probe.num_rows = first, len(part[0])
+                outputs.append(function(*part))
+            if isinstance(outputs[0], tuple):
+                return tuple(torch.cat(each) for each in zip(*outputs, strict=True))
+            return torch.cat(outputs)
+
+        return evaluate
+
+    def _show(self, step: SamplerStep | TokenStep, probe: Probe) -> list[Event]:
+        if isinstance(step, TokenStep):
+            return self._show_tokens(step, probe)
+        if not bool(step.x_next.isfinite().all()):
+            raise NumericalError(
+                f"The network gave NaN or infinity at denoising step {step.index + 1}: "
+                "try a threshold closer to 1 or another checkpoint."
+            )
+        is_last = step.index == len(self.timesteps) - 1
+        card, shown = self.model.card, slice(None) if is_last else slice(PREVIEW_IMAGES)
+        x_t = as_data(step.x_next[shown], card)
+        x0_hat = as_data(step.x0_hat[shown], card)
+        self._images = x_t if is_last else x0_hat
+        return [ImagePreview(run_id=self.run_id, step=step.index, x_t=x_t, x0_hat=x0_hat)]
+
+    def _show_tokens(self, step: TokenStep, probe: Probe) -> list[Event]:
+        is_masked = step.order < 0
+        guess = torch.where(is_masked, step.logits.argmax(1), step.tokens)
+        decoded = to_pixels(self._in_chunks(self.model.decode, probe)(guess), 0.0, 1.0)
+        self._images = decoded
+        self._tokens = step.tokens.to(torch.int32).cpu().numpy()
+        tokens = TokensUnmasked(
+            run_id=self.run_id,
+            step=step.index,
+            tokens=self._tokens,
+            order=step.order.cpu().numpy(),
+            confidence=step.confidence.float().cpu().numpy(),
+            mask_id=int(self.model.card.mask_id or 0),
+        )
+        return [tokens, ImagePreview(run_id=self.run_id, step=step.index, decoded=decoded)]
+
+    def _make_result(self) -> RunResult:
+        return RunResult(
+            request=self.request,
+            checkpoint=self.model.name,
+            tensors_sha256=self.model.card.tensors_sha256,
+            architecture=self.model.card.architecture,
+            device=self.model.device,
+            num_threads=torch.get_num_threads(),
+            timesteps=self.timesteps,
+            steps_done=len(self._thresholds),
+            seconds=time.monotonic() - self._started,
+            thresholds=tuple(self._thresholds),
+            temperatures=tuple(self._temperatures),
+            images=self._images,
+            tokens=self._tokens,
+            labels=None if self._labels is None else self._labels.numpy(),
+        )
+
+
+def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
+    """Diffusion times of a run, one per network evaluation; raises ``ConfigError``."""
+    config: Any = model.network.config
+    choices = ("absorbing",) if model.is_token_model else tuple(SAMPLERS)
+    if request.sampler not in choices:
+        raise ConfigError(
+            f"{model.name} cannot be sampled with {request.sampler!r}: "
+            f"choose {' or '.join(choices)}.",
+            field="sampler",
+        )
+    if request.class_label is not None:
+        classes = model.num_classes
+        if classes is None:
+            raise ConfigError(
+                f"{model.name} has no classes to choose from: leave the class out.",
+                field="class_label",
+            )
+        if not 0 <= request.class_label < classes:
+            raise ConfigError(
+                f"{model.name} has the classes 0 to {classes - 1}, not {request.class_label}.",
+                field="class_label",
+            )
+    if getattr(config, "tsm", False) and request.snn_steps != config.num_snn_steps:
+        raise ConfigError(
+            f"{model.name} learned one scale for each of its {config.num_snn_steps} SNN time steps "
+            f"and cannot run with {request.snn_steps}.",
+            field="snn_steps",
+        )
+    if model.is_token_model:
+        return tuple(unmask_times(request.steps, config.num_train_timesteps))
+    times = tuple(spaced_times(config.num_train_timesteps, request.steps))
+    if request.sampler == "ddpm" and len(times) != config.num_train_timesteps:
+        raise ConfigError(
+            f"The sampler ddpm needs all {config.num_train_timesteps} denoising steps, "
+            f"not {request.steps}: choose ddim or ancestral for fewer.",
+            field="steps",
+        )
+    return times
