@@ -36,7 +36,7 @@ class _Fire(torch.autograd.Function):
         v_reset: float,
         tau: float | None,
     ) -> Tensor:
-        h_seq = potentials(x_seq, v_threshold, v_reset, tau)[0]
+        h_seq = _charged(x_seq, v_threshold, v_reset, tau)
         ctx.save_for_backward(h_seq)
         ctx.constants = (v_threshold, v_reset, tau)
         return (h_seq >= v_threshold).to(x_seq.dtype)
@@ -71,13 +71,18 @@ def potentials(
     x_seq: Tensor, v_threshold: float, v_reset: float, tau: float | None
 ) -> tuple[Tensor, Tensor]:
     """Potential before and after reset, ``[T, ...]`` each, in at least float32."""
-    x_seq = x_seq.to(torch.promote_types(x_seq.dtype, torch.float32))
-    h_seq, v_seq = torch.empty_like(x_seq), torch.empty_like(x_seq)
+    h_seq = _charged(x_seq, v_threshold, v_reset, tau)
+    return h_seq, h_seq.masked_fill(h_seq >= v_threshold, v_reset)
+
+
+def _charged(x_seq: Tensor, v_threshold: float, v_reset: float, tau: float | None) -> Tensor:
+    """Potential before reset at every SNN step."""
+    h_seq = torch.empty_like(x_seq, dtype=torch.promote_types(x_seq.dtype, torch.float32))
     v: Tensor | float = v_reset
-    for t, x in enumerate(x_seq):
-        h_seq[t] = _charge(x, v, v_reset, tau)
-        v = v_seq[t] = h_seq[t].masked_fill(h_seq[t] >= v_threshold, v_reset)
-    return h_seq, v_seq
+    for x, h in zip(x_seq, h_seq, strict=True):
+        h.copy_(_charge(x, v, v_reset, tau))
+        v = h.masked_fill(h >= v_threshold, v_reset)
+    return h_seq
 
 
 def _charge(x: Tensor, v: Tensor | float, v_reset: float, tau: float | None) -> Tensor:

@@ -130,6 +130,21 @@ PRESETS: dict[tuple[str, str], Preset] = {
         ),
         defaults={"sampler": "absorbing", "steps": 49, "temperature": 0.65},
     ),
+    ("sdit", "micro"): Preset(
+        config=SDiTConfig(image_channels=1, patch_size=4, width=128),
+        stages=(
+            Stage(
+                name="denoiser",
+                num_steps=8_000,
+                batch_size=64,
+                learning_rate=1e-3,
+                ema_decay=0.998,
+                options={"min_snr_gamma": 5.0},
+                **_MICRO,
+            ),
+        ),
+        defaults={"sampler": "ddim", "steps": 30, "guidance": 2.0},
+    ),
     ("sdit", "paper"): Preset(
         config=SDiTConfig(),
         stages=(
