@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+CANCELLED = 130  # exit status of a command that Ctrl+C ended
+
 
 @cache
 def stdout() -> Console:

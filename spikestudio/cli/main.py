@@ -14,7 +14,7 @@ import typer.core
 import typer.main
 
 from spikestudio import logs
-from spikestudio.cli.console import fail
+from spikestudio.cli.console import CANCELLED, fail
 from spikestudio.errors import SpikeStudioError
 
 COMMANDS = {
@@ -22,11 +22,12 @@ COMMANDS = {
     "list": "spikestudio.cli.list:list_",
     "inspect": "spikestudio.cli.inspect:inspect",
     "sample": "spikestudio.cli.sample:sample",
+    "data": "spikestudio.cli.data:app",
+    "train": "spikestudio.cli.train:train",
+    "evaluate": "spikestudio.cli.evaluate:evaluate",
     "doctor": "spikestudio.cli.doctor:doctor",
 }
 """Name to ``module:object``; the object is a function, or a ``typer.Typer`` with further commands."""
-
-CANCELLED = 130
 
 
 class _Commands(typer.core.TyperGroup):
@@ -62,6 +63,7 @@ app = typer.Typer(
     name="spikestudio",
     cls=_Commands,
     add_completion=False,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="See spiking generative models at work. Without a command, open the window.",
 )

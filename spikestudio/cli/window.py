@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import sys
 from typing import Annotated
 
 import typer
 
+from spikestudio.errors import SpikeStudioError
+
 
 def app(
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Checkpoint to load, as a path or a name.")
-    ] = None,
+    checkpoint: Annotated[str, typer.Option(help="Path or name of a checkpoint to load.")] = "",
     reset_layout: Annotated[
-        bool, typer.Option("--reset-layout", help="Forget the dock layout.")
+        bool, typer.Option("--reset-layout", help="Forget the positions of window and docks.")
     ] = False,
 ) -> None:
     """Open the window."""
-    from spikestudio.app.entry import main
-
-    raise typer.Exit(main(checkpoint=checkpoint, reset_layout=reset_layout))
+    displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, displays)):
+        raise SpikeStudioError(
+            "Cannot open the window because there is no display: run this in a graphical session, or "
+            "use the other commands (spikestudio --help)."
+        )
+    try:
+        from spikestudio.app.entry import main
+    except ImportError as error:
+        raise SpikeStudioError(
+            f"Cannot open the window because a library does not load ({error}): spikestudio doctor "
+            "says what to install."
+        ) from error
+    raise typer.Exit(main(checkpoint, reset_layout=reset_layout))

@@ -10,9 +10,9 @@ import gzip
 import lzma
 import zlib
 from contextlib import closing
+from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def read_idx(path: Path, *, num_dims: int, max_values: int) -> NDArray[np.uint8]
         ) from error
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BufferedIOBase:
     match path.suffix:
         case ".gz":
             return gzip.open(path, "rb")
@@ -60,7 +60,7 @@ def _open(path: Path) -> IO[bytes]:
             return path.open("rb")
 
 
-def _read(file: IO[bytes], path: Path, num_dims: int, max_values: int) -> NDArray[np.uint8]:
+def _read(file: BufferedIOBase, path: Path, num_dims: int, max_values: int) -> NDArray[np.uint8]:
     magic = file.read(4)
     if magic != bytes((0, 0, _UINT8, num_dims)):
         raise DataError(
@@ -68,9 +68,12 @@ def _read(file: IO[bytes], path: Path, num_dims: int, max_values: int) -> NDArra
             f"{magic.hex(' ') or 'nothing'}; fetch or copy the file again.",
             path=path,
         )
-    shape = tuple(np.frombuffer(file.read(4 * num_dims), ">u4").tolist())
+    header = file.read(4 * num_dims)
+    if len(header) != 4 * num_dims:
+        raise DataError(f"{path} ends within its header: fetch or copy it again.", path=path)
+    shape = tuple(np.frombuffer(header, ">u4").tolist())
     num_values = prod(shape)
-    if len(shape) != num_dims or num_values > max_values:
+    if num_values > max_values:
         raise DataError(
             f"{path} claims the shape {shape}, which is more than this data set holds: "
             "choose the file of the right data set.",

@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from spikestudio.data.idx import read_idx
 from spikestudio.data.registry import DatasetInfo, dataset_info
@@ -243,8 +243,13 @@ def _read_picture(path: Path, size: int, channels: int) -> NDArray[np.uint8]:
             # a picture of many megapixels is refused instead of warned about
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as picture:
-                picture = picture.convert("L" if channels == 1 else "RGB")
-                fitted = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+                side = min(picture.size)
+                left, top = (picture.width - side) // 2, (picture.height - side) // 2
+                fitted = (
+                    picture.crop((left, top, left + side, top + side))
+                    .convert("L" if channels == 1 else "RGB")
+                    .resize((size, size), Image.Resampling.LANCZOS)
+                )
     except (
         *(OSError, UnidentifiedImageError, ValueError, SyntaxError),
         *(Image.DecompressionBombError, Image.DecompressionBombWarning),

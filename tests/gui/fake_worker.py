@@ -15,16 +15,18 @@ from spikestudio.sampling.events import (
     Cancelled,
     Event,
     Finished,
+    ImagePreview,
     ParametersChanged,
     Paused,
     Resumed,
     RunStarted,
     StepFinished,
+    TokensUnmasked,
 )
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.worker import LoadFailed, ModelInfo, ModelLoaded, ModelLoading
 from spikestudio.types import LayerInfo
-from tests.gui.fakes import FakeRecorder, SMALL_LAYERS
+from tests.gui.fakes import MASK_ID, SMALL_LAYERS, FakeRecorder
 
 
 def card(architecture: str = "sddpm", **changes: Any) -> Card:
@@ -166,7 +168,33 @@ class FakeWorker:
             temperature=self._temperature,
             bytes_recorded=(step + 1) * 2**20,
         )
+        self._publish_pictures(step)
         return True if recorder.steps_done < recorder.num_steps else self._end(Finished)
+
+    def _publish_pictures(self, step: int) -> None:
+        """Show a bright square that comes out of noise, or tokens that are revealed row by row."""
+        request, done = self.requests[-1], (step + 1) / self.requests[-1].steps
+        rng = np.random.default_rng([request.seed, step])
+        clean = np.zeros((request.num, 28, 28, 1))
+        clean[:, 8:20, 8:20] = 255
+        noise = rng.normal(128, 60, clean.shape)
+        noisy = (done * clean + (1 - done) * noise).clip(0, 255).astype(np.uint8)
+        if request.sampler != "absorbing":
+            x0_hat = (noisy * 0.5 + clean * 0.5).astype(np.uint8)
+            self._event(ImagePreview, step=step, x_t=noisy, x0_hat=x0_hat)
+            return
+        self._event(ImagePreview, step=step, decoded=noisy)
+        order = np.broadcast_to(np.arange(49).reshape(7, 7) * request.steps // 49, (request.num, 7, 7))
+        is_known = order <= step
+        tokens = np.random.default_rng(request.seed).integers(0, MASK_ID, order.shape)
+        self._event(
+            TokensUnmasked,
+            step=step,
+            tokens=np.where(is_known, tokens, MASK_ID).astype(np.int32),
+            order=np.where(is_known, order, -1).astype(np.int32),
+            confidence=np.where(is_known, 0.8, 0).astype(np.float32),
+            mask_id=MASK_ID,
+        )
 
     def _end(self, kind: type[Finished] | type[Cancelled]) -> bool:
         self._event(kind, result=FakeResult(self.requests[-1]))

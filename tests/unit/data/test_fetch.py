@@ -144,7 +144,7 @@ def test_folder_that_cannot_be_written(mirror: Mirror, tmp_path: Path) -> None:
 
 
 def test_unknown_set(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="celeba64.*mnist"):
+    with pytest.raises(DataError, match=r"celeba64.*mnist"):
         fetch_dataset("celeba64", tmp_path)
 
 

@@ -361,6 +361,22 @@ def test_vqsvae_gradients_reach_every_parameter() -> None:
             assert parameter.grad.abs().sum() > 0, name
 
 
+def test_mixed_precision_leaves_codes_and_losses_in_float32() -> None:
+    torch.manual_seed(0)
+    model = SpikingDiffusion(MICRO).train()
+    images = golden_input((4, 1, 28, 28)).float().abs()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model.vqsvae(images - 0.5)
+        losses = vqsvae_loss(model.vqsvae, images, 0.1)
+        mask = torch.ones_like(out.tokens, dtype=torch.bool)
+        losses |= sdid_loss(model.sdid, out.tokens, torch.full((4,), 49), mask)
+    assert torch.equal(out.tokens, model.vqsvae.vq_layer.nearest(out.z))
+    assert {out.z.dtype, out.reconstruction.dtype} == {torch.float32}
+    for name, loss in losses.items():
+        assert loss.dtype is torch.float32, name
+        assert torch.isfinite(loss), name
+
+
 class _Oracle(nn.Module):
     """A denoiser with the same logits everywhere; its cross-entropy is known."""
 

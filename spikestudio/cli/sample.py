@@ -1,0 +1,152 @@
+"""``spikestudio sample``: draw images and write them to a file or folder."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikestudio.cli.console import CANCELLED, fail, print_json, progress, stdout
+
+if TYPE_CHECKING:
+    from spikestudio.sampling.control import RunControl
+    from spikestudio.sampling.result import RunResult
+    from spikestudio.sampling.run import SamplingRun
+
+
+def sample(
+    file: Annotated[str, typer.Argument(help="Path or name of a checkpoint.")],
+    out: Annotated[
+        str, typer.Option(help="grid.png, samples.npz, or a folder/ for single images.")
+    ],
+    num: Annotated[int | None, typer.Option(help="Images.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all random streams.")] = 0,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="ddim, ddpm or ancestral; absorbing for token models.")
+    ] = None,
+    snn_steps: Annotated[int | None, typer.Option(help="SNN time steps.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Firing threshold of every neuron.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Randomness of the tokens; token models only.")
+    ] = None,
+    class_label: Annotated[
+        int | None,
+        typer.Option("--class", help="Class of all images; drawn at random if left out."),
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="Strength of the class; 1 is without guidance.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the fastest.")] = "cpu",
+    columns: Annotated[int | None, typer.Option(help="Images per row of a grid.", min=1)] = None,
+    rgb: Annotated[bool, typer.Option("--rgb", help="Repeat grey to three channels.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Draw images with a model; what is left out is the model's own default."""
+    from spikestudio.sampling.request import SamplingRequest
+
+    output = _Output(out, columns, rgb)
+    output.check()
+    given: dict[str, Any] = {
+        name: value
+        for name, value in (
+            *(("num", num), ("seed", seed), ("steps", steps), ("sampler", sampler)),
+            *(("snn_steps", snn_steps), ("threshold", threshold), ("temperature", temperature)),
+            *(("class_label", class_label), ("guidance", guidance)),
+        )
+        if value is not None
+    }
+    SamplingRequest(**given)  # ranges, before torch and the model are loaded
+
+    from spikestudio.checkpoints.loader import load
+    from spikestudio.export.provenance import provenance
+    from spikestudio.runtime import tune_allocator
+    from spikestudio.sampling.run import SamplingRun
+
+    tune_allocator()
+    model = load(file, device)
+    result = _work(SamplingRun(model, SamplingRequest(**model.defaults() | given)))
+    origin = provenance(result)
+    output.write(result, origin)
+    if as_json:
+        print_json({"out": out, "seconds": round(result.seconds, 3), **origin})
+    else:
+        images = "1 image" if result.request.num == 1 else f"{result.request.num} images"
+        stdout().print(f"Wrote {images} to {out} ({result.seconds:.1f} s).", soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Where the images go; its name says in which format."""
+
+    out: str
+    columns: int | None
+    rgb: bool
+
+    def check(self) -> None:
+        """Raise ``ExportError`` now if it could not be written later."""
+        from spikestudio.atomic import check_writable
+        from spikestudio.export.images import check_folder, output_kind
+
+        path = Path(self.out)
+        if output_kind(self.out) == "folder":
+            check_folder(path)
+            check_writable(path / "0000.png" if path.is_dir() else path)
+        else:
+            check_writable(path)
+
+    def write(self, result: RunResult, origin: dict[str, Any]) -> None:
+        """Write the images with their provenance."""
+        from spikestudio.export.images import output_kind, save_folder, save_grid, save_npz
+
+        assert result.images is not None  # the run is complete
+        match output_kind(self.out):
+            case "grid":
+                save_grid(self.out, result.images, origin, self.columns, rgb=self.rgb)
+            case "npz":
+                save_npz(self.out, result.images, origin, rgb=self.rgb)
+            case "folder":
+                save_folder(self.out, result.images, origin, rgb=self.rgb)
+
+
+def _work(run: SamplingRun) -> RunResult:
+    """Do the run with a progress bar; Ctrl+C cancels it."""
+    from spikestudio.errors import SamplingError
+    from spikestudio.sampling.events import Cancelled, Failed, StepFinished
+
+    with progress() as bar, _interruptible(run.control):
+        task = bar.add_task("Sampling", total=len(run.timesteps))
+        for event in run:
+            match event:
+                case StepFinished():
+                    bar.advance(task)
+                case Failed(message=message):
+                    raise SamplingError(message)
+                case Cancelled(result=result):
+                    done = f"{result.steps_done} of {len(result.timesteps)} steps"
+                    fail(f"Cancelled after {done}; nothing was written.")
+                    raise typer.Exit(CANCELLED)
+    assert run.result is not None  # a run that ends otherwise has finished
+    return run.result
+
+
+@contextmanager
+def _interruptible(control: RunControl) -> Iterator[None]:
+    """Let the first Ctrl+C cancel the run in an orderly way; the second one ends the program."""
+
+    def cancel(_signal: int, _frame: object) -> None:
+        control.cancel()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,212 @@
+"""The judge: a small convolutional classifier of MNIST digits that looks at generated images.
+
+It is trained without label smoothing, so that its confidence stays close to its accuracy. The
+bundled file is made by
+
+    python -m spikestudio.metrics.judge --data FOLDER --out mnist.safetensors
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from rich.progress import track
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spikestudio.atomic import atomic_write, check_writable
+from spikestudio.data.readers import SPLITS, Dataset, load_dataset
+from spikestudio.errors import DataError
+from spikestudio.metrics.quality import CONFIDENT
+from spikestudio.paths import resource
+
+METADATA_KEY = "spikestudio-judge"
+IMAGE_SIZE = 28
+_BATCH = 500
+_COUNTER = "num_batches_tracked"  # of training steps in batch normalisation; not stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeFacts:
+    """What is known of a trained judge; stored in its file."""
+
+    dataset: str
+    test_accuracy: float  # as stored, on the whole test split
+    test_confident: float  # share of test images judged with confidence >= 0.9
+    num_train: int
+    epochs: int
+    seed: int
+
+
+class JudgeNetwork(nn.Sequential):
+    """Digit classifier: float ``[B, 1, 28, 28]`` in [0, 1] to logits ``[B, 10]``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            *_block(1, 24),
+            *_block(24, 24),
+            nn.MaxPool2d(2),  # [B, 24, 14, 14]
+            *_block(24, 48),
+            *_block(48, 48),
+            nn.MaxPool2d(2),  # [B, 48, 7, 7]
+            *_block(48, 96),
+            *_block(96, 96),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(96, 10),
+        )
+
+
+def _block(num_in: int, num_out: int) -> tuple[nn.Module, ...]:
+    return (
+        nn.Conv2d(num_in, num_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(num_out),
+        nn.ReLU(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A trained network with its facts."""
+
+    network: JudgeNetwork
+    facts: JudgeFacts
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Class probabilities, float32 ``[N, 10]``, of uint8 images ``[N, 28, 28, 1]``."""
+        if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 1):
+            raise DataError(
+                f"The judge looks at grey images of 28x28 pixels, not at {images.shape[1:]}: "
+                "bring them to that size first."
+            )
+        return judge_probabilities(self.network, images)
+
+
+@torch.inference_mode()
+def judge_probabilities(network: JudgeNetwork, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Softmax of ``network`` in evaluation mode; see ``Judge.probabilities``."""
+    parts = [
+        network(_to_tensor(images[k : k + _BATCH])).softmax(1)
+        for k in range(0, len(images), _BATCH)
+    ]
+    return torch.cat(parts).numpy() if parts else np.empty((0, 10), np.float32)
+
+
+def load_judge(path: Path | None = None) -> Judge:
+    """Load a judge, the bundled one by default; raises ``DataError`` if the file is not one."""
+    path = path or resource("judges", "mnist.safetensors")
+    network = JudgeNetwork()
+    try:
+        with safe_open(path, "pt") as file:
+            facts = JudgeFacts(**json.loads((file.metadata() or {})[METADATA_KEY]))
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        counters = {k: v for k, v in network.state_dict().items() if k.endswith(_COUNTER)}
+        network.load_state_dict(state | counters)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{path} is not a judge of digits ({type(error).__name__}): train one with "
+            "python -m spikestudio.metrics.judge.",
+            path=path,
+        ) from error
+    return Judge(network.eval(), facts)
+
+
+def train_judge(
+    dataset: Dataset, *, epochs: int = 8, batch_size: int = 128, seed: int = 0
+) -> Iterator[tuple[JudgeNetwork, float]]:
+    """Train on lightly distorted digits; yields the network and the mean loss after every epoch."""
+    if dataset.labels is None:
+        raise DataError("The judge needs labelled images.")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = JudgeNetwork()
+    labels = torch.from_numpy(dataset.labels)
+    steps = math.ceil(len(dataset) / batch_size)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=4e-3, total_steps=epochs * steps
+    )
+    for _ in range(epochs):
+        network.train()
+        total = 0.0
+        for chosen in torch.randperm(len(dataset), generator=generator).split(batch_size):
+            x = distort(_to_tensor(dataset.images[chosen.numpy()]), generator)
+            loss = functional.cross_entropy(network(x), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(chosen)
+        yield network, total / len(dataset)
+
+
+def distort(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn (10 degrees), scale and shear (10 %) and shift (2 pixels) each image at random."""
+    u = torch.rand(6, len(x), generator=generator) * 2 - 1
+    angle, shear = u[0] * math.radians(10), u[3] * 0.1
+    scale_x, scale_y = 1 + 0.1 * u[1], 1 + 0.1 * u[2]
+    shift = u[4:] * 2 * 2 / IMAGE_SIZE  # the image spans [-1, 1]
+    rows = (
+        torch.stack([angle.cos() * scale_x, shear - angle.sin() * scale_y, shift[0]], 1),
+        torch.stack([angle.sin() * scale_x, angle.cos() * scale_y, shift[1]], 1),
+    )
+    grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, align_corners=False)
+
+
+def save_judge(path: Path, judge: Judge) -> None:
+    """Write the network in float16 with its facts, atomically."""
+    state = {
+        key: tensor.half().contiguous()
+        for key, tensor in judge.network.state_dict().items()
+        if not key.endswith(_COUNTER)
+    }
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(save(state, {METADATA_KEY: json.dumps(asdict(judge.facts))}))
+
+
+def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """uint8 ``[N, H, W, 1]`` to float32 ``[N, 1, H, W]`` in [0, 1]."""
+    return torch.tensor(images[..., 0])[:, None].float() / 255
+
+
+def command(
+    data: Annotated[Path, typer.Option(help="Folder with the four MNIST files.")],
+    out: Annotated[Path, typer.Option(help="File to write (safetensors).")],
+    epochs: Annotated[int, typer.Option(min=1)] = 8,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Train the judge of MNIST digits and measure it on the test split."""
+    check_writable(out)
+    train, test = (load_dataset(data, "mnist", split) for split in SPLITS)
+    training = train_judge(train, epochs=epochs, seed=seed)
+    for network, loss in track(training, "Training the judge", total=epochs):
+        rounded = copy.deepcopy(network).half().float().eval()  # as it will be stored
+        judged = judge_probabilities(rounded, test.images)
+        facts = JudgeFacts(
+            dataset="mnist",
+            test_accuracy=float((judged.argmax(1) == test.labels).mean()),
+            test_confident=float((judged.max(1) >= CONFIDENT).mean()),
+            num_train=len(train),
+            epochs=epochs,
+            seed=seed,
+        )
+        typer.echo(f"loss {loss:.4f}, test accuracy {facts.test_accuracy:.2%}")
+    save_judge(out, Judge(rounded, facts))
+
+
+if __name__ == "__main__":
+    typer.run(command)
