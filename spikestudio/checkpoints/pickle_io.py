@@ -15,8 +15,7 @@ from pathlib import Path
 
 from spikestudio.errors import UnknownFormatError, UnsafeCheckpointError
 
-_MAX_BYTES = 4 * 1024 * 1024
-_MAX_OPCODES = 300_000
+_MAX_BYTES = 1024 * 1024  # of a pickle; official files with optimiser state have less
 _ARCHIVE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError),
     *(ValueError, RuntimeError),  # names that cannot be decoded; encrypted or unknown compression
@@ -71,37 +70,45 @@ def refuse_pickle(path: Path) -> None:
 
 
 def imports(data: bytes) -> set[str]:
-    """Dotted names that a pickle would import, found without executing it.
+    """Dotted names that one or several pickles in a row would import, found without executing them.
 
     Stops quietly where the data is cut or malformed: what was found until then counts.
     """
     found: set[str] = set()
-    texts: list[str] = []  # strings in the order they are pushed, for STACK_GLOBAL
-    memo: dict[int, str] = {}
-    last = ""
+    stream = io.BytesIO(data)
     try:
-        for count, (opcode, arg, _) in enumerate(pickletools.genops(io.BytesIO(data))):
-            if count > _MAX_OPCODES:
-                break
-            match opcode.name:
-                case "GLOBAL" | "INST":
-                    found.add(_printable(str(arg).replace(" ", ".")))
-                case "STACK_GLOBAL":
-                    found.add(_printable(".".join(texts[-2:])))
-                case "MEMOIZE":
-                    memo[len(memo)] = last
-                case "PUT" | "BINPUT" | "LONG_BINPUT":
-                    memo[arg] = last  # type: ignore[index]
-                case "GET" | "BINGET" | "LONG_BINGET":
-                    texts.append(memo.get(arg, "?"))  # type: ignore[arg-type]
-                case name if "UNICODE" in name or "STRING" in name:
-                    last = str(arg)
-                    texts.append(last)
-                    continue
-            last = last if opcode.name in ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT") else "?"
+        while data[stream.tell() : stream.tell() + 1] == _PICKLE:
+            _collect(stream, found)
     except (ValueError, KeyError, IndexError, OverflowError):
         pass
     return found
+
+
+def _collect(stream: io.BytesIO, found: set[str]) -> None:
+    """Add what the next pickle in the stream would import."""
+    texts: list[str] = []  # strings in the order in which they are pushed, for STACK_GLOBAL
+    memo: dict[int, str] = {}
+    top = "?"  # what was pushed last, if it is a string
+    for opcode, arg, _ in pickletools.genops(stream):
+        match opcode.name:
+            case "GLOBAL" | "INST":
+                found.add(_printable(str(arg).replace(" ", ".")))
+                top = "?"
+            case "STACK_GLOBAL":
+                found.add(_printable(".".join(texts[-2:])))
+                top = "?"
+            case "MEMOIZE":
+                memo[len(memo)] = top
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                memo[int(str(arg))] = top
+            case "GET" | "BINGET" | "LONG_BINGET":
+                top = memo.get(int(str(arg)), "?")
+                texts.append(top)
+            case name if "UNICODE" in name or "STRING" in name:
+                top = str(arg)
+                texts.append(top)
+            case _:
+                top = "?"
 
 
 def _pickles_in_zip(path: Path) -> list[bytes]:

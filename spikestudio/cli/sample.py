@@ -14,6 +14,7 @@ import typer
 from spikestudio.cli.console import CANCELLED, fail, print_json, progress, stdout
 
 if TYPE_CHECKING:
+    from spikestudio.checkpoints.loader import LoadedModel
     from spikestudio.sampling.control import RunControl
     from spikestudio.sampling.result import RunResult
     from spikestudio.sampling.run import SamplingRun
@@ -44,7 +45,7 @@ def sample(
     guidance: Annotated[
         float | None, typer.Option(help="Strength of the class; 1 is without guidance.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the fastest.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the fastest.")] = "auto",
     columns: Annotated[int | None, typer.Option(help="Images per row of a grid.", min=1)] = None,
     rgb: Annotated[bool, typer.Option("--rgb", help="Repeat grey to three channels.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -72,6 +73,7 @@ def sample(
 
     tune_allocator()
     model = load(file, device)
+    _refuse_unused(model, given)
     result = _work(SamplingRun(model, SamplingRequest(**model.defaults() | given)))
     origin = provenance(result)
     output.write(result, origin)
@@ -80,6 +82,18 @@ def sample(
     else:
         images = "1 image" if result.request.num == 1 else f"{result.request.num} images"
         stdout().print(f"Wrote {images} to {out} ({result.seconds:.1f} s).", soft_wrap=True)
+
+
+def _refuse_unused(model: LoadedModel, given: dict[str, Any]) -> None:
+    """Raise ``ConfigError`` for a parameter that this kind of model would silently ignore."""
+    from spikestudio.errors import ConfigError
+
+    for name, is_used, why in (
+        ("temperature", model.is_token_model, "works on pixels and not on tokens"),
+        ("guidance", model.num_classes is not None, "has no classes to be guided to"),
+    ):
+        if name in given and not is_used:
+            raise ConfigError(f"{model.name} {why}: leave --{name} out.", field=name)
 
 
 @dataclass(frozen=True, slots=True)
