@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spikestudio.cli.console import fail, progress, stdout
+from spikestudio.cli.console import CANCELLED, fail, progress, stdout
 from spikestudio.training.events import Progressed
 
 if TYPE_CHECKING:
@@ -65,10 +69,31 @@ def train(
     )
     images = load_dataset(data, dataset, "train")
     run_folder.mkdir(parents=True, exist_ok=True)
-    with _Report() as report:
-        for event in run(shortened(request, length), images):
+    stop = threading.Event()
+    with _Report() as report, _stopped_by_signals(stop):
+        for event in run(shortened(request, length), images, stop):
             report.show(event)
-    stdout().print(f"Wrote {out}")
+    if stop.is_set():
+        fail(f"Stopped and saved in {run_folder}; add --resume to go on.")
+        raise typer.Exit(CANCELLED)
+    stdout().print(f"Wrote {out}", soft_wrap=True)
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl+C, or a scheduler's SIGTERM, end training after the current step; again, at once."""
+    watched = (signal.SIGINT, signal.SIGTERM)
+
+    def handle(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.signal(number, handle) for number in watched}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Report:

@@ -63,7 +63,7 @@ class _TemporalScale(nn.Module):
         self.tsmp = nn.Parameter(torch.ones(num_snn_steps, 1, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.tsmconv(x)
+        y: Tensor = self.tsmconv(x)
         return (y.unflatten(0, (len(self.tsmp), -1)) * self.tsmp).flatten(0, 1)
 
 

@@ -40,6 +40,7 @@ from spikestudio.sampling.pixels import as_data, to_pixels
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.result import RunResult
 from spikestudio.seeds import ImageStreams
+from spikestudio.types import LayerInfo
 
 CHUNK = 32  # images per network evaluation; more leave the processor's cache
 PREVIEW_IMAGES = 64  # a preview shows the first ones of a larger batch
@@ -82,9 +83,7 @@ class SamplingRun:
         self.run_id = next(_run_ids)
         self.result: RunResult | None = None
         self.timesteps = plan(model, request)
-        self.layers = model.layers + tuple(
-            layer for layer in model.codec_layers if not layer.id.startswith("vqsvae.encoder.")
-        )
+        self.layers = run_layers(model)
         self.recorder = Recorder(
             self.layers,
             num_steps=len(self.timesteps),
@@ -132,6 +131,7 @@ class SamplingRun:
 
     def _steps(self, probe: Probe) -> Iterator[Event]:
         is_token = self.model.is_token_model
+        chain: Iterator[SamplerStep | TokenStep]
         with torch.inference_mode():
             chain = self._token_chain(probe) if is_token else self._gaussian_chain(probe)
         for step in range(len(self.timesteps)):
@@ -274,6 +274,12 @@ class SamplingRun:
             tokens=self._tokens,
             labels=None if self._labels is None else self._labels.numpy(),
         )
+
+
+def run_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
+    """Layers that fire in a run: the denoiser's, and a token model's decoder, which draws previews."""
+    decoder = (each for each in model.codec_layers if not each.id.startswith("vqsvae.encoder."))
+    return (*model.layers, *decoder)
 
 
 def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:

@@ -108,7 +108,7 @@ class Worker:
             info = describe(model)
         except SpikeStudioError as error:
             self._publish(LoadFailed(path, str(error)))
-        except Exception as error:  # noqa: BLE001  the thread must outlive whatever a file does
+        except Exception as error:
             logger.exception("Loading %s failed", path)
             self._publish(LoadFailed(path, _unexpected("load", error), traceback.format_exc()))
         else:
@@ -128,7 +128,7 @@ class Worker:
                 self._publish(event)
         except SpikeStudioError as error:
             self._publish(Failed(run_id=run_id, message=str(error)))
-        except Exception as error:  # noqa: BLE001  the thread must outlive whatever a run does
+        except Exception as error:
             logger.exception("A run failed")
             self._publish(
                 Failed(
@@ -142,13 +142,14 @@ class Worker:
 def describe(model: LoadedModel) -> ModelInfo:
     """Torch-free description of a loaded model."""
     from spikestudio.checkpoints.devices import available_devices
+    from spikestudio.sampling.run import run_layers
 
     config: Any = model.network.config
     return ModelInfo(
         name=model.name,
         path=model.path,
         card=model.card,
-        layers=model.layers,
+        layers=run_layers(model),
         device=model.device,
         devices=tuple(available_devices()),
         defaults=SamplingRequest(**model.defaults()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -51,9 +52,11 @@ class TrainingRequest:
     resume: bool = False
 
 
-def train(request: TrainingRequest, dataset: Dataset) -> Iterator[TrainingEvent]:
-    """Run all stages; closing the generator early, or Ctrl+C inside it, saves the state first."""
-    return _Run(request, dataset).events()
+def train(
+    request: TrainingRequest, dataset: Dataset, stop: threading.Event | None = None
+) -> Iterator[TrainingEvent]:
+    """Run all stages. Setting ``stop``, or closing the generator, saves the state and ends early."""
+    return _Run(request, dataset, stop or threading.Event()).events()
 
 
 def learning_rate(stage: Stage, step: int) -> float:
@@ -75,8 +78,10 @@ def snn_steps_at(stage: Stage, step: int, default: int) -> int:
 
 
 class _Run:
-    def __init__(self, request: TrainingRequest, dataset: Dataset) -> None:
+    def __init__(self, request: TrainingRequest, dataset: Dataset, stop: threading.Event) -> None:
         self.request = request
+        self.stop = stop
+        self.is_between_steps = True
         self.dataset = dataset
         self.device = torch.device(request.device)
         torch.manual_seed(derive_seed(request.seed, "weights"))
@@ -97,10 +102,14 @@ class _Run:
         try:
             while self.stage_index < len(stages):
                 yield from self._stage(stages[self.stage_index])
+                if self.stop.is_set():
+                    return
                 self.stage_index += 1
                 self.step = 0
+                self.is_between_steps = True
         finally:
-            self._save()
+            if self.is_between_steps:  # else weights and moments may not belong together
+                self._save()
         card = self._write_checkpoint(self.request.out)
         yield Trained(checkpoint=self.request.out, card=card)
 
@@ -115,9 +124,13 @@ class _Run:
         log = _Log(self.request.run_folder / "log.csv", stage.name)
         last_save = last_log = time.monotonic()
         while self.step < stage.num_steps:
+            if self.stop.is_set():
+                return
             started = time.monotonic()
+            self.is_between_steps = False
             losses = self._train_step(stage, task)
             self.step += 1
+            self.is_between_steps = True
             self.seconds += time.monotonic() - started
             log.add(losses)
             if self.step % LOG_EVERY == 0 or self.step == stage.num_steps:
@@ -129,6 +142,7 @@ class _Run:
                 self._write_checkpoint(self.request.run_folder / "latest.safetensors")
                 yield Saved(checkpoint=self.request.run_folder / "latest.safetensors")
                 last_save = time.monotonic()
+        self.is_between_steps = False
         self._finish_stage(stage, task)
 
     def _make_optimiser(self, stage: Stage, task: Task) -> torch.optim.AdamW:

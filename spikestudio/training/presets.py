@@ -43,7 +43,30 @@ class Preset:
     defaults: Mapping[str, Any]
 
 
-_MICRO = {"weight_decay": 0.01, "warmup_steps": 500, "decay_share": 0.3, "grad_clip": 1.0}
+def _micro(
+    name: str,
+    num_steps: int,
+    learning_rate: float,
+    *,
+    ema_decay: float = 0.998,
+    snn_schedule: tuple[tuple[float, int], ...] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Stage:
+    """Stage of a small model: what all of them share."""
+    return Stage(
+        name=name,
+        num_steps=num_steps,
+        batch_size=64,
+        learning_rate=learning_rate,
+        weight_decay=0.01,
+        warmup_steps=500,
+        decay_share=0.3,
+        grad_clip=1.0,
+        ema_decay=ema_decay,
+        snn_schedule=snn_schedule,
+        options=options or {},
+    )
+
 
 PRESETS: dict[tuple[str, str], Preset] = {
     ("sddpm", "micro"): Preset(
@@ -55,15 +78,12 @@ PRESETS: dict[tuple[str, str], Preset] = {
             num_res_blocks=1,
         ),
         stages=(
-            Stage(
-                name="denoiser",
-                num_steps=8_000,
-                batch_size=64,
-                learning_rate=1e-3,
-                ema_decay=0.998,
-                snn_schedule=((0.6, 1), (0.2, 2), (0.2, 4)),
+            _micro(
+                "denoiser",
+                6_000,
+                1e-3,
+                snn_schedule=((0.4, 1), (0.3, 2), (0.3, 4)),
                 options={"min_snr_gamma": 5.0},
-                **_MICRO,
             ),
         ),
         defaults={"sampler": "ddim", "steps": 30},
@@ -89,23 +109,8 @@ PRESETS: dict[tuple[str, str], Preset] = {
             token_embedding=16,
         ),
         stages=(
-            Stage(
-                name="vqsvae",
-                num_steps=2_500,
-                batch_size=64,
-                learning_rate=2e-3,
-                ema_decay=0.99,
-                **_MICRO,
-            ),
-            Stage(
-                name="sdid",
-                num_steps=9_000,
-                batch_size=64,
-                learning_rate=1e-3,
-                ema_decay=0.998,
-                snn_schedule=((0.6, 2), (0.4, 4)),
-                **_MICRO,
-            ),
+            _micro("vqsvae", 2_500, 2e-3, ema_decay=0.99),
+            _micro("sdid", 9_000, 1e-3, snn_schedule=((0.6, 2), (0.4, 4))),
         ),
         defaults={"sampler": "absorbing", "steps": 49, "temperature": 0.8},
     ),
@@ -132,17 +137,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
     ),
     ("sdit", "micro"): Preset(
         config=SDiTConfig(image_channels=1, patch_size=4, width=128),
-        stages=(
-            Stage(
-                name="denoiser",
-                num_steps=8_000,
-                batch_size=64,
-                learning_rate=1e-3,
-                ema_decay=0.998,
-                options={"min_snr_gamma": 5.0},
-                **_MICRO,
-            ),
-        ),
+        stages=(_micro("denoiser", 8_000, 1e-3, options={"min_snr_gamma": 5.0}),),
         defaults={"sampler": "ddim", "steps": 30, "guidance": 2.0},
     ),
     ("sdit", "paper"): Preset(
@@ -166,5 +161,7 @@ def preset(architecture: str, name: str) -> Preset:
     found = PRESETS.get((architecture, name))
     if found is None:
         choices = ", ".join(f"{arch} {each}" for arch, each in PRESETS)
-        raise ConfigError(f"There is no preset {name!r} for {architecture!r}: choose from {choices}.")
+        raise ConfigError(
+            f"There is no preset {name!r} for {architecture!r}: choose from {choices}."
+        )
     return found
