@@ -45,6 +45,4 @@ class ImageStreams:
         """One class per image, int64 ``[B]``."""
         import torch
 
-        return torch.cat(
-            [torch.randint(num_classes, (1,), generator=g) for g in self.generators]
-        )
+        return torch.cat([torch.randint(num_classes, (1,), generator=g) for g in self.generators])

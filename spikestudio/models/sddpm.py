@@ -63,8 +63,8 @@ class _TemporalScale(nn.Module):
         self.tsmp = nn.Parameter(torch.ones(num_snn_steps, 1, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.tsmconv(x)
-        return (y.unflatten(0, (len(self.tsmp), -1)) * self.tsmp).flatten(0, 1)
+        y: Tensor = self.tsmconv(x).unflatten(0, (len(self.tsmp), -1))
+        return (y * self.tsmp).flatten(0, 1)
 
 
 class _Builder:

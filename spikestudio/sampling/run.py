@@ -130,10 +130,8 @@ class SamplingRun:
             set_threshold(network, self.model.card.v_threshold)
 
     def _steps(self, probe: Probe) -> Iterator[Event]:
-        is_token = self.model.is_token_model
-        chain: Iterator[SamplerStep | TokenStep]
         with torch.inference_mode():
-            chain = self._token_chain(probe) if is_token else self._gaussian_chain(probe)
+            chain = self._chain(probe)
         for step in range(len(self.timesteps)):
             yield from self._wait_if_paused(step)
             yield from self._take_parameters(step)
@@ -173,6 +171,11 @@ class SamplingRun:
             step=step,
             threshold=self._threshold,
             temperature=self._temperature,
+        )
+
+    def _chain(self, probe: Probe) -> Iterator[SamplerStep | TokenStep]:
+        return (
+            self._token_chain(probe) if self.model.is_token_model else self._gaussian_chain(probe)
         )
 
     def _gaussian_chain(self, probe: Probe) -> Iterator[SamplerStep]:

@@ -24,6 +24,7 @@ from spikestudio.sampling.events import (
     TokensUnmasked,
 )
 from spikestudio.sampling.request import SamplingRequest
+from spikestudio.sampling.result import RunResult
 from spikestudio.sampling.worker import LoadFailed, ModelInfo, ModelLoaded, ModelLoading
 from spikestudio.types import LayerInfo
 from tests.gui.fakes import MASK_ID, SMALL_LAYERS, FakeRecorder
@@ -31,9 +32,9 @@ from tests.gui.fakes import MASK_ID, SMALL_LAYERS, FakeRecorder
 
 def card(architecture: str = "sddpm", **changes: Any) -> Card:
     """Return a card of a small model trained on MNIST."""
-    config: dict[str, Any] = {"num_snn_steps": 4}
+    config: dict[str, Any] = {"num_snn_steps": 4, "num_train_timesteps": 1000}
     if architecture == "spiking-diffusion":
-        config["codebook_size"] = 32
+        config |= {"codebook_size": MASK_ID, "num_train_timesteps": 49}
     if architecture == "sdit":
         config["num_classes"] = 10
     config |= changes.pop("config", {})
@@ -69,6 +70,7 @@ def model_info(
         card=model_card,
         layers=layers,
         device=device,
+        devices=("cuda", "cpu"),
         defaults=SamplingRequest(**{**model_card.run_defaults(), "num": 4}),
         parameters=1_100_000,
         tsm_locked=bool(model_card.config.get("tsm")),
@@ -114,7 +116,7 @@ class FakeWorker:
         info = model_info(path, found, layers=self._layers, device=device)
         self._publish(ModelLoaded(info))
 
-    def sample(self, request: SamplingRequest) -> RunControl:
+    def sample(self, request: SamplingRequest, image: int = 0) -> RunControl:
         self.requests.append(request)
         self.control = RunControl()
         self._threshold, self._temperature = request.threshold, request.temperature
@@ -197,18 +199,25 @@ class FakeWorker:
         )
 
     def _end(self, kind: type[Finished] | type[Cancelled]) -> bool:
-        self._event(kind, result=FakeResult(self.requests[-1]))
+        request = self.requests[-1]
+        steps_done = self.recorder.steps_done if self.recorder else 0
+        result = RunResult(
+            request=request,
+            checkpoint="fake",
+            tensors_sha256="0" * 64,
+            architecture="sddpm",
+            device="cpu",
+            num_threads=1,
+            timesteps=tuple(range(request.steps, 0, -1)),
+            steps_done=steps_done,
+            seconds=0.1 * steps_done,
+            thresholds=(self._threshold,) * steps_done,
+            temperatures=(self._temperature,) * steps_done,
+            images=np.zeros((request.num, 28, 28, 1), np.uint8) if steps_done else None,
+        )
+        self._event(kind, result=result)
         self.control = None
         return False
 
     def _event(self, kind: type[Event], **values: Any) -> None:
         self._publish(kind(run_id=len(self.requests), **values))
-
-
-class FakeResult:
-    """The parts of a run's result that the window uses."""
-
-    def __init__(self, request: SamplingRequest) -> None:
-        self.request = request
-        self.images = np.zeros((request.num, 28, 28, 1), np.uint8)
-        self.provenance = {"request": request.to_json()}

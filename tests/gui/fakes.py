@@ -25,11 +25,12 @@ MASK_ID = 32
 
 @dataclass(frozen=True, slots=True)
 class FakePotentials:
-    """Same attributes as the recorder's potentials: float32 ``[T, N]``."""
+    """Same attributes as the recorder's potentials: float32 ``[T, N]``, and the threshold."""
 
     h: NDArray[np.float32]
     v: NDArray[np.float32]
     current: NDArray[np.float32]
+    threshold: float
 
 
 def layer(layer_id: str, *shape: int) -> LayerInfo:
@@ -47,8 +48,8 @@ SMALL_LAYERS = (
 class FakeRecorder:
     """Records integrate-and-fire neurons that are driven by random currents.
 
-    Spikes are kept of every layer, potentials of ``selected`` from the step on at which it was
-    selected. ``missing`` holds (layer id, step) pairs whose spikes were dropped.
+    Spikes are kept of every layer, potentials of the ``selected`` one. ``missing`` holds
+    (layer id, step) pairs whose spikes were dropped.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class FakeRecorder:
         self.bytes_used = 0
         self.budget_bytes = 512 * 2**20
         self.missing: set[tuple[str, int]] = set()
-        self.selected: set[str] = set()
+        self.selected = layers[0].id
         self._rng = np.random.default_rng(seed)
         self._drive = {
             info.id: self._rng.normal(0.15, 0.35, info.num_neurons).astype(np.float32)
@@ -92,14 +93,14 @@ class FakeRecorder:
             key = (info.id, self.steps_done)
             if key not in self.missing:
                 self._spikes[key] = spikes
-            if info.id in self.selected:
-                self._potentials[key] = FakePotentials(h, v, current)
+            if info.id == self.selected:
+                self._potentials[key] = FakePotentials(h, v, current, threshold)
             self._rates[row, self.steps_done] = spikes.mean()
         self.steps_done += 1
 
     def select(self, layer_id: str) -> None:
         """Keep that layer's potentials from the next step on."""
-        self.selected.add(layer_id)
+        self.selected = layer_id
 
     def rates(self) -> NDArray[np.float32]:
         """Firing rate of every layer and step, NaN where not reached."""

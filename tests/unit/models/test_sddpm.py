@@ -13,7 +13,12 @@ SMALL = SDDPMConfig(
     image_size=8, image_channels=3, base_channels=32, channel_mult=(1, 2), num_res_blocks=1
 )
 TSM = SDDPMConfig(
-    image_size=8, image_channels=3, base_channels=32, channel_mult=(1, 2), num_res_blocks=1, tsm=True
+    image_size=8,
+    image_channels=3,
+    base_channels=32,
+    channel_mult=(1, 2),
+    num_res_blocks=1,
+    tsm=True,
 )
 TINY = SDDPMConfig(image_size=8, image_channels=1, base_channels=8, channel_mult=(1, 2))
 TIMES = torch.tensor([0, 999])
