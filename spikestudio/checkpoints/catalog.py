@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def resolve(name_or_path: str | Path) -> Path:
         for file in known:
             if file.stem == path.name:
                 return file
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110  Path.exists raises for a name that is too long
         return path
     names = ", ".join(dict.fromkeys(file.stem for file in known))
     raise CheckpointError(

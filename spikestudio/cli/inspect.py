@@ -18,6 +18,11 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a checkpoint's card, spiking layers, neurons and parameters."""
+    from spikestudio.checkpoints.catalog import resolve
+    from spikestudio.checkpoints.safetensors_io import read_header
+
+    read_header(resolve(file))  # a wrong file is known by now, before torch is loaded
+
     from spikestudio.checkpoints.loader import load
 
     report = _report(load(file))

@@ -51,6 +51,8 @@ def sample(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw images with a model; what is left out is the model's own default."""
+    from spikestudio.checkpoints.catalog import resolve
+    from spikestudio.checkpoints.safetensors_io import read_header
     from spikestudio.sampling.request import SamplingRequest
 
     output = _Output(out, columns, rgb)
@@ -64,7 +66,8 @@ def sample(
         )
         if value is not None
     }
-    SamplingRequest(**given)  # ranges, before torch and the model are loaded
+    SamplingRequest(**given)
+    read_header(resolve(file))  # most of what can be wrong is known by now, before torch is loaded
 
     from spikestudio.checkpoints.loader import load
     from spikestudio.export.provenance import provenance
