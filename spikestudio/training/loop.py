@@ -8,7 +8,7 @@ moments and that number.
 from __future__ import annotations
 
 import copy
-import csv
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,17 +20,27 @@ import torch
 from torch import Tensor, nn
 
 from spikestudio.checkpoints.card import Card
+from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.checkpoints.safetensors_io import save
 from spikestudio.data.readers import Dataset
 from spikestudio.data.registry import dataset_info
+from spikestudio.errors import TrainingError
+from spikestudio.export.images import save_grid
+from spikestudio.export.provenance import provenance
 from spikestudio.models.config import to_json
 from spikestudio.models.registry import ARCHITECTURES
+from spikestudio.sampling.events import Failed
+from spikestudio.sampling.request import SamplingRequest
+from spikestudio.sampling.run import SamplingRun
 from spikestudio.seeds import derive_seed
 from spikestudio.training.averaging import average_into, recalibrate
 from spikestudio.training.events import Progressed, Saved, Trained, TrainingEvent
+from spikestudio.training.log import LOG_FILE, LossLog, trim_log
 from spikestudio.training.presets import Preset, Stage
-from spikestudio.training.state import load_state, save_state
+from spikestudio.training.state import STATE_FILE, load_state, save_state
 from spikestudio.training.tasks import Task, make_task
+
+logger = logging.getLogger(__name__)
 
 LOG_EVERY = 20  # steps averaged into one line of the log
 
@@ -96,6 +106,11 @@ class _Run:
         self.saved_optimiser: dict[str, Tensor] = {}
         if request.resume:
             self._load()
+        elif (request.run_folder / STATE_FILE).exists():
+            raise TrainingError(
+                f"There is a training run in {request.run_folder}: add --resume to go on with it, "
+                "or choose another output."
+            )
 
     def events(self) -> Iterator[TrainingEvent]:
         stages = self.request.preset.stages
@@ -121,7 +136,7 @@ class _Run:
         )
         task = make_task(stage, self.network, self.dataset, self.device, compiled)
         self.optimiser = self._make_optimiser(stage, task)
-        log = _Log(self.request.run_folder / "log.csv", stage.name)
+        log = LossLog(self.request.run_folder / LOG_FILE, stage.name)
         last_save = last_log = time.monotonic()
         while self.step < stage.num_steps:
             if self.stop.is_set():
@@ -139,8 +154,7 @@ class _Run:
                 last_log = now
             if time.monotonic() - last_save > 60 * self.request.save_minutes:
                 self._save()
-                self._write_checkpoint(self.request.run_folder / "latest.safetensors")
-                yield Saved(checkpoint=self.request.run_folder / "latest.safetensors")
+                yield self._write_latest()
                 last_save = time.monotonic()
         self.is_between_steps = False
         self._finish_stage(stage, task)
@@ -256,6 +270,23 @@ class _Run:
         )
         return save(path, self.average.state_dict(), card)
 
+    def _write_latest(self) -> Saved:
+        """A usable checkpoint of the average so far and, once the last stage runs, its samples."""
+        path = self.request.run_folder / "latest.safetensors"
+        card = self._write_checkpoint(path)
+        if self.stage_index == len(self.request.preset.stages) - 1:
+            model = LoadedModel(card, self.average, self.request.device, path)
+            run = SamplingRun(model, SamplingRequest(**model.defaults()))
+            for event in run:
+                if isinstance(event, Failed):
+                    logger.warning("No samples at step %d: %s", self.step, event.message)
+            if run.result is not None and run.result.images is not None:
+                folder = self.request.run_folder / "samples"
+                folder.mkdir(exist_ok=True)
+                picture = folder / f"{self.step:07d}.png"
+                save_grid(picture, run.result.images, provenance(run.result))
+        return Saved(checkpoint=path)
+
     def _save(self) -> None:
         moments: dict[str, Tensor] = dict(self.saved_optimiser)
         if self.optimiser is not None:
@@ -293,32 +324,8 @@ class _Run:
         self.saved_optimiser = tensors["optimiser"]
         self.stage_index, self.step = int(position["stage"]), int(position["step"])
         self.seconds = float(position["seconds"])
-
-
-class _Log:
-    """Averages the losses of a few steps and appends them to a CSV file."""
-
-    def __init__(self, path: Path, stage: str) -> None:
-        self.path = path
-        self.stage = stage
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, losses: dict[str, Tensor]) -> None:
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach().float().cpu()
-        self.count += 1
-
-    def flush(self, step: int) -> dict[str, float]:
-        means = {name: float(value) / self.count for name, value in self.sums.items()}
-        is_new = not self.path.exists()
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if is_new:
-                writer.writerow(["stage", "step", "name", "value"])
-            writer.writerows([self.stage, step, name, value] for name, value in means.items())
-        self.sums, self.count = {}, 0
-        return means
+        names = [stage.name for stage in self.request.preset.stages]
+        trim_log(self.request.run_folder / LOG_FILE, names[: self.stage_index + 1], self.step)
 
 
 def shortened(request: TrainingRequest, share: float) -> TrainingRequest:

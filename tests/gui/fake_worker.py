@@ -87,8 +87,8 @@ class FakeWorker:
         *,
         layers: tuple[LayerInfo, ...] = SMALL_LAYERS,
     ) -> None:
-        self._publish = publish
-        self._cards = {item.path: item.card for item in entries}
+        self.publish = publish
+        self.cards = {item.path: item.card for item in entries}
         self._layers = layers
         self.is_slow = False
         self.is_closed = False
@@ -101,20 +101,20 @@ class FakeWorker:
 
     def load(self, path: Path, device: str) -> None:
         self.loads.append((path, device))
-        self._publish(ModelLoading(path))
+        self.publish(ModelLoading(path))
         if not self.is_slow:
             self.end_load()
 
     def end_load(self) -> None:
         """Answer the newest load: a file that is in the catalogue loads, another one fails."""
         path, device = self.loads[-1]
-        found = self._cards.get(path)
+        found = self.cards.get(path)
         if found is None:
-            self._publish(LoadFailed(path, f"Cannot read {path.name}: it is empty.", "a traceback"))
+            self.publish(LoadFailed(path, f"Cannot read {path.name}: it is empty.", "a traceback"))
             return
         device = "cpu" if device == "auto" else device
         info = model_info(path, found, layers=self._layers, device=device)
-        self._publish(ModelLoaded(info))
+        self.publish(ModelLoaded(info))
 
     def sample(self, request: SamplingRequest, image: int = 0) -> RunControl:
         self.requests.append(request)
@@ -186,7 +186,9 @@ class FakeWorker:
             self._event(ImagePreview, step=step, x_t=noisy, x0_hat=x0_hat)
             return
         self._event(ImagePreview, step=step, decoded=noisy)
-        order = np.broadcast_to(np.arange(49).reshape(7, 7) * request.steps // 49, (request.num, 7, 7))
+        order = np.broadcast_to(
+            np.arange(49).reshape(7, 7) * request.steps // 49, (request.num, 7, 7)
+        )
         is_known = order <= step
         tokens = np.random.default_rng(request.seed).integers(0, MASK_ID, order.shape)
         self._event(
@@ -220,4 +222,4 @@ class FakeWorker:
         return False
 
     def _event(self, kind: type[Event], **values: Any) -> None:
-        self._publish(kind(run_id=len(self.requests), **values))
+        self.publish(kind(run_id=len(self.requests), **values))

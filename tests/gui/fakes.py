@@ -217,3 +217,23 @@ class FakeRun:
             confidence=np.where(revealed, self._confidence, 0).astype(np.float32),
             mask_id=MASK_ID,
         )
+
+
+def shown(qtbot: Any, view: Any, width: int = 700, height: int = 450) -> Any:
+    """Show a view in a window of its own and wait until it is laid out."""
+    qtbot.addWidget(view)
+    view.resize(width, height)
+    with qtbot.waitExposed(view):
+        view.show()
+    return view
+
+
+def draw(qtbot: Any, view: Any) -> None:
+    """Draw frames until nothing changes any more, as the bridge's timer would."""
+
+    def is_settled() -> bool:
+        view.draw_if_needed()
+        qtbot.wait(1)
+        return not view.draw_if_needed()
+
+    qtbot.waitUntil(is_settled)

@@ -1,0 +1,137 @@
+"""The only place where events from other threads enter the window."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from spikestudio.app.jobs import Jobs
+from spikestudio.app.viewmodels.checkpoint import CheckpointModel
+from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.sampling.events import Event, RunStarted, StepFinished
+from spikestudio.sampling.worker import LoadFailed, ModelLoaded, ModelLoading
+
+FASTEST_MS, SLOWEST_MS, IDLE_MS = 33, 250, 200
+DRAWING_SHARE = 0.08  # of the time; the rest belongs to the sampler, which shares the interpreter
+SMOOTHING = 0.3
+AWAKE_S = 1.0  # at full speed after a command, until the worker has answered
+
+
+class Drawable(Protocol):
+    """What a frame draws: in practice a ``View``."""
+
+    def draw_if_needed(self) -> bool: ...
+
+
+class Source(Protocol):
+    """What a frame reads: in practice the ``Mailbox``."""
+
+    def drain(self) -> Iterable[object]: ...
+
+
+class Bridge(QObject):
+    """One timer: drain the mailbox, feed the view-models, draw the visible views.
+
+    The interval follows the time that drawing takes, so that watching costs the sampler a fixed share.
+    ``num_dropped`` counts denoising steps of this run that were recorded but superseded before they
+    could be drawn.
+    """
+
+    droppedChanged = Signal()  # noqa: N815
+
+    def __init__(
+        self,
+        source: Source,
+        run: RunModel,
+        checkpoint: CheckpointModel,
+        jobs: Jobs,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._source = source
+        self._run = run
+        self._checkpoint = checkpoint
+        self._jobs = jobs
+        self._clock = clock
+        self._views: Sequence[Drawable] = ()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._draw_s = 0.0
+        self._awake_until = 0.0
+        self.num_dropped = 0
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.tick)
+        run.selectionChanged.connect(self.wake)
+
+    def set_views(self, views: Sequence[Drawable]) -> None:
+        """Say what is to be drawn in every frame."""
+        self._views = views
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Have ``call`` made in the next frame; safe from any thread."""
+        self._calls.append(call)
+
+    @property
+    def interval_ms(self) -> int:
+        """Time between two frames now."""
+        return self._timer.interval()
+
+    @Slot()
+    def wake(self) -> None:
+        """Go to full speed until nothing is active any more; call it after every command."""
+        self._awake_until = self._clock() + AWAKE_S
+        if not self._timer.isActive() or self._timer.interval() == IDLE_MS:
+            self._timer.start(FASTEST_MS)
+
+    def stop(self) -> None:
+        """Draw no more frames."""
+        self._timer.stop()
+
+    @Slot()
+    def tick(self) -> None:
+        """Do one frame."""
+        while self._calls:
+            self._calls.popleft()()
+        self._jobs.deliver()
+        for event in self._source.drain():
+            self._take(event)
+        started = self._clock()
+        has_drawn = [view.draw_if_needed() for view in self._views]
+        if any(has_drawn):
+            self._draw_s += SMOOTHING * (self._clock() - started - self._draw_s)
+        self._timer.start(self._next_interval())
+
+    def _next_interval(self) -> int:
+        is_active = (
+            self._clock() < self._awake_until
+            or self._run.state.is_active
+            or self._checkpoint.loading is not None
+            or self._jobs.is_active
+        )
+        if not is_active:
+            return IDLE_MS
+        return min(max(round(1000 * self._draw_s / DRAWING_SHARE), FASTEST_MS), SLOWEST_MS)
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, ModelLoading | ModelLoaded | LoadFailed):
+            self._checkpoint.take(event)
+            return
+        if not isinstance(event, Event):
+            raise TypeError(f"The worker sent {type(event).__name__}, which is no event.")
+        if isinstance(event, RunStarted):
+            self._set_dropped(0)
+        elif isinstance(event, StepFinished):
+            last = self._run.step.step if self._run.step else -1
+            self._set_dropped(self.num_dropped + max(event.step - last - 1, 0))
+        self._run.take(event)
+
+    def _set_dropped(self, number: int) -> None:
+        if number != self.num_dropped:
+            self.num_dropped = number
+            self.droppedChanged.emit()

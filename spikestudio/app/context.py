@@ -1,0 +1,79 @@
+"""Composition root: everything the window works with, built once and handed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from spikestudio.app.bridge import Bridge
+from spikestudio.app.jobs import Jobs
+from spikestudio.app.settings import Settings, SettingsStore
+from spikestudio.app.viewmodels.checkpoint import CheckpointModel
+from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.sampler import SamplerModel
+from spikestudio.sampling.control import RunControl
+from spikestudio.sampling.mailbox import Mailbox
+from spikestudio.sampling.request import SamplingRequest
+from spikestudio.sampling.worker import Worker
+
+
+class WorkerPort(Protocol):
+    """What the window asks of the thread that owns the model."""
+
+    def load(self, path: Path, device: str) -> None: ...
+
+    def sample(self, request: SamplingRequest, image: int) -> RunControl: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Context:
+    """Settings, background threads, view-models and the bridge between them."""
+
+    store: SettingsStore
+    settings: Settings
+    worker: WorkerPort
+    jobs: Jobs
+    run: RunModel
+    checkpoint: CheckpointModel
+    sampler: SamplerModel
+    bridge: Bridge
+    is_closed: bool = False
+
+    def close(self) -> None:
+        """Draw no more, cancel the run, and end both threads; more than once does no harm."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self.bridge.stop()
+        if self.sampler.control is not None:
+            self.sampler.control.cancel()
+        self.worker.close()
+        self.jobs.close()
+
+
+def create(
+    config_folder: Path, worker: WorkerPort | None = None, mailbox: Mailbox | None = None
+) -> Context:
+    """Build everything; ``worker`` and ``mailbox`` may be given by tests."""
+    mailbox = mailbox or Mailbox()
+    worker = worker or Worker(mailbox.publish)
+    store = SettingsStore(config_folder)
+    settings = store.load()
+    jobs = Jobs()
+    run = RunModel()
+    checkpoint = CheckpointModel(worker.load, settings.device)
+    sampler = SamplerModel(run, worker.sample)
+    bridge = Bridge(mailbox, run, checkpoint, jobs)
+    return Context(
+        store=store,
+        settings=settings,
+        worker=worker,
+        jobs=jobs,
+        run=run,
+        checkpoint=checkpoint,
+        sampler=sampler,
+        bridge=bridge,
+    )

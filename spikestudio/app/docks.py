@@ -1,0 +1,362 @@
+"""The docks: which there are, what they look like, and how they are arranged and restored."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from itertools import pairwise
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QTabBar, QWidget
+
+from spikestudio.app import theme
+from spikestudio.app.actions import Actions
+from spikestudio.app.context import Context
+from spikestudio.app.layouts import COMPACT_BELOW, DEFAULT, LAYOUTS, Split
+from spikestudio.app.views.base import View
+from spikestudio.app.views.image import ImageView
+from spikestudio.app.views.membrane import MembraneView
+from spikestudio.app.views.model import ModelView
+from spikestudio.app.views.raster import RasterView
+from spikestudio.app.views.rates import RatesView
+from spikestudio.app.views.sampler import SamplerView
+from spikestudio.app.views.tokens import TokensView
+from spikestudio.app.widgets.help_card import HelpCard
+from spikestudio.app.widgets.icons import IconButton
+
+SIDE_VIEWS = ("model", "sampler")
+SIDE_WIDTHS = (300, 340)  # of docks that hold controls: a wider one would only hold air
+AREA = (
+    Qt.DockWidgetArea.TopDockWidgetArea
+)  # all docks share one area: there is no centre to keep free
+NO_LIMIT = 16_777_215  # Qt's largest width
+MOVING_EVENTS = frozenset(
+    (
+        QEvent.Type.Move,
+        QEvent.Type.Resize,
+        QEvent.Type.Show,
+        QEvent.Type.Hide,
+        QEvent.Type.ZOrderChange,
+        QEvent.Type.ParentChange,
+    )
+)
+STATE_VERSION = 1  # of saved arrangements; another one is not restored
+
+
+class Views:
+    """The content of every dock of one window."""
+
+    def __init__(self, context: Context, actions: Actions) -> None:
+        run = context.run
+        self.model = ModelView(run, context.checkpoint)
+        self.sampler = SamplerView(
+            run, context.sampler, actions, is_wide=context.settings.wide_threshold
+        )
+        self.image = ImageView(run)
+        self.raster = RasterView(run)
+        self.membrane = MembraneView(run)
+        self.rates = RatesView(run)
+        self.tokens = TokensView(run)
+        self.plots = (self.image, self.raster, self.membrane, self.rates, self.tokens)
+
+    def by_id(self) -> dict[str, View]:
+        """Return the views by their ids, in the order of the menu."""
+        views: tuple[View, ...] = (self.model, self.sampler, *self.plots)
+        return {view.view_id: view for view in views}
+
+
+class Dock(QDockWidget):
+    """A view with a title bar of the window's own look."""
+
+    def __init__(self, view: View, window: QMainWindow) -> None:
+        super().__init__(view.title, window)
+        self.view = view
+        self.setObjectName(f"dock-{view.view_id}")
+        self.setAccessibleName(view.title)
+        view.setProperty("role", "surface")
+        view.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setWidget(view)
+        self.buttons = DockButtons(self)
+        self.title_bar = TitleBar(view.title, self.buttons)
+        self.setTitleBarWidget(self.title_bar)
+        self._window = window
+        self.topLevelChanged.connect(self._limit_width)
+        theme.manager.changed.connect(self._limit_width)
+        self._limit_width()
+
+    @Slot()
+    def _limit_width(self) -> None:
+        if self.view.view_id in SIDE_VIEWS:
+            low, high = SIDE_WIDTHS
+            self.setMinimumWidth(theme.px(low))
+            self.setMaximumWidth(NO_LIMIT if self.isFloating() else theme.px(high))
+
+    @Slot()
+    def follow_tabs(self) -> None:
+        """Let the tab be the title where the dock is one of several tabs."""
+        bar = self._tab_bar()
+        if bar is None:
+            self.title_bar.take_buttons()
+        else:
+            self.title_bar.give_buttons(self._window)
+            size = self.buttons.sizeHint()
+            area = bar.geometry()
+            right = min(area.right(), self.geometry().right())
+            self.buttons.setGeometry(
+                right - size.width() - 5,
+                area.top() + (area.height() - size.height()) // 2,
+                size.width(),
+                size.height(),
+            )
+            last = bar.tabRect(bar.count() - 1).translated(area.topLeft())
+            has_room = last.right() < self.buttons.x()
+            self.buttons.setVisible(has_room and not self.visibleRegion().isEmpty())
+            self.buttons.raise_()
+
+    def _tab_bar(self) -> QTabBar | None:
+        """Return the bar whose tab in front is this dock."""
+        if self.isFloating() or not self._window.tabifiedDockWidgets(self):
+            return None
+        for bar in self._window.findChildren(QTabBar):
+            tabs = [bar.tabText(index) for index in range(bar.count())]
+            if bar.isVisible() and self.windowTitle() in tabs:
+                return bar
+        return None
+
+
+class DockButtons(QWidget):
+    """Help, float and close of one dock."""
+
+    def __init__(self, dock: Dock) -> None:
+        super().__init__(dock)
+        self._dock = dock
+        title = dock.view.title
+        self.help = IconButton("mdi6.help-circle-outline", f"Help for {title} (F1)", size=16)
+        self.float = IconButton("mdi6.dock-window", f"Float {title}, or dock it again", size=16)
+        self.close_button = IconButton("mdi6.close", f"Close {title}", size=16)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        for button in (self.help, self.float, self.close_button):
+            row.addWidget(button)
+        self.help.clicked.connect(self.show_help)
+        self.float.clicked.connect(self._toggle_floating)
+        self.close_button.clicked.connect(dock.close)
+
+    @Slot()
+    def show_help(self) -> None:
+        """Show the dock's help card under the button."""
+        HelpCard(self._dock.view.title, self._dock.view.help_text, self._dock).show_under(self.help)
+
+    @Slot()
+    def _toggle_floating(self) -> None:
+        self._dock.setFloating(not self._dock.isFloating())
+
+
+class TitleBar(QWidget):
+    """Title and buttons of a dock; empty while the dock is a tab, whose bar then shows both."""
+
+    def __init__(self, title: str, buttons: DockButtons) -> None:
+        super().__init__()
+        self.setProperty("role", "dock-title")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._label, self._buttons = QLabel(title), buttons
+        theme.set_role(self._label, "title")
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(12, 0, 6, 0)
+        self._row.addWidget(self._label)
+        self._row.addStretch(1)
+        self._row.addWidget(buttons)
+        self._is_empty = False
+
+    def take_buttons(self) -> None:
+        """Be the title bar."""
+        if self._is_empty:
+            self._is_empty = False
+            self._row.addWidget(self._buttons)
+            self._buttons.show()
+            self._label.show()
+            self._row.setContentsMargins(12, 0, 6, 0)
+
+    def give_buttons(self, window: QWidget) -> None:
+        """Hand the buttons to the window, which has the tab bar, and take no room."""
+        if not self._is_empty:
+            self._is_empty = True
+            self._row.removeWidget(self._buttons)
+            self._buttons.setParent(window)
+            self._label.hide()
+            self._row.setContentsMargins(0, 0, 0, 0)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return QSize(theme.px(120), 0 if self._is_empty else theme.title_height())
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return self.minimumSizeHint()
+
+
+class DockManager(QObject):
+    """Arranges the docks of a window after a named layout, and keeps arrangements."""
+
+    layoutChanged = Signal(str)  # noqa: N815
+
+    def __init__(self, window: QMainWindow, views: dict[str, View]) -> None:
+        super().__init__(window)
+        self._window = window
+        self.docks = {view_id: Dock(view, window) for view_id, view in views.items()}
+        self.layout_name = DEFAULT
+        self._before_present: tuple[QByteArray, Qt.WindowState] | None = None
+        self._titles = QTimer(self)  # the tab bars exist only after the window has laid them out
+        self._titles.setSingleShot(True)
+        self._titles.timeout.connect(self._follow_tabs)
+        for dock in self.docks.values():
+            window.addDockWidget(AREA, dock)
+            dock.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
+        if event.type() in MOVING_EVENTS:
+            self._titles.start(0)
+        return super().eventFilter(watched, event)
+
+    @Slot()
+    def _follow_tabs(self) -> None:
+        for dock in self.docks.values():
+            dock.follow_tabs()
+
+    # layouts --------------------------------------------------------------------------------
+
+    def apply(self, name: str) -> None:
+        """Arrange the docks after a layout; those that it does not use are closed."""
+        layout = LAYOUTS[name]
+        self.layout_name = name
+        self.layoutChanged.emit(name)  # first: it may change the text size, hence the room
+        self.arrange(layout.compact if self._is_compact() else layout.full)
+
+    def arrange(self, tree: Split) -> None:
+        """Put exactly the docks of ``tree`` where it says."""
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            self._window.removeDockWidget(dock)
+        first = self._first(tree)
+        self._window.addDockWidget(AREA, first)
+        self._split(tree)
+        for view_id in tree.view_ids():
+            self.docks[view_id].show()
+        if (window_layout := self._window.layout()) is not None:
+            window_layout.activate()
+        self._resize(tree)
+        self._raise_first_tabs(tree)
+
+    def dock_in_use(self) -> Dock:
+        """Return the dock that has the keyboard focus, else the image."""
+        widget: QWidget | None = self._window.focusWidget()
+        while widget is not None and not isinstance(widget, Dock):
+            widget = widget.parentWidget()
+        return widget if isinstance(widget, Dock) else self.docks["image"]
+
+    def show_tokens(self, *, is_wanted: bool) -> None:
+        """Bring the tokens to the front of their tabs, or what shares the tabs with them."""
+        tokens = self.docks["tokens"]
+        others = self._window.tabifiedDockWidgets(tokens)
+        if is_wanted and others:
+            tokens.raise_()
+        elif others and not tokens.visibleRegion().isEmpty():
+            others[0].raise_()
+
+    def _is_compact(self) -> bool:
+        width, height = COMPACT_BELOW
+        size = self._window.size() / theme.manager.scale
+        return size.width() < width or size.height() < height
+
+    def _first(self, part: Split | str) -> Dock:
+        while isinstance(part, Split):
+            part = part.parts[0]
+        return self.docks[part]
+
+    def _split(self, tree: Split) -> None:
+        """Make room for every part, given that the first dock of ``tree`` fills its place."""
+        firsts = [self._first(part) for part in tree.parts]
+        for before, dock in pairwise(firsts):
+            if tree.kind == "tabs":
+                self._window.tabifyDockWidget(before, dock)
+            else:
+                self._window.splitDockWidget(before, dock, _orientation(tree))
+        for part in tree.parts:
+            if isinstance(part, Split):
+                self._split(part)
+
+    def _resize(self, tree: Split) -> None:
+        if tree.kind != "tabs":
+            is_row = tree.kind == "row"
+            room = self._window.width() if is_row else self._window.height()
+            sizes = [room * share // sum(tree.shares) for share in tree.shares]
+            firsts = [self._first(part) for part in tree.parts]
+            self._window.resizeDocks(firsts, sizes, _orientation(tree))
+        for part in tree.parts:
+            if isinstance(part, Split):
+                self._resize(part)
+
+    def _raise_first_tabs(self, tree: Split) -> None:
+        if tree.kind == "tabs":
+            self._first(tree).raise_()
+        for part in tree.parts:
+            if isinstance(part, Split):
+                self._raise_first_tabs(part)
+
+    # one dock on the whole screen -----------------------------------------------------------
+
+    @property
+    def is_presenting(self) -> bool:
+        """Whether one dock fills the screen."""
+        return self._before_present is not None
+
+    def present(self, dock: Dock) -> None:
+        """Let one dock fill the screen until ``end_present``."""
+        if self._before_present is None:
+            self._before_present = (
+                self._window.saveState(STATE_VERSION),
+                self._window.windowState(),
+            )
+            self.arrange(Split("tabs", (dock.view.view_id,)))
+            self._window.showFullScreen()
+
+    def end_present(self) -> None:
+        """Put everything back to where it was before ``present``."""
+        if self._before_present is not None:
+            state, window_state = self._before_present
+            self._before_present = None
+            self._window.setWindowState(window_state)
+            self._window.restoreState(state, STATE_VERSION)
+
+    # keeping --------------------------------------------------------------------------------
+
+    def save(self) -> str:
+        """Return the arrangement as text."""
+        self.redock_lost()
+        return base64.b64encode(self._window.saveState(STATE_VERSION).data()).decode("ascii")
+
+    def restore(self, text: str, version: int) -> bool:
+        """Bring back a saved arrangement; returns False, and changes nothing, if that is impossible."""
+        try:
+            state = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        if version != STATE_VERSION or not self._window.restoreState(
+            QByteArray(state), STATE_VERSION
+        ):
+            return False
+        self.redock_lost()
+        return True
+
+    def redock_lost(self) -> None:
+        """Dock the floating docks that no screen shows."""
+        screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+        for dock in self.docks.values():
+            title = dock.geometry()
+            title.setHeight(theme.px(36))
+            if dock.isFloating() and not any(screen.intersects(title) for screen in screens):
+                dock.setFloating(False)
+
+
+def _orientation(tree: Split) -> Qt.Orientation:
+    return Qt.Orientation.Horizontal if tree.kind == "row" else Qt.Orientation.Vertical

@@ -1,0 +1,136 @@
+"""Named arrangements of the docks, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from spikestudio.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Docks or nested arrangements beside each other (``row``), below each other or as tabs.
+
+    ``shares`` are relative sizes, one per part; tabs need none.
+    """
+
+    kind: Literal["row", "column", "tabs"]
+    parts: tuple[Split | str, ...]
+    shares: tuple[int, ...] = ()
+
+    def view_ids(self) -> list[str]:
+        """Ids of all docks in it, in order."""
+        return [
+            view_id
+            for part in self.parts
+            for view_id in ([part] if isinstance(part, str) else part.view_ids())
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One arrangement; ``compact`` takes its place in a window too small for it."""
+
+    name: str
+    tip: str
+    full: Split
+    compact: Split
+    text_scale: float = 1.0
+
+
+_CONTROLS = Split("column", ("model", "sampler"), (38, 62))
+_CONTROL_TABS = Split("tabs", ("sampler", "model"))
+_TABS = Split("tabs", ("rates", "tokens"))
+_CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout(
+            "Watch",
+            "Everything at once: controls, image, raster, membrane, rates",
+            Split(
+                "row",
+                (
+                    _CONTROLS,
+                    "image",
+                    Split("column", ("raster", "membrane", _TABS), (38, 31, 31)),
+                ),
+                (20, 40, 40),
+            ),
+            Split(
+                "row",
+                (
+                    _CONTROL_TABS,
+                    "image",
+                    Split("tabs", ("raster", "membrane", "rates", "tokens")),
+                ),
+                (25, 37, 38),
+            ),
+        ),
+        Layout(
+            "Teach",
+            "Image, and tokens or potentials, large; the raster below; text at 125 %",
+            Split(
+                "column",
+                (Split("row", ("image", _CLOSE_LOOK), (1, 1)), "raster"),
+                (65, 35),
+            ),
+            Split(
+                "column",
+                (Split("row", ("image", _CLOSE_LOOK), (1, 1)), "raster"),
+                (60, 40),
+            ),
+            text_scale=1.25,
+        ),
+        Layout(
+            "Inspect",
+            "Raster and membrane large, for single neurons",
+            Split(
+                "row",
+                (
+                    _CONTROLS,
+                    Split("column", ("raster", "membrane"), (1, 1)),
+                    Split("column", ("image", _TABS), (1, 1)),
+                ),
+                (20, 52, 28),
+            ),
+            Split(
+                "row",
+                (
+                    _CONTROL_TABS,
+                    Split("column", ("raster", "membrane"), (1, 1)),
+                    Split("tabs", ("image", "rates", "tokens")),
+                ),
+                (25, 45, 30),
+            ),
+        ),
+        Layout(
+            "Tokens",
+            "The token map large, with the decoded image",
+            Split(
+                "row",
+                (_CONTROLS, "tokens", Split("column", ("image", "raster"), (60, 40))),
+                (20, 45, 35),
+            ),
+            Split(
+                "row",
+                (_CONTROL_TABS, "tokens", Split("tabs", ("image", "raster"))),
+                (25, 40, 35),
+            ),
+        ),
+    )
+}
+DEFAULT = "Watch"
+COMPACT_BELOW = (1440, 860)  # window width or height in pixels at normal text size
+
+
+def by_name(name: str) -> Layout:
+    """Return a layout, whatever the case of its name; raises ``ConfigError``."""
+    for layout in LAYOUTS.values():
+        if layout.name.casefold() == name.casefold():
+            return layout
+    raise ConfigError(
+        f"There is no layout {name[:40]!r}: choose one of {', '.join(LAYOUTS)}.", field="layout"
+    )

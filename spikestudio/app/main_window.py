@@ -1,0 +1,363 @@
+"""The window: puts docks, bars, commands and messages together."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QFileDialog,
+    QLineEdit,
+    QMainWindow,
+    QStatusBar,
+    QTabWidget,
+)
+
+from spikestudio.app import theme
+from spikestudio.app.actions import Actions
+from spikestudio.app.context import Context
+from spikestudio.app.docks import STATE_VERSION, DockManager, Views
+from spikestudio.app.exports import Exporter
+from spikestudio.app.layouts import DEFAULT, LAYOUTS
+from spikestudio.app.notifications import Notifications
+from spikestudio.app.status_bar import StatusBar
+from spikestudio.app.toolbar import ToolBar
+from spikestudio.app.view_menu import ViewMenu
+from spikestudio.app.widgets.drop_overlay import DropOverlay
+from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
+from spikestudio.checkpoints import catalog
+from spikestudio.errors import ConfigError, SpikeStudioError
+
+logger = logging.getLogger(__name__)
+
+FIRST_SIZE = (1600, 1000)
+SUFFIXES = (".safetensors", ".pt", ".pth")
+
+
+class MainWindow(QMainWindow):
+    """Assembles the parts and connects them; what they do is theirs."""
+
+    firstPainted = Signal()  # noqa: N815
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self._has_painted = False
+        self.setWindowTitle("SpikeStudio")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.setDocumentMode(True)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        theme.manager.set_mode("light" if context.settings.theme == "light" else "dark")
+        theme.manager.set_scale(context.settings.text_scale)
+
+        self.commands = Actions(self)
+        self.views = Views(context, self.commands)
+        self.docks = DockManager(self, self.views.by_id())
+        self.notifications = Notifications(self)
+        self.exporter = Exporter(self, context, self.views.raster, self.notifications)
+        self.view_menu = ViewMenu(self.docks, self.commands, context.settings, self)
+        self.toolbar = ToolBar(self.commands, context.checkpoint, context.sampler, self.view_menu)
+        self.setMenuWidget(self.toolbar)
+        self.status = StatusBar(context.run, context.checkpoint, context.bridge)
+        frame = QStatusBar()
+        frame.setSizeGripEnabled(False)
+        frame.addWidget(self.status, 1)
+        self.setStatusBar(frame)
+        self._overlay = DropOverlay(self)
+        self._escape = QShortcut(QKeySequence("Escape"), self, self._end_present)
+        self._escape.setEnabled(False)
+
+        self._connect_commands()
+        self._connect_models()
+        context.bridge.set_views(list(self.views.by_id().values()))
+        self._restore()
+        self._follow_commands()
+
+    # connections ----------------------------------------------------------------------------
+
+    def _connect_commands(self) -> None:
+        sampler = self.context.sampler
+        for name, slot in (
+            ("sample", self._on_sample),
+            ("pause", sampler.toggle_pause),
+            ("step", self._on_step),
+            ("cancel", sampler.cancel),
+            ("roll-seed", sampler.roll_seed),
+            ("open", self.open_file),
+            ("export-grid", self.exporter.export_grid),
+            ("export-raster", self.exporter.export_raster),
+            ("toggle-theme", theme.manager.toggle),
+            ("reset-layout", self.reset_layout),
+            ("present", self._on_present),
+            ("help", self._on_help),
+            ("shortcuts", self._on_shortcuts),
+            ("quit", self.close),
+        ):
+            self.commands[name].triggered.connect(slot)
+        self.toolbar.seedEdited.connect(self._on_seed)
+        self.toolbar.numEdited.connect(self._on_num)
+        self.docks.layoutChanged.connect(self.toolbar.show_layout)
+        theme.manager.changed.connect(self._on_theme_changed)
+
+    def _connect_models(self) -> None:
+        context = self.context
+        context.checkpoint.loaded.connect(self._on_model_loaded)
+        context.checkpoint.failed.connect(self._on_load_failed)
+        context.checkpoint.loadingChanged.connect(self._on_loading_changed)
+        context.sampler.commandsChanged.connect(self._follow_commands)
+        context.sampler.requestChanged.connect(context.bridge.wake)
+        context.run.stateChanged.connect(self._on_run_state_changed)
+        self.views.model.openRequested.connect(self.open_file)
+        self.views.sampler.rejected.connect(self.notifications.warn)
+        self.views.sampler.wideChanged.connect(self._on_wide_changed)
+        for view in self.views.plots:
+            view.sampleRequested.connect(self._on_sample)
+
+    # start and end --------------------------------------------------------------------------
+
+    def start(self, checkpoint: str = "") -> None:
+        """Begin the work that the first picture of the window did not need."""
+        context = self.context
+        if context.store.notice:
+            self.notifications.warn(context.store.notice)
+        context.bridge.wake()
+        context.jobs.submit(catalog.list_checkpoints, self._on_catalog, self.notifications.error)
+        if checkpoint:
+            context.jobs.submit(
+                lambda: catalog.resolve(checkpoint), context.checkpoint.load, self._on_job_failed
+            )
+
+    def _on_catalog(self, entries: list[catalog.Entry]) -> None:
+        context = self.context
+        context.checkpoint.set_entries(entries)
+        usable = [entry.path for entry in entries if entry.card is not None]
+        last = Path(context.settings.model) if context.settings.model else None
+        if context.checkpoint.loading is None and context.checkpoint.model is None and usable:
+            context.checkpoint.load(last if last is not None and last.exists() else usable[0])
+
+    def _on_job_failed(self, message: str, details: str) -> None:
+        self.notifications.error(message, details)
+
+    def _restore(self) -> None:
+        settings = self.context.settings
+        try:
+            geometry = base64.b64decode(settings.geometry, validate=True)
+        except (binascii.Error, ValueError):
+            geometry = b""
+        if not (geometry and self.restoreGeometry(QByteArray(geometry))):
+            room = QGuiApplication.primaryScreen().availableGeometry().size()
+            self.resize(min(FIRST_SIZE[0], room.width()), min(FIRST_SIZE[1], room.height()))
+        name = settings.layout if settings.layout in LAYOUTS else DEFAULT
+        self.docks.apply(name)
+        if settings.dock_state and not self.docks.restore(
+            settings.dock_state, settings.dock_version
+        ):
+            self.docks.apply(DEFAULT)
+            self.notifications.info("The saved layout could not be used; this is the default one.")
+
+    def _save(self) -> None:
+        context, settings = self.context, self.context.settings
+        if self.docks.is_presenting:
+            self._end_present()
+        settings.geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
+        settings.dock_state, settings.dock_version = self.docks.save(), STATE_VERSION
+        settings.layout = self.docks.layout_name
+        settings.theme = theme.manager.mode
+        settings.device = context.checkpoint.device
+        settings.model = str(context.checkpoint.model.path) if context.checkpoint.model else ""
+        try:
+            context.store.save(settings)
+        except SpikeStudioError as error:
+            logger.warning("%s", error)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  Qt override
+        self._save()
+        self.hide()  # what follows may take a moment
+        self.context.close()
+        super().closeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        is_handled = super().event(event)
+        if event.type() == QEvent.Type.UpdateRequest and not self._has_painted:
+            self._has_painted = True
+            self.firstPainted.emit()
+        return is_handled
+
+    # commands -------------------------------------------------------------------------------
+
+    def _commit_edits(self) -> None:
+        """Let a field that is being typed in hand over its value."""
+        field = QApplication.focusWidget()
+        if isinstance(field, QLineEdit | QAbstractSpinBox):
+            field.clearFocus()
+            field.setFocus()
+
+    @Slot()
+    def _on_sample(self) -> None:
+        self._commit_edits()
+        self.context.sampler.sample()
+
+    @Slot()
+    def _on_step(self) -> None:
+        self._commit_edits()
+        self.context.sampler.step()
+
+    @Slot(object)
+    def _on_seed(self, seed: int) -> None:
+        self._change(seed=seed)
+
+    @Slot(float)
+    def _on_num(self, number: float) -> None:
+        self._change(num=int(number))
+
+    def _change(self, **changes: int) -> None:
+        try:
+            self.context.sampler.set(**changes)
+        except ConfigError as error:
+            self.notifications.warn(str(error))
+            self.context.sampler.requestChanged.emit()  # the field goes back to what holds
+
+    @Slot()
+    def open_file(self) -> None:
+        """Ask for a checkpoint file and load it."""
+        dialog = QFileDialog(self, "Open a checkpoint")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters([f"Checkpoints (*{' *'.join(SUFFIXES)})", "All files (*)"])
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._on_file_chosen)
+        dialog.open()
+
+    @Slot(str)
+    def _on_file_chosen(self, name: str) -> None:
+        self.context.checkpoint.load(Path(name))
+
+    @Slot()
+    def reset_layout(self) -> None:
+        """Put every dock of the layout in force back in its place."""
+        self.docks.apply(self.docks.layout_name)
+
+    @Slot()
+    def _on_present(self) -> None:
+        if self.docks.is_presenting:
+            self._end_present()
+        else:
+            self._set_bars_shown(is_shown=False)
+            self.docks.present(self.docks.dock_in_use())
+
+    @Slot()
+    def _end_present(self) -> None:
+        self._set_bars_shown(is_shown=True)
+        self.docks.end_present()
+
+    def _set_bars_shown(self, *, is_shown: bool) -> None:
+        self._escape.setEnabled(not is_shown)
+        self.toolbar.setVisible(is_shown)
+        self.statusBar().setVisible(is_shown)
+
+    @Slot()
+    def _on_help(self) -> None:
+        self.docks.dock_in_use().buttons.show_help()
+
+    @Slot()
+    def _on_shortcuts(self) -> None:
+        ShortcutSheet(self.commands.sheet(), self).open()
+
+    @Slot()
+    def _on_theme_changed(self) -> None:
+        self.commands.paint_icons()
+        for view in self.views.by_id().values():
+            view.mark_dirty()
+        self.context.bridge.wake()
+
+    @Slot(bool)
+    def _on_wide_changed(self, is_wide: bool) -> None:
+        self.context.settings.wide_threshold = is_wide
+
+    # what the models say --------------------------------------------------------------------
+
+    @Slot()
+    def _on_model_loaded(self) -> None:
+        model = self.context.checkpoint.model
+        if model is None:
+            return
+        self.setWindowTitle(f"{model.name} – SpikeStudio")
+        self.context.sampler.set_model(model)
+        self.docks.show_tokens(is_wanted=model.card.codebook_size is not None)
+
+    @Slot()
+    def _on_loading_changed(self) -> None:
+        is_loading = self.context.checkpoint.loading is not None
+        self.context.sampler.set_loading(is_loading=is_loading)
+        self.context.bridge.wake()
+
+    @Slot()
+    def _on_load_failed(self) -> None:
+        failure = self.context.checkpoint.failure
+        if failure is not None:
+            self.notifications.error(failure.message, failure.details)
+
+    @Slot()
+    def _on_run_state_changed(self) -> None:
+        failure = self.context.run.failure
+        if failure is not None:
+            self.notifications.error(failure.message, failure.details)
+        self._follow_exports()
+
+    @Slot()
+    def _follow_commands(self) -> None:
+        sampler, commands = self.context.sampler, self.commands
+        for name, is_enabled, text in (
+            ("sample", sampler.can_sample, sampler.sample_label),
+            ("pause", sampler.can_pause, sampler.pause_label),
+            ("step", sampler.can_step, "Step"),
+            ("cancel", sampler.can_cancel, sampler.cancel_label),
+        ):
+            commands[name].setEnabled(is_enabled)
+            commands[name].setText(text)
+        self.context.bridge.wake()
+
+    @Slot()
+    def _follow_exports(self) -> None:
+        for name in ("export-grid", "export-raster"):
+            self.commands[name].setEnabled(self.exporter.can_export)
+
+    # input ----------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  Qt override
+        files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if not files:
+            return
+        if len(files) == 1 and files[0].suffix.lower() in SUFFIXES:
+            self._overlay.announce(f"Load {files[0].name}", is_welcome=True)
+            event.acceptProposedAction()
+        else:
+            wanted = ", ".join(SUFFIXES)
+            self._overlay.announce(
+                f"Only one checkpoint ({wanted}) can be dropped", is_welcome=False
+            )
+            event.acceptProposedAction()  # or the overlay would never hear that the drag has left
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802  Qt override
+        self._overlay.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  Qt override
+        self._overlay.hide()
+        files = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
+        if len(files) == 1 and files[0].suffix.lower() in SUFFIXES:
+            event.acceptProposedAction()
+            self.context.checkpoint.load(files[0])

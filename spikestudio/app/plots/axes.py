@@ -1,0 +1,257 @@
+"""Axes of the plots over time: denoising steps below, horizontal names at the left.
+
+Every plot that has time as its x axis uses the same left and right margin, so that the same moment
+is at the same x in docks that stand above each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from spikestudio.app import theme
+
+TICK = 4
+
+
+def left_margin(width: int) -> int:
+    """Return the pixels left of the plot area in a plot of this width, the same for every plot."""
+    return theme.px(min(max(0.28 * width / theme.manager.scale, 64), 144))
+
+
+def right_margin() -> int:
+    """Return the width in pixels of the blank right of a plot."""
+    return theme.px(12)
+
+
+def nice_stride(smallest: float) -> int:
+    """Return the least of 1, 2, 5, 10, 20, 50, ... that is not below ``smallest``."""
+    decade = 1
+    while True:
+        for factor in (1, 2, 5):
+            if factor * decade >= smallest:
+                return factor * decade
+        decade *= 10
+
+
+class StepAxis(pg.AxisItem):
+    """Numbers denoising steps from 1, each in the middle of the columns that it takes."""
+
+    def __init__(self) -> None:
+        super().__init__("bottom")
+        self.columns_per_step = 1.0
+        self.num_steps = 0
+        self.setStyle(
+            tickLength=TICK,
+            tickTextOffset=3,
+            tickAlpha=255,
+            autoExpandTextSpace=False,
+            hideOverlappingLabels=False,
+        )
+
+    def restyle(self) -> None:
+        """Take over the theme's colours and type."""
+        muted, font = theme.tokens().muted, theme.font("axis")
+        self.setPen(theme.tokens().border)
+        self.setTickPen(theme.tokens().border)
+        self.setTextPen(muted)
+        self.setTickFont(font)
+        self.label.setFont(font)
+        self.setHeight(theme.px(36))
+
+    def set_time(self, num_steps: int, columns_per_step: float, text: str) -> None:
+        """State how columns map to denoising steps, and what the axis says."""
+        self.num_steps, self.columns_per_step = num_steps, columns_per_step
+        self.setLabel(text, color=theme.tokens().muted)
+        self.picture = None
+        self.resizeEvent()  # centres the label anew
+
+    def tickValues(  # noqa: N802  override
+        self, low: float, high: float, size: float
+    ) -> list[tuple[float, list[float]]]:
+        per_step = self.columns_per_step
+        width = QFontMetricsF(theme.font("axis")).horizontalAdvance(f"{self.num_steps:,}") * 2
+        stride = nice_stride(width * (high - low) / (per_step * max(size, 1)))
+        first, last = int(low // per_step) + 1, min(int(high // per_step) + 1, self.num_steps)
+        steps = [n for n in range(first, last + 1) if n % stride == 0 or (n == 1 and stride != 2)]
+        return [(stride * per_step, [(n - 0.5) * per_step for n in steps])]
+
+    def tickStrings(  # noqa: N802  Qt override
+        self, values: list[float], scale: float, spacing: float
+    ) -> list[str]:
+        return [f"{value / self.columns_per_step + 0.5:,.0f}" for value in values]
+
+
+@dataclass(frozen=True, slots=True)
+class RowLabel:
+    """A name at a height of the plot; earlier labels win where two would overlap."""
+
+    y: float
+    text: str
+    color: str
+    marker: str = ""  # colour of a triangle that points at the row
+    has_tick: bool = False
+
+
+class RowAxis(pg.AxisItem):
+    """Names at the left of a plot, horizontal, elided in the middle where they do not fit."""
+
+    def __init__(self) -> None:
+        super().__init__("left")
+        self._title = ""
+        self._labels: tuple[RowLabel, ...] = ()
+
+    def set_labels(self, title: str, labels: tuple[RowLabel, ...]) -> None:
+        """Show an upright title at the far left and the labels beside the plot."""
+        if (title, labels) != (self._title, self._labels):
+            self._title, self._labels = title, labels
+            self.update()
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        width, height = self.width(), self.height()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setFont(theme.font("axis"))
+        metrics = QFontMetricsF(painter.font())
+        line = metrics.height()
+        painter.setPen(theme.tokens().border)
+        painter.drawLine(QPointF(width - 1, 0), QPointF(width - 1, height))
+        if self._title:
+            self._paint_title(painter, metrics)
+        low, high = self.range
+        left = line + theme.px(6) if self._title else theme.px(4)
+        right = width - theme.px(10)
+        taken: list[float] = []
+        for label in self._labels:
+            y = height * (high - label.y) / (high - low)
+            if not -1 <= y <= height + 1:
+                continue
+            if label.marker:
+                _paint_marker(painter, QPointF(width - 2, y), label.marker)
+            top = min(max(y - line / 2, 0.0), height - line)
+            if any(abs(top - other) < line * 0.85 for other in taken):
+                continue
+            taken.append(top)
+            box = QRectF(left, top, right - left, line)
+            text = metrics.elidedText(label.text, Qt.TextElideMode.ElideMiddle, box.width())
+            painter.setPen(QColor(label.color))
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+            if label.has_tick:
+                painter.drawLine(QPointF(width - 1 - TICK, y), QPointF(width - 1, y))
+
+    def _paint_title(self, painter: QPainter, metrics: QFontMetricsF) -> None:
+        painter.save()
+        painter.setPen(theme.color("muted"))
+        painter.translate(theme.px(8), self.height())
+        painter.rotate(-90)
+        box = QRectF(0, 0, self.height(), metrics.height())
+        text = metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, box.width())
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        painter.restore()
+
+
+def _paint_marker(painter: QPainter, tip: QPointF, color: str) -> None:
+    half = theme.px(4)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(color))
+    painter.drawPolygon(
+        QPolygonF([tip, tip + QPointF(-half * 1.5, -half), tip + QPointF(-half * 1.5, half)])
+    )
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+class StepLines(pg.GraphicsObject):
+    """Faint upright lines between denoising steps, left out where they would hide the data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption, True)
+        self.columns_per_step = 1.0
+        self.num_steps = 0
+
+    def boundingRect(self) -> QRectF:  # noqa: N802  Qt override
+        return self.viewRect() or QRectF()
+
+    def viewTransformChanged(self) -> None:  # noqa: N802  override
+        super().viewTransformChanged()
+        self.prepareGeometryChange()
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        view = self.viewRect()
+        pixel = self.pixelWidth()
+        if view is None or not pixel or self.columns_per_step / pixel < 6:
+            return
+        first = int(view.left() // self.columns_per_step) + 1
+        last = min(int(view.right() // self.columns_per_step), self.num_steps)
+        painter.setPen(QPen(theme.color("border", 0.7), 0))
+        for step in range(first, last + 1):
+            x = step * self.columns_per_step
+            painter.drawLine(QPointF(x, view.top()), QPointF(x, view.bottom()))
+
+
+class HatchedSpans(pg.GraphicsObject):
+    """Hatches spans of x in which there is something to know but nothing was recorded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spans: tuple[tuple[float, float], ...] = ()
+
+    def set_spans(self, spans: tuple[tuple[float, float], ...]) -> None:
+        """Hatch ``(left, right)`` intervals over the whole height."""
+        if spans != self.spans:
+            self.spans = spans
+            self.update()
+
+    def boundingRect(self) -> QRectF:  # noqa: N802  Qt override
+        return self.viewRect() or QRectF()
+
+    def viewTransformChanged(self) -> None:  # noqa: N802  override
+        super().viewTransformChanged()
+        self.prepareGeometryChange()
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        view = self.viewRect()
+        if view is None or not self.spans:
+            return
+        to_device = painter.worldTransform()
+        painter.resetTransform()  # a hatch keeps its pitch at every zoom
+        for left, right in self.spans:
+            box = to_device.mapRect(QRectF(left, view.top(), right - left, view.height()))
+            painter.fillRect(box, hatch_brush())
+        painter.setWorldTransform(to_device)
+
+
+def hatch_brush() -> pg.QtGui.QBrush:
+    """Return the diagonal hatch that stands for "not known" everywhere."""
+    return pg.QtGui.QBrush(theme.color("muted", 0.55), Qt.BrushStyle.BDiagPattern)
+
+
+def spans_of(steps: list[int], columns_per_step: int) -> tuple[tuple[float, float], ...]:
+    """Join consecutive steps to spans of columns."""
+    spans: list[tuple[float, float]] = []
+    for step in steps:
+        left, right = float(step * columns_per_step), float((step + 1) * columns_per_step)
+        if spans and spans[-1][1] == left:
+            spans[-1] = (spans[-1][0], right)
+        else:
+            spans.append((left, right))
+    return tuple(spans)

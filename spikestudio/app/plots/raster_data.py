@@ -1,0 +1,170 @@
+"""Which neurons of a layer are shown, and what they did as a picture of colour indices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikestudio.app.plots.palettes import FIRST_WATCHED, SILENT, SPIKE, potential_indices
+
+if TYPE_CHECKING:
+    from spikestudio.recording.recorder import Recorder
+    from spikestudio.types import LayerInfo
+
+Mode = Literal["spikes", "potential"]
+Counts = NDArray[np.uint16]  # spikes per neuron; at most 1,000 steps of 64 SNN steps
+Order = NDArray[np.intp]
+
+SHUFFLE_SEED = 0
+
+
+def by_rate(counts: Counts) -> Order:
+    """Neurons from most to fewest spikes; ties in index order."""
+    return np.argsort(np.iinfo(np.uint16).max - counts, kind="stable")
+
+
+def by_index(counts: Counts) -> Order:
+    """All neurons in index order."""
+    return np.arange(counts.size)
+
+
+def shuffled(counts: Counts) -> Order:
+    """All neurons in an order that is random but always the same."""
+    return np.random.default_rng(SHUFFLE_SEED).permutation(counts.size)
+
+
+def firing_only(counts: Counts) -> Order:
+    """Neurons that fired at least once, in index order."""
+    return np.flatnonzero(counts)
+
+
+RULES: dict[str, Callable[[Counts], Order]] = {
+    "highest rate": by_rate,
+    "index": by_index,
+    "random": shuffled,
+    "firing only": firing_only,
+}
+
+
+class RowChoice:
+    """An order of neurons, frozen when it was made, of which one page is shown."""
+
+    def __init__(self) -> None:
+        self.rule = "highest rate"
+        self.order: Order | None = None
+        self.made_at = 0  # denoising steps whose spikes decided it
+        self.page = 0
+
+    def reset(self) -> None:
+        """Forget the order: the next counts make a new one."""
+        self.order, self.page = None, 0
+
+    def make(self, counts: Counts, steps: int) -> None:
+        """Order the neurons by the spikes of the first ``steps`` steps."""
+        self.order, self.made_at = RULES[self.rule](counts), steps
+
+    def rows(self, size: int) -> Order:
+        """Return the neurons of the current page, from top to bottom."""
+        order = self.order if self.order is not None else np.empty(0, np.intp)
+        self.page = max(0, min(self.page, (order.size - 1) // size))
+        return order[self.page * size : (self.page + 1) * size]
+
+    def is_stale(self, counts: Counts, steps: int) -> bool:
+        """Whether the rule would give another order now."""
+        if self.order is None or steps == self.made_at:
+            return False
+        if self.rule == "highest rate":
+            in_order = counts[self.order]
+            return bool((in_order[:-1] < in_order[1:]).any())
+        return self.rule == "firing only" and np.count_nonzero(counts) != self.order.size
+
+    def text(self, shown: int, total: int) -> str:
+        """Return the count label: how many of how many, by which rule."""
+        if self.order is None:
+            return f"{total:,} neurons, none recorded yet"
+        page = f", page {self.page + 1:,}" if self.page else ""
+        return f"showing {shown:,} of {total:,}, rule: {self.rule}{page}"
+
+
+class RasterData:
+    """What one layer did in one run, for a choice of rows.
+
+    ``picture`` is uint8 ``[rows, steps * T]`` of indices into the mode's colour table, 0 where
+    nothing is known; ``counts`` holds the spikes of every neuron in the ``known`` of the
+    ``counted`` steps whose spikes were recorded.
+    """
+
+    def __init__(self, recorder: Recorder, layer: LayerInfo) -> None:
+        self.layer = layer
+        self.mode: Mode = "spikes"
+        self.counts: Counts = np.zeros(layer.num_neurons, np.uint16)
+        self.counted = self.known = 0
+        self.rows: Order = np.empty(0, np.intp)
+        self.missing: list[int] = []  # filled steps of which nothing was recorded in this mode
+        self.picture = np.zeros((0, recorder.num_steps * recorder.snn_steps), np.uint8)
+        self.filled = 0
+        self._recorder = recorder
+        self._newest: tuple[int, NDArray[np.uint8] | None] = (-1, None)
+
+    def count(self, done: int, deadline: float) -> bool:
+        """Count spikes of the steps before ``done``; False if the deadline came first."""
+        while self.counted < done:
+            if (spikes := self._spikes(self.counted)) is not None:
+                self.counts += spikes.sum(axis=0, dtype=np.uint16)
+                self.known += 1
+            self.counted += 1
+            if time.perf_counter() > deadline:
+                break
+        return self.counted >= done
+
+    def choose(self, mode: Mode, rows: Order) -> None:
+        """Show these neurons from top to bottom; empties the picture if anything is new."""
+        if mode != self.mode or not np.array_equal(rows, self.rows):
+            self.mode, self.rows = mode, rows
+            self.picture = np.zeros((rows.size, self.picture.shape[1]), np.uint8)
+            self.missing = []
+            self.filled = 0
+
+    def fill(self, done: int, deadline: float) -> bool:
+        """Draw the steps before ``done``; False if the deadline came first."""
+        snn_steps = self._recorder.snn_steps
+        while self.filled < done:
+            step = self.filled
+            columns = slice(step * snn_steps, (step + 1) * snn_steps)
+            values = self._indices(step)
+            if values is None:
+                self.missing.append(step)
+            else:
+                self.picture[:, columns] = values.T
+            self.filled += 1
+            if time.perf_counter() > deadline:
+                break
+        return self.filled >= done
+
+    def window(self, first: int, last: int, watched: tuple[int, ...]) -> NDArray[np.uint8]:
+        """Return a copy of columns first to last - 1, spikes of watched neurons in their index."""
+        part = self.picture[:, first:last].copy()
+        if self.mode == "spikes":
+            for place, neuron in enumerate(watched):
+                for row in np.flatnonzero(self.rows == neuron):
+                    part[row][part[row] == SPIKE] = FIRST_WATCHED + place
+        return part
+
+    def _spikes(self, step: int) -> NDArray[np.uint8] | None:
+        if self._newest[0] != step:  # counting and drawing read the same step in turn
+            self._newest = (step, self._recorder.spikes(self.layer.id, step))
+        return self._newest[1]
+
+    def _indices(self, step: int) -> NDArray[np.uint8] | None:
+        """Colour indices ``[T, rows]`` of one step, None if it was not recorded."""
+        if self.mode == "spikes":
+            spikes = self._spikes(step)
+            return None if spikes is None else np.where(spikes[:, self.rows], SPIKE, SILENT)
+        potentials = self._recorder.potentials(self.layer.id, step)
+        if potentials is None:
+            return None
+        return potential_indices(potentials.h[:, self.rows], potentials.threshold)

@@ -1,0 +1,308 @@
+"""Pictures of a batch as grids of sharp tiles: whole-number scaling, equal gutters, no smoothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+
+from spikestudio.app import theme
+
+GUTTER = 4
+SMALLEST_TILE = 24  # below this a tile says nothing: the grid scrolls instead
+
+Images = NDArray[np.uint8]  # [B, H, W, C], C is 1 or 3
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """How ``count`` tiles lie in one panel; all lengths in device pixels."""
+
+    count: int
+    columns: int
+    rows: int
+    width: int  # of one tile
+    height: int
+    gutter: int
+
+    @property
+    def total_width(self) -> int:
+        """Width of all columns with the gutters between them."""
+        return self.columns * (self.width + self.gutter) - self.gutter
+
+    @property
+    def total_height(self) -> int:
+        """Height of all rows with the gutters between them."""
+        return self.rows * (self.height + self.gutter) - self.gutter
+
+    def tile(self, index: int) -> QRect:
+        """Return where a tile lies, from the panel's corner."""
+        row, column = divmod(index, self.columns)
+        return QRect(
+            column * (self.width + self.gutter),
+            row * (self.height + self.gutter),
+            self.width,
+            self.height,
+        )
+
+
+def fit_grid(count: int, size: tuple[int, int], space: tuple[int, int], gutter: int) -> Grid:
+    """Return the grid with the largest whole-number scale that fits, the squarest of those.
+
+    Where even tiles of ``SMALLEST_TILE`` do not fit, the grid is as wide as the space and higher.
+
+    Parameters
+    ----------
+    count
+        Number of tiles, at least 1.
+    size
+        Width and height of an image in its own pixels.
+    space
+        Width and height available.
+    gutter
+        Between two tiles.
+    """
+    smallest = max(1, -(-SMALLEST_TILE // min(size)))
+    scale = max(smallest, min(space[0] // size[0], space[1] // size[1]))
+    while True:
+        width, height = size[0] * scale, size[1] * scale
+        columns = max(1, min(count, (space[0] + gutter) // (width + gutter)))
+        rows_that_fit = (space[1] + gutter) // (height + gutter)
+        if columns * rows_that_fit >= count:
+            choices = range(-(-count // rows_that_fit), columns + 1)
+            columns = min(choices, key=lambda n: (abs(n - -(-count // n)), n * -(-count // n)))
+            break
+        if scale == smallest:
+            break
+        scale -= 1
+    return Grid(count, columns, -(-count // columns), width, height, gutter)
+
+
+def to_qimage(image: Images) -> QImage:
+    """Wrap one image ``[H, W, C]`` without copying; the array must outlive the result."""
+    height, width, channels = image.shape
+    kind = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
+    return QImage(image.data, width, height, width * channels, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One grid with its heading."""
+
+    title: str
+    images: Images
+
+
+class TileGrid(QAbstractScrollArea):
+    """Panels of the same batch beside or below each other; they scroll together."""
+
+    clicked = Signal(int)
+    hovered = Signal(object)  # (panel, image, row, column), None when over no pixel
+    scrolled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMinimumSize(theme.px(120), theme.px(80))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.viewport().setMouseTracking(True)
+        self.viewport().setAutoFillBackground(False)
+        self.verticalScrollBar().valueChanged.connect(self.scrolled)
+        self._panels: tuple[Panel, ...] = ()
+        self._selected = 0
+        self._grid: Grid | None = None
+        self._corners: list[QPoint] = []  # of the panels' grids, device pixels
+        theme.manager.changed.connect(self._restyle)
+
+    def set_panels(self, panels: tuple[Panel, ...], selected: int) -> None:
+        """Show these pictures, the selected image framed."""
+        same_shape = [p.images.shape[:3] for p in panels] == [
+            p.images.shape[:3] for p in self._panels
+        ]
+        self._panels, self._selected = panels, selected
+        if not same_shape:
+            self._arrange()
+        self.viewport().update()
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """What is shown."""
+        return self._panels
+
+    @property
+    def grid(self) -> Grid | None:
+        """How the tiles lie, None while there are none."""
+        return self._grid
+
+    def shown_images(self) -> tuple[int, int]:
+        """Return first and last + 1 image of which some pixels are in sight."""
+        if self._grid is None:
+            return 0, 0
+        top = self._scroll() - self._corners[0].y()
+        pitch = self._grid.height + self._grid.gutter
+        bottom = top + self._device(self.viewport().height())
+        first = max(0, top // pitch) * self._grid.columns
+        last = max(0, -(-bottom // pitch)) * self._grid.columns
+        return min(first, self._grid.count), min(last, self._grid.count)
+
+    def tile_rect(self, panel: int, image: int) -> QRectF:
+        """Return where a tile is in the viewport, in its coordinates."""
+        assert self._grid is not None
+        tile = self._grid.tile(image).translated(self._corners[panel] - QPoint(0, self._scroll()))
+        ratio = self.devicePixelRatioF()
+        return QRectF(
+            tile.x() / ratio, tile.y() / ratio, tile.width() / ratio, tile.height() / ratio
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        self._arrange()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
+        painter = QPainter(self.viewport())
+        ratio = self.devicePixelRatioF()
+        painter.scale(1 / ratio, 1 / ratio)  # whole device pixels also on fractional displays
+        if self._grid is None:
+            return
+        font = theme.font("caption")
+        font.setPixelSize(round(font.pixelSize() * ratio))
+        painter.setFont(font)
+        first, last = self.shown_images()
+        for panel, corner in zip(self._panels, self._corners, strict=True):
+            origin = corner - QPoint(0, self._scroll())
+            painter.setPen(theme.color("muted"))
+            painter.drawText(
+                QRect(origin.x(), origin.y() - self._heading(), self._grid.total_width, 2**15),
+                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop,
+                panel.title,
+            )
+            for index in range(first, last):
+                target = self._grid.tile(index).translated(origin)
+                painter.drawImage(target, to_qimage(panel.images[index]))
+            if self._grid.count > 1:
+                self._paint_frame(painter, self._grid.tile(self._selected).translated(origin))
+
+    def _paint_frame(self, painter: QPainter, tile: QRect) -> None:
+        width = max(2, self._grid.gutter // 2) if self._grid else 2
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("accent"))
+        outer = tile.adjusted(-width, -width, width, width)
+        for edge in (
+            QRect(outer.left(), outer.top(), outer.width(), width),
+            QRect(outer.left(), outer.bottom() - width + 1, outer.width(), width),
+            QRect(outer.left(), outer.top(), width, outer.height()),
+            QRect(outer.right() - width + 1, outer.top(), width, outer.height()),
+        ):
+            painter.drawRect(edge)
+        text = f"{self._selected + 1:,}"
+        metrics = QFontMetrics(painter.font())
+        tab = QRect(outer.topLeft(), outer.topLeft())
+        tab.setSize(metrics.size(0, text))
+        tab.setWidth(tab.width() + 2 * self._grid.gutter if self._grid else tab.width())
+        if tab.width() * 3 < tile.width():
+            painter.drawRect(tab)
+            painter.setPen(theme.color("on_accent"))
+            painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, text)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        found = self._pixel_at(event.position().toPoint())
+        if event.button() == Qt.MouseButton.LeftButton and found:
+            self.clicked.emit(found[1])
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        self.hovered.emit(self._pixel_at(event.position().toPoint()))
+
+    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802  Qt override
+        if event.type() == QEvent.Type.Leave:
+            self.hovered.emit(None)
+        return bool(super().viewportEvent(event))
+
+    def _pixel_at(self, where: QPoint) -> tuple[int, int, int, int] | None:
+        ratio = self.devicePixelRatioF()
+        if self._grid is None:
+            return None
+        for number, (panel, corner) in enumerate(zip(self._panels, self._corners, strict=True)):
+            x = int(where.x() * ratio) - corner.x()
+            y = int(where.y() * ratio) - corner.y() + self._scroll()
+            column, in_x = divmod(x, self._grid.width + self._grid.gutter)
+            row, in_y = divmod(y, self._grid.height + self._grid.gutter)
+            index = row * self._grid.columns + column
+            if (
+                0 <= column < self._grid.columns
+                and row >= 0
+                and index < self._grid.count
+                and in_x < self._grid.width
+                and in_y < self._grid.height
+            ):
+                _, height, width, _ = panel.images.shape
+                return (
+                    number,
+                    index,
+                    in_y * height // self._grid.height,
+                    in_x * width // self._grid.width,
+                )
+        return None
+
+    def _arrange(self) -> None:
+        """Find the arrangement of the panels that gives the largest tiles."""
+        if not self._panels:
+            self._grid, self._corners = None, []
+            return
+        number = len(self._panels)
+        count, height, width, _ = self._panels[0].images.shape
+        gap, heading = self._device(theme.px(16)), self._heading()
+        edge = self._device(GUTTER)  # room for the frame
+        space = (
+            self._device(self.viewport().width()) - 2 * edge,
+            self._device(self.viewport().height()) - edge,
+        )
+        best: Grid | None = None
+        is_beside = True
+        for beside in (True, False):
+            across, down = (number, 1) if beside else (1, number)
+            grid = fit_grid(
+                count,
+                (width, height),
+                ((space[0] - (across - 1) * gap) // across, space[1] // down - heading),
+                self._device(GUTTER),
+            )
+            needed = down * (heading + grid.total_height)
+            if best is None or (needed <= space[1] and grid.width > best.width):
+                best, is_beside = grid, beside
+        assert best is not None
+        step = (
+            QPoint(best.total_width + gap, 0)
+            if is_beside
+            else QPoint(0, best.total_height + heading)
+        )
+        total_width = best.total_width + (step.x() * (number - 1))
+        total_height = heading + best.total_height + (step.y() * (number - 1))
+        left = edge + max(0, (space[0] - total_width) // 2)
+        top = heading + max(0, (space[1] - total_height) // 2)
+        self._grid = best
+        self._corners = [QPoint(left, top) + step * index for index in range(number)]
+        ratio = self.devicePixelRatioF()
+        hidden = max(0, total_height - space[1])
+        bar = self.verticalScrollBar()
+        bar.setRange(0, int(-(-hidden // ratio)))
+        bar.setPageStep(self.viewport().height())
+        bar.setSingleStep(int((best.height + best.gutter) / ratio))
+
+    def _heading(self) -> int:
+        return self._device(theme.px(20))
+
+    def _scroll(self) -> int:
+        return self._device(self.verticalScrollBar().value())
+
+    def _device(self, length: float) -> int:
+        return int(length * self.devicePixelRatioF())
+
+    @Slot()
+    def _restyle(self) -> None:
+        self._arrange()
+        self.viewport().update()

@@ -1,0 +1,146 @@
+"""A plot with the time of a run as its x axis, one unit per SNN step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyqtgraph as pg
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
+from PySide6.QtGui import QHelpEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QToolTip, QWidget
+
+from spikestudio.app import theme
+from spikestudio.app.plots.axes import RowAxis, StepAxis, StepLines, left_margin, right_margin
+
+
+class TimePlot(pg.PlotWidget):
+    """Plot over the columns of a run; wheel zooms time, dragging looks back, y is fixed.
+
+    It shows the whole run when every column gets at least one pixel, else as many of the newest
+    steps as fit, so no column is ever left out or merged.
+    """
+
+    hovered = Signal(object)  # QPointF in columns and rows, None when the pointer left
+    clicked = Signal(QPointF, bool)  # where, and whether Ctrl was down; also on the names
+    followingChanged = Signal(bool)  # noqa: N815
+    windowChanged = Signal()  # noqa: N815  resized, zoomed or dragged
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self.time_axis, self.row_axis = StepAxis(), RowAxis()
+        super().__init__(parent, axisItems={"bottom": self.time_axis, "left": self.row_axis})
+        self.tip_at: Callable[[QPointF], str] | None = None
+        self.is_following = True
+        self._num_steps, self._per_step, self._text = 1, 1.0, ""
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setMinimumSize(theme.px(160), theme.px(96))
+        self.setMouseTracking(True)
+        self.plotItem.hideButtons()
+        self.plotItem.setMenuEnabled(False)
+        self.view_box: pg.ViewBox = self.plotItem.getViewBox()
+        self.view_box.disableAutoRange()
+        self.view_box.invertY(True)  # rows and lanes count from the top
+        self.view_box.setMouseEnabled(x=True, y=False)
+        self.view_box.sigRangeChangedManually.connect(self._on_moved)
+        self.step_lines = StepLines()
+        self.step_lines.setZValue(-10)
+        self.plotItem.addItem(self.step_lines, ignoreBounds=True)
+        self.scene().sigMouseClicked.connect(self._on_click)
+        self.restyle()
+        theme.manager.changed.connect(self.restyle)
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take over the theme's colours, type and margins."""
+        self.setBackground(theme.tokens().surface)
+        self.plotItem.layout.setContentsMargins(0, theme.px(4), right_margin(), 0)
+        self.time_axis.restyle()
+        self.row_axis.setWidth(left_margin(self.width()))
+        self.row_axis.update()
+
+    def set_time(self, num_steps: int, columns_per_step: float, text: str) -> None:
+        """Say how long the run is; ``text`` is the label of the x axis."""
+        if (num_steps, columns_per_step, text) == (self._num_steps, self._per_step, self._text):
+            return
+        self._num_steps, self._per_step, self._text = num_steps, columns_per_step, text
+        self.time_axis.set_time(num_steps, columns_per_step, text)
+        self.step_lines.num_steps, self.step_lines.columns_per_step = num_steps, columns_per_step
+        self.view_box.setLimits(xMin=0, xMax=num_steps * columns_per_step)
+        self._limit_zoom()
+
+    def follow(self) -> None:
+        """Let the shown window move with the run again."""
+        if not self.is_following:
+            self.is_following = True
+            self.followingChanged.emit(True)
+
+    def show_steps(self, done: int, newest: int | None = None) -> None:
+        """Show the newest steps (None: the whole run) unless the user looks elsewhere."""
+        if not self.is_following:
+            return
+        shown = min(newest or self._num_steps, self._num_steps, self.steps_that_fit())
+        last = max(done, shown)
+        self.view_box.setXRange((last - shown) * self._per_step, last * self._per_step, padding=0)
+
+    def steps_that_fit(self) -> int:
+        """Return how many denoising steps get one pixel per column."""
+        return max(1, int(self.view_box.width() / self._per_step))
+
+    def columns_shown(self) -> tuple[int, int]:
+        """Return first and last + 1 column that are at least partly visible."""
+        low, high = self.view_box.viewRange()[0]
+        end = int(self._num_steps * self._per_step)
+        return max(0, int(low)), min(end, int(-(-high // 1)))
+
+    def row_pixels(self) -> int:
+        """Return the height of the plot area in pixels."""
+        return max(1, int(self.view_box.height()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        if hasattr(self, "step_lines"):  # the first one comes while the base class is being built
+            self.row_axis.setWidth(left_margin(self.width()))
+            self.plotItem.layout.activate()
+            self._limit_zoom()
+            self.windowChanged.emit()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        super().mouseMoveEvent(event)
+        scene = self.mapToScene(event.position().toPoint())
+        inside = self.view_box.sceneBoundingRect().contains(scene)
+        self.hovered.emit(self.view_box.mapSceneToView(scene) if inside else None)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802  Qt override
+        super().leaveEvent(event)
+        self.hovered.emit(None)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        super().mouseDoubleClickEvent(event)
+        self.follow()
+
+    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802  Qt override
+        if event.type() == QEvent.Type.ToolTip and self.tip_at and isinstance(event, QHelpEvent):
+            where = self.view_box.mapSceneToView(self.mapToScene(event.pos()))
+            QToolTip.showText(event.globalPos(), self.tip_at(where), self)
+            return True
+        return bool(super().viewportEvent(event))
+
+    def _limit_zoom(self) -> None:
+        widest = min(self._num_steps, self.steps_that_fit()) * self._per_step
+        self.view_box.setLimits(minXRange=min(self._per_step, widest), maxXRange=widest)
+
+    @Slot(object)
+    def _on_moved(self, _mask: object) -> None:
+        if self.is_following:
+            self.is_following = False
+            self.followingChanged.emit(False)
+        self.windowChanged.emit()
+
+    @Slot(object)
+    def _on_click(self, event: MouseClickEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton or event.double():
+            return
+        area = self.view_box.sceneBoundingRect().adjusted(-self.row_axis.width(), 0, 0, 0)
+        if area.contains(event.scenePos()):
+            is_extending = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            self.clicked.emit(self.view_box.mapSceneToView(event.scenePos()), is_extending)

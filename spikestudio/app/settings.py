@@ -1,0 +1,88 @@
+"""Preferences of the window: one small JSON file, versioned, never in the way of a start."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from spikestudio.atomic import atomic_write
+
+SCHEMA_VERSION = 1
+FILE_NAME = "settings.json"
+
+
+@dataclass(slots=True)
+class Settings:
+    """Everything that is remembered between two starts; the defaults are the first start's."""
+
+    theme: str = "dark"
+    text_scale: float = 1.0
+    device: str = "auto"
+    model: str = ""  # path of the model loaded last
+    layout: str = "Watch"
+    wide_threshold: bool = False
+    export_folder: str = ""
+    geometry: str = ""  # of the window, as Qt encodes it, base64
+    dock_state: str = ""  # of the docks, separate so that one can be dropped without the other
+    dock_version: int = 0
+
+
+class SettingsStore:
+    """Reads and writes the settings file.
+
+    A file that cannot be used is set aside under another name and replaced by the defaults;
+    ``notice`` then holds one sentence for the user.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self.notice = ""
+
+    def load(self) -> Settings:
+        """Return the stored settings, or the defaults."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return Settings()
+        except (OSError, UnicodeDecodeError) as error:
+            return self._give_up(f"could not be read ({error})")
+        try:
+            return _from_json(json.loads(text))
+        except (ValueError, TypeError) as error:
+            return self._give_up(f"could not be used ({error})")
+
+    def save(self, settings: Settings) -> None:
+        """Replace the file atomically; raises ``ExportError`` and then leaves the old file."""
+        text = json.dumps({"schema_version": SCHEMA_VERSION, **asdict(settings)}, indent=1)
+        with suppress(OSError):  # the write below then says why
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self.path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def _give_up(self, reason: str) -> Settings:
+        aside = self.path.with_name("settings-unusable.json")
+        with suppress(OSError):
+            self.path.replace(aside)
+        self.notice = f"The settings file {reason}, so the window starts with its defaults."
+        return Settings()
+
+
+def _from_json(mapping: Any) -> Settings:  # noqa: ANN401  whatever the file holds
+    if not isinstance(mapping, dict):
+        raise TypeError("it holds no table of settings")
+    version = mapping.pop("schema_version", None)
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"it has version {version!r}, this program reads version {SCHEMA_VERSION}")
+    defaults = Settings()
+    for field in fields(Settings):
+        wanted = type(getattr(defaults, field.name))
+        value = mapping.get(field.name, getattr(defaults, field.name))
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted:
+            raise TypeError(f"{field.name} must be a {wanted.__name__}, not {value!r}")
+        setattr(defaults, field.name, value)
+    return defaults

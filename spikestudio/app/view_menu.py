@@ -1,0 +1,60 @@
+"""Menu that arranges the window: layouts, docks, text size."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import QMenu, QWidget
+
+from spikestudio.app import theme
+from spikestudio.app.actions import Actions
+from spikestudio.app.docks import DockManager
+from spikestudio.app.layouts import LAYOUTS
+from spikestudio.app.settings import Settings
+
+
+class ViewMenu(QMenu):
+    """Choose a layout, open and close docks, set the text size."""
+
+    def __init__(
+        self, docks: DockManager, commands: Actions, settings: Settings, parent: QWidget
+    ) -> None:
+        super().__init__("View", parent)
+        self.setToolTipsVisible(True)
+        self._docks, self._settings = docks, settings
+        self._layouts, self._scales = QActionGroup(self), QActionGroup(self)
+        for layout in LAYOUTS.values():
+            action = self.addAction(layout.name)
+            action.setToolTip(layout.tip)
+            action.setCheckable(True)
+            self._layouts.addAction(action)
+        self.addSeparator()
+        for dock in docks.docks.values():
+            self.addAction(dock.toggleViewAction())
+        self.addSeparator()
+        sizes = self.addMenu("Text size")
+        for scale in theme.TEXT_SCALES:
+            action = sizes.addAction(f"{scale:.0%}".replace("%", " %"))
+            action.setData(scale)
+            action.setCheckable(True)
+            action.setChecked(scale == settings.text_scale)
+            self._scales.addAction(action)
+        self.addActions([commands["present"], commands["reset-layout"]])
+        self._layouts.triggered.connect(self._on_layout)
+        self._scales.triggered.connect(self._on_scale)
+        docks.layoutChanged.connect(self._follow_layout)
+
+    @Slot(QAction)
+    def _on_layout(self, action: QAction) -> None:
+        self._docks.apply(action.text())
+
+    @Slot(QAction)
+    def _on_scale(self, action: QAction) -> None:
+        self._settings.text_scale = action.data()
+        self._follow_layout(self._docks.layout_name)
+
+    @Slot(str)
+    def _follow_layout(self, name: str) -> None:
+        for action in self._layouts.actions():
+            action.setChecked(action.text() == name)
+        theme.manager.set_scale(max(self._settings.text_scale, LAYOUTS[name].text_scale))

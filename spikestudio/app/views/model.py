@@ -1,0 +1,164 @@
+"""Model dock: checkpoints to choose from, the device, and what is known about the model in use."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from spikestudio.app import theme
+from spikestudio.app.viewmodels.checkpoint import AUTO, CheckpointModel
+from spikestudio.app.viewmodels.facts import Fact, facts
+from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.views.base import View
+from spikestudio.app.widgets.model_card import CardState, ModelCard
+
+
+class ModelView(View):
+    """Cards of the catalogue above the facts of the loaded model."""
+
+    view_id: ClassVar[str] = "model"
+    title: ClassVar[str] = "Model"
+    help_text: ClassVar[str] = (
+        "Every card is a checkpoint: a trained spiking network in one file.\n"
+        "Click a card to load it. Open file, or drop a file on the window, for one of your own.\n"
+        "Loading happens in the background; the model before stays in use until it is done.\n"
+        "Device: where the network is computed. Auto takes the fastest that is there.\n"
+        "Below are the facts that the file states. What it does not state is unknown."
+    )
+
+    openRequested = Signal()  # noqa: N815
+
+    def __init__(
+        self, run: RunModel, checkpoint: CheckpointModel, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(run, parent)
+        self._checkpoint = checkpoint
+        self.cards: list[ModelCard] = []
+        self._cards_layout = QVBoxLayout()
+        self._cards_layout.setSpacing(theme.SPACE)
+        self._empty = QLabel("No checkpoint was found. Open a file to see its network at work.")
+        self._empty.setWordWrap(True)
+        theme.set_role(self._empty, "muted")
+        self._facts = QGridLayout()
+        self._facts.setHorizontalSpacing(3 * theme.SPACE)
+        self._facts.setVerticalSpacing(theme.SPACE)
+        self._facts.setColumnStretch(1, 1)
+
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(12, 4, 12, 12)
+        column.setSpacing(2 * theme.SPACE)
+        column.addLayout(self._cards_layout)
+        column.addWidget(self._empty)
+        column.addLayout(self._source_row())
+        column.addSpacing(2 * theme.SPACE)
+        column.addLayout(self._facts)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+
+        checkpoint.entriesChanged.connect(self._on_entries_changed)
+        checkpoint.loadingChanged.connect(self.mark_dirty)
+        checkpoint.loaded.connect(self._on_loaded)
+        checkpoint.devicesChanged.connect(self._fill_devices)
+        self._on_entries_changed()
+        self._fill_devices()
+
+    def _source_row(self) -> QHBoxLayout:
+        self.open_button = QPushButton("Open file…")
+        theme.set_role(self.open_button, "outline")
+        self.open_button.setToolTip("Load a checkpoint from a file")
+        self.open_button.clicked.connect(self.openRequested)
+        self.devices = QComboBox()
+        self.devices.setAccessibleName("Device")
+        self.devices.setToolTip("Where the network is computed")
+        self.devices.activated.connect(self._on_device_chosen)
+        label = QLabel("Device")
+        theme.set_role(label, "muted")
+        label.setBuddy(self.devices)
+        row = QHBoxLayout()
+        row.setSpacing(2 * theme.SPACE)
+        row.addWidget(self.open_button)
+        row.addStretch(1)
+        row.addWidget(label)
+        row.addWidget(self.devices)
+        return row
+
+    def refresh(self) -> None:
+        loading, model = self._checkpoint.loading, self._checkpoint.model
+        for card in self.cards:
+            if card.entry.card is None:
+                state = CardState.UNUSABLE
+            elif loading is not None and card.entry.path == loading:
+                state = CardState.LOADING
+            elif model is not None and card.entry.path == model.path:
+                state = CardState.IN_USE
+            else:
+                state = CardState.IDLE
+            card.set_state(state)
+
+    @Slot()
+    def _on_entries_changed(self) -> None:
+        for card in self.cards:
+            self._cards_layout.removeWidget(card)
+            card.deleteLater()
+        self.cards = [ModelCard(entry) for entry in self._checkpoint.entries]
+        for card in self.cards:
+            card.clicked.connect(self._on_card_clicked)
+            self._cards_layout.addWidget(card)
+        self._empty.setVisible(not self.cards)
+        self.mark_dirty()
+
+    @Slot()
+    def _on_card_clicked(self) -> None:
+        card = self.sender()
+        if isinstance(card, ModelCard):
+            self._checkpoint.load(card.entry.path)
+
+    @Slot(int)
+    def _on_device_chosen(self, index: int) -> None:
+        self._checkpoint.set_device(self.devices.itemData(index))
+
+    @Slot()
+    def _fill_devices(self) -> None:
+        self.devices.clear()
+        for device in self._checkpoint.devices:
+            text = "Auto" if device == AUTO else device.upper()
+            self.devices.addItem(text, device)
+        self.devices.setCurrentIndex(max(self.devices.findData(self._checkpoint.device), 0))
+
+    @Slot()
+    def _on_loaded(self) -> None:
+        while (item := self._facts.takeAt(0)) is not None:
+            if widget := item.widget():
+                widget.deleteLater()
+        if self._checkpoint.model is not None:
+            for row, fact in enumerate(facts(self._checkpoint.model)):
+                self._add_fact(row, fact)
+        self.mark_dirty()
+
+    def _add_fact(self, row: int, fact: Fact) -> None:
+        name, value = QLabel(fact.name), QLabel(fact.value)
+        theme.set_role(name, "caption")
+        value.setWordWrap(True)
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        for label in (name, value):
+            label.setToolTip(fact.remark)
+        self._facts.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
+        self._facts.addWidget(value, row, 1, Qt.AlignmentFlag.AlignTop)

@@ -1,0 +1,256 @@
+"""Small parts that the plot docks share: empty page, tool row, caption, notice."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel, QFlowLayout
+
+from spikestudio.app import theme
+from spikestudio.app.viewmodels.run import RunModel
+
+FRAME_SECONDS = 0.006  # reading old steps gives way to the next frame after this long
+
+
+class EmptyStack(QStackedWidget):
+    """Shows either the content of a dock or one sentence with one button."""
+
+    sampleRequested = Signal()  # noqa: N815
+
+    def __init__(self, content: QWidget, sentence: str) -> None:
+        super().__init__()
+        page = QWidget()
+        self._sentence = QLabel()
+        self._sentence.setWordWrap(True)
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        theme.set_role(self._sentence, "muted")
+        self._button = QPushButton("Sample")
+        self._button.setToolTip("Draw images with the current settings")
+        theme.set_role(self._button, "outline")
+        self._button.clicked.connect(self.sampleRequested)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(12, 12, 12, 12)
+        layout.setSpacing(12)
+        layout.addStretch()
+        layout.addWidget(self._sentence)
+        layout.addWidget(self._button, alignment=Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch()
+        self.addWidget(page)
+        self.addWidget(content)
+        self.show_empty(sentence)
+
+    def show_empty(self, sentence: str, *, has_button: bool = True) -> None:
+        """Show the sentence, with the Sample button where sampling would fill the dock."""
+        self._sentence.setText(sentence)
+        self._button.setVisible(has_button)
+        self.setCurrentIndex(0)
+
+    def show_content(self) -> None:
+        """Show the dock's content."""
+        self.setCurrentIndex(1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the sentence is shown."""
+        return self.currentIndex() == 0
+
+
+class PotentialsNotice(QWidget):
+    """One line that says why there are no potentials of the selected layer, and offers them."""
+
+    def __init__(self, run: RunModel) -> None:
+        super().__init__()
+        self._run = run
+        self._text = caption()
+        self.button = QPushButton("Record from next step")
+        theme.set_role(self.button, "outline")
+        self.button.clicked.connect(self._record)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self.button)
+        self.hide()
+
+    def show_if(self, is_missing: bool) -> None:
+        """Show the line if the newest step has no potentials of the selected layer."""
+        recorder, layer = self._run.recorder, self._run.selection.layer
+        is_active = self._run.state.is_active
+        is_chosen = recorder is not None and recorder.selected == layer
+        if not is_active:
+            text = "Potentials of this layer were not recorded in this run."
+        elif is_chosen:
+            text = "Potentials of this layer are recorded from the next step on."
+        else:
+            text = "Potentials of this layer are not recorded."
+        set_text(self._text, text if is_missing else "")
+        self.button.setVisible(is_active and not is_chosen)
+        self.setVisible(is_missing)
+
+    @property
+    def text(self) -> str:
+        """The sentence shown, empty if there is none."""
+        return str(self._text.text())
+
+    @Slot()
+    def _record(self) -> None:
+        if self._run.recorder:
+            self._run.recorder.select(self._run.selection.layer)
+            self.show_if(is_missing=True)
+
+
+def caption() -> QElidingLabel:
+    """Return a line of small text that is cut with an ellipsis where it does not fit."""
+    label = QElidingLabel()
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    theme.set_role(label, "caption")
+    return label
+
+
+def set_text(label: QElidingLabel, text: str) -> None:
+    """Set a caption's text if it changed; the whole of it is also its tooltip."""
+    if label.text() != text:
+        label.setText(text)
+        label.setToolTip(text)
+
+
+def tool_row(*widgets: QWidget) -> QWidget:
+    """Return a row of controls that breaks into more rows where it does not fit."""
+    row = QWidget()
+    layout = QFlowLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(8)
+    layout.setVerticalSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget)
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    policy.setHeightForWidth(True)
+    row.setSizePolicy(policy)
+    return row
+
+
+def line(*widgets: QWidget) -> QWidget:
+    """Return a row of controls that never breaks; the first one takes what the others leave."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for index, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if index == 0 else 0)
+    return row
+
+
+def stacked(*widgets: QWidget, stretch: QWidget) -> QWidget:
+    """Return the widgets below each other with a dock's margins; ``stretch`` takes the height."""
+    content = QWidget()
+    layout = QVBoxLayout(content)
+    layout.setContentsMargins(12, 8, 12, 8)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget, 1 if widget is stretch else 0)
+    return content
+
+
+def fill(view: QWidget, content: QWidget) -> None:
+    """Make ``content`` all there is in a view."""
+    layout = QVBoxLayout(view)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(content)
+
+
+def combo(name: str, tip: str, items: tuple[str, ...]) -> QComboBox:
+    """Return a drop-down list with an accessible name and a tooltip."""
+    box = QComboBox()
+    box.addItems(items)
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    return box
+
+
+def chip(text: str, tip: str) -> QPushButton:
+    """Return a small button that is shown only while it has something to offer."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    theme.set_role(button, "outline")
+    button.hide()
+    return button
+
+
+class Segmented(QWidget):
+    """A few exclusive choices beside each other."""
+
+    chosen = Signal(int)
+
+    def __init__(self, name: str, choices: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        self._group = QButtonGroup(self)
+        for index, (text, tip) in enumerate(choices):
+            button = QToolButton()
+            button.setText(text)
+            button.setToolTip(tip)
+            button.setAccessibleName(f"{name}: {text}")
+            button.setCheckable(True)
+            button.setChecked(index == 0)
+            self._group.addButton(button, index)
+            layout.addWidget(button)
+        self._group.idClicked.connect(self.chosen)
+
+    @property
+    def current(self) -> int:
+        """Index of the choice made."""
+        return self._group.checkedId()
+
+    def button(self, index: int) -> QToolButton:
+        """Return the button of a choice."""
+        button = self._group.button(index)
+        assert isinstance(button, QToolButton)
+        return button
+
+
+def threshold_at(run: RunModel, step: int) -> float:
+    """Return the firing threshold that a denoising step of the current run used."""
+    value = run.run.request.threshold if run.run else 1.0
+    for change in run.changes:
+        if change.step <= step:
+            value = change.threshold
+    return value
+
+
+def steps_done(run: RunModel) -> int:
+    """Return how many denoising steps of the current run are done and announced."""
+    return run.step.step + 1 if run.step else 0
+
+
+def step_text(run: RunModel) -> str:
+    """Return ``step 31 of 50, t = 379``, or what the run waits for."""
+    if run.run is None:
+        return ""
+    total = len(run.run.timesteps)
+    if run.step is None:
+        return f"waiting for step 1 of {total:,}"
+    return f"step {run.step.step + 1:,} of {total:,}, t = {run.step.t}"
+
+
+def image_text(run: RunModel) -> str:
+    """Return which image of the batch the recorded neurons belong to."""
+    if run.recorder is None:
+        return ""
+    recorded, selected = run.recorder.image + 1, run.selection.image + 1
+    if recorded == selected:
+        return f"neurons of image {recorded:,}"
+    return f"neurons of image {recorded:,} recorded, image {selected:,} selected"

@@ -1,0 +1,174 @@
+"""Rates dock: firing rate of every spiking layer at every denoising step."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, Qt, Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from spikestudio.app import theme
+from spikestudio.app.plots.axes import RowLabel
+from spikestudio.app.plots.change_marks import ChangeMarks
+from spikestudio.app.plots.palettes import RATE_RANGE, scalar_indices, scalar_lut
+from spikestudio.app.plots.raster_item import RasterItem
+from spikestudio.app.plots.scale_bar import ScaleBar
+from spikestudio.app.plots.text import figure
+from spikestudio.app.plots.time_plot import TimePlot
+from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.views.base import View
+from spikestudio.app.views.parts import (
+    EmptyStack,
+    caption,
+    fill,
+    set_text,
+    stacked,
+    step_text,
+    tool_row,
+)
+
+
+class RatesView(View):
+    """Heat map of layers by denoising steps on a fixed scale."""
+
+    view_id: ClassVar[str] = "rates"
+    title: ClassVar[str] = "Rates"
+    help_text: ClassVar[str] = (
+        "Share of its neurons that a layer lets fire in one SNN step, for every denoising step.\n"
+        "The scale is fixed: 0 to 0.5 and more. Blank cells are not reached yet.\n"
+        "Dashed lines: the threshold or the temperature was changed there.\n"
+        "Click a cell or a name: look at that layer in the other docks.\n"
+        "Point at a cell: its layer, step and rate."
+    )
+
+    sampleRequested = Signal()  # noqa: N815
+
+    def __init__(self, run: RunModel, parent: QWidget | None = None) -> None:
+        super().__init__(run, parent)
+        self.plot = TimePlot()
+        self.plot.setAccessibleName("Firing rate by layer and denoising step")
+        self.plot.view_box.setMouseEnabled(x=False, y=False)
+        self.plot.step_lines.hide()  # every cell is a step
+        self.plot.tip_at = self._describe
+        self.item = RasterItem()
+        self.marks = ChangeMarks()
+        self.plot.plotItem.addItem(self.item)
+        self.plot.plotItem.addItem(self.marks)
+        self.scale = ScaleBar()
+        self.caption = caption()
+        self._rates: NDArray[np.float32] = np.empty((0, 0), np.float32)
+        self._merged = 1  # denoising steps per cell
+        self._hovered: QPointF | None = None
+        self.stack = EmptyStack(
+            stacked(tool_row(self.scale), self.plot, self.caption, stretch=self.plot),
+            "Firing rates of every layer, step by step, appear here.",
+        )
+        fill(self, self.stack)
+        self.stack.sampleRequested.connect(self.sampleRequested)
+        self.plot.hovered.connect(self._on_hovered)
+        self.plot.clicked.connect(self._on_clicked)
+        self.plot.windowChanged.connect(self._redraw, Qt.ConnectionType.QueuedConnection)
+        for signal in (
+            run.started,
+            run.stepFinished,
+            run.selectionChanged,
+            run.parametersChanged,
+        ):
+            signal.connect(self.mark_dirty)
+        theme.manager.changed.connect(self._redraw)
+
+    def refresh(self) -> None:
+        """Draw the rates of the steps reached so far."""
+        recorder = self.run.recorder
+        if recorder is None:
+            return
+        self.stack.show_content()
+        self._rates = recorder.rates()
+        layers, steps = self._rates.shape
+        self._merged = max(1, -(-steps // max(1, int(self.plot.view_box.width()))))
+        cells = merge_columns(self._rates, self._merged)
+        unit = f", mean of {self._merged} per cell" if self._merged > 1 else ""
+        self.plot.set_time(steps, 1 / self._merged, f"denoising step{unit}")
+        self.plot.show_steps(steps)
+        self.plot.view_box.setYRange(0, layers, padding=0)
+        self.item.set_picture(scalar_indices(cells, *RATE_RANGE), scalar_lut())
+        self.marks.set_columns(
+            tuple(change.step / self._merged for change in self.run.changes if change.step > 0)
+        )
+        low, high = RATE_RANGE
+        self.scale.set_scale(
+            "rate",
+            scalar_lut(),
+            ((0, f"{low:g}"), (0.5, f"{(low + high) / 2:g}"), (1, f"≥ {high:g}")),
+        )
+        self._label_rows()
+        self._show_caption()
+
+    def _label_rows(self) -> None:
+        tokens, selected = theme.tokens(), self.run.selection.layer
+        labels = [
+            RowLabel(row + 0.5, layer.id, tokens.text, marker=tokens.accent)
+            if layer.id == selected
+            else RowLabel(row + 0.5, layer.id, tokens.muted)
+            for row, layer in enumerate(self.run.layers)
+        ]
+        labels.sort(key=lambda label: not label.marker)  # the selected one is never left out
+        self.plot.row_axis.set_labels("", tuple(labels))
+
+    def _cell(self, where: QPointF) -> tuple[int, int] | None:
+        row, step = int(where.y() // 1), int(where.x() * self._merged // 1)
+        layers, steps = self._rates.shape
+        return (row, step) if 0 <= row < layers and step < steps else None
+
+    def _describe(self, where: QPointF) -> str:
+        cell = self._cell(where)
+        if cell is None:
+            return ""
+        row, step = cell
+        name = self.run.layers[row].id
+        if step < 0:  # over the names
+            return name
+        rate = self._rates[row, step]
+        value = "not reached yet" if np.isnan(rate) else f"rate {figure(float(rate))}"
+        return f"{name}, step {step + 1:,}: {value}"
+
+    @Slot(object)
+    def _on_hovered(self, where: QPointF | None) -> None:
+        self._hovered = where
+        self._show_caption()
+
+    @Slot(QPointF, bool)
+    def _on_clicked(self, where: QPointF, _is_extending: bool) -> None:
+        if cell := self._cell(where):
+            self.run.select(layer=self.run.layers[cell[0]].id)
+            self.draw_if_needed()
+
+    @Slot()
+    def _redraw(self) -> None:
+        self.mark_dirty()
+        self.draw_if_needed()
+
+    def _show_caption(self) -> None:
+        text = self._describe(self._hovered) if self._hovered is not None else ""
+        if not text:
+            text = step_text(self.run)
+            if self.run.changes:
+                change = self.run.changes[-1]
+                text += f"   threshold {change.threshold:g} from step {change.step + 1:,}"
+        set_text(self.caption, text)
+        self.plot.setAccessibleDescription(text)
+
+
+def merge_columns(rates: NDArray[np.float32], per_cell: int) -> NDArray[np.float32]:
+    """Return the mean of every ``per_cell`` columns, NaN where none of them is known."""
+    if per_cell == 1:
+        return rates
+    layers, steps = rates.shape
+    padded = np.full((layers, -(-steps // per_cell) * per_cell), np.nan, np.float32)
+    padded[:, :steps] = rates
+    groups = padded.reshape(layers, -1, per_cell)
+    known = np.isfinite(groups).sum(axis=2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nansum(groups, axis=2) / known, np.float32)

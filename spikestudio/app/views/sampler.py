@@ -1,0 +1,267 @@
+"""Sampler dock: every parameter of the next run, and the commands of the current one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from spikestudio.app import theme
+from spikestudio.app.actions import Actions
+from spikestudio.app.viewmodels import parameters
+from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.sampler import LIVE_PARAMETERS, SamplerModel
+from spikestudio.app.views.base import View
+from spikestudio.app.widgets.choice_box import ChoiceBox
+from spikestudio.app.widgets.command_button import CommandButton
+from spikestudio.app.widgets.icons import IconButton
+from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow
+from spikestudio.app.widgets.seed_box import SeedBox
+from spikestudio.errors import ConfigError
+
+AT_RANDOM = "One per image, at random"
+BUTTONS = (
+    ("sample", "mdi6.play"),
+    ("pause", "mdi6.pause"),
+    ("step", "mdi6.skip-next"),
+    ("cancel", "mdi6.stop"),
+)
+
+
+class SamplerView(View):
+    """Controls of the request; those that the model cannot use are not there."""
+
+    view_id: ClassVar[str] = "sampler"
+    title: ClassVar[str] = "Sampler"
+    help_text: ClassVar[str] = (
+        "What the next run does. The same values give the same images.\n"
+        "Drag a slider or type any legal number; the dot beside it goes back to the default.\n"
+        "Threshold: lower = more spikes (paper: inhibitory guidance).\n"
+        "Threshold and temperature can be changed during a run, from its next step on;\n"
+        "the other values are for the next run.\n"
+        "Step does one denoising step and waits. Cancel keeps what the run has."
+    )
+
+    wideChanged = Signal(bool)  # noqa: N815
+    rejected = Signal(str)  # a value that cannot be used, in one sentence
+
+    def __init__(
+        self,
+        run: RunModel,
+        sampler: SamplerModel,
+        actions: Actions,
+        *,
+        is_wide: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(run, parent)
+        self._sampler = sampler
+        self.seed = SeedBox()
+        self.num = NumberBox(parameters.NUM)
+        self.samplers = ChoiceBox("Sampler")
+        self.classes = ChoiceBox("Class")
+        self.rows = {
+            parameter.name: ParameterRow(parameter)
+            for parameter in (
+                parameters.STEPS,
+                parameters.SNN_STEPS,
+                parameters.THRESHOLD,
+                parameters.TEMPERATURE,
+                parameters.GUIDANCE,
+            )
+        }
+        self.wide = QCheckBox("Wide")
+        self.wide.setToolTip("Let the slider span 0.5 to 1.5")
+        self.wide.setAccessibleName("Wide threshold range")
+        self._build(actions)
+        self._connect()
+        self.wide.setChecked(is_wide)
+        self._on_model_changed()
+
+    # construction ---------------------------------------------------------------------------
+
+    def _build(self, actions: Actions) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(12, 4, 12, 12)
+        column.setSpacing(10)
+        column.addLayout(self._first_row(actions))
+        column.addLayout(self._choices())
+        threshold = self.rows["threshold"]
+        threshold.top.insertWidget(1, self.wide)
+        threshold.top.insertSpacing(1, 2 * theme.SPACE)
+        for row in self.rows.values():
+            column.addWidget(row)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self._commands(actions))
+
+    def _first_row(self, actions: Actions) -> QHBoxLayout:
+        dice = IconButton("mdi6.dice-5-outline", actions["roll-seed"].toolTip())
+        dice.clicked.connect(actions["roll-seed"].trigger)
+        self.num.setFixedWidth(theme.px(56))
+        row = QHBoxLayout()
+        row.setSpacing(theme.SPACE)
+        for widget, stretch in (
+            (_label("Seed", self.seed), 0),
+            (self.seed, 1),
+            (dice, 0),
+            (_label("Images", self.num), 0),
+            (self.num, 0),
+        ):
+            row.addWidget(widget, stretch)
+        row.insertSpacing(3, 2 * theme.SPACE)
+        return row
+
+    def _choices(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(2 * theme.SPACE)
+        grid.setVerticalSpacing(2 * theme.SPACE)
+        grid.setColumnStretch(1, 1)
+        self._class_label = _label("Class", self.classes)
+        grid.addWidget(_label("Sampler", self.samplers), 0, 0)
+        grid.addWidget(self.samplers, 0, 1)
+        grid.addWidget(self._class_label, 1, 0)
+        grid.addWidget(self.classes, 1, 1)
+        return grid
+
+    def _commands(self, actions: Actions) -> QWidget:
+        footer = QWidget()
+        grid = QGridLayout(footer)
+        grid.setContentsMargins(12, 8, 12, 12)
+        grid.setSpacing(2 * theme.SPACE)
+        self.buttons = {
+            name: CommandButton(actions[name], icon_name, role="outline")
+            for name, icon_name in BUTTONS
+        }
+        for index, button in enumerate(self.buttons.values()):
+            grid.addWidget(button, index // 2, index % 2)
+        return footer
+
+    def _connect(self) -> None:
+        self.seed.edited.connect(self._on_seed)
+        self.num.edited.connect(self._on_num)
+        self.samplers.chosen.connect(self._on_sampler)
+        self.classes.chosen.connect(self._on_class)
+        for row in self.rows.values():
+            row.changed.connect(self._on_number)
+            row.resetRequested.connect(self._on_reset)
+        self.wide.toggled.connect(self._on_wide)
+        self._sampler.modelChanged.connect(self._on_model_changed)
+        self._sampler.requestChanged.connect(self.mark_dirty)
+        self.run.stateChanged.connect(self.mark_dirty)
+
+    # from the user --------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_seed(self, seed: int) -> None:
+        self._change("seed", seed)
+
+    @Slot(float)
+    def _on_num(self, number: float) -> None:
+        self._change("num", int(number))
+
+    @Slot(object)
+    def _on_sampler(self, name: str) -> None:
+        self._change("sampler", name)
+
+    @Slot(object)
+    def _on_class(self, label: int | None) -> None:
+        self._change("class_label", label)
+
+    @Slot(str, float)
+    def _on_number(self, name: str, number: float) -> None:
+        is_whole = self.rows[name].parameter.decimals == 0
+        self._change(name, int(number) if is_whole else number)
+
+    @Slot(str)
+    def _on_reset(self, name: str) -> None:
+        self._change(name, getattr(self._sampler.defaults, name))
+
+    @Slot(bool)
+    def _on_wide(self, is_wide: bool) -> None:
+        span = parameters.WIDE_THRESHOLD if is_wide else parameters.THRESHOLD
+        self.rows["threshold"].set_parameter(span)
+        self.wideChanged.emit(is_wide)
+
+    def _change(self, name: str, value: int | float | str | None) -> None:
+        try:
+            self._sampler.set(**{name: value})
+        except ConfigError as error:
+            self.rejected.emit(str(error))
+        self.refresh()  # at once: a control must follow the hand that moves it
+
+    # to the user ----------------------------------------------------------------------------
+
+    @Slot()
+    def _on_model_changed(self) -> None:
+        sampler = self._sampler
+        self.samplers.set_choices(
+            [(parameters.SAMPLER_TITLES[name], name) for name in sampler.samplers]
+        )
+        classes = sampler.classes
+        self.classes.set_choices(
+            [(AT_RANDOM, None), *((name, label) for label, name in enumerate(classes))]
+        )
+        for widget in (self.classes, self._class_label, self.rows["guidance"]):
+            widget.setVisible(bool(classes))
+        self.rows["temperature"].setVisible(sampler.has_temperature)
+        is_token_model = sampler.has_temperature
+        self.rows["steps"].set_parameter(
+            parameters.TOKEN_STEPS if is_token_model else parameters.STEPS
+        )
+        self.mark_dirty()
+
+    def refresh(self) -> None:
+        request, defaults = self._sampler.request, self._sampler.defaults
+        self.seed.set_seed(request.seed)
+        self.num.set_number(request.num)
+        self.samplers.set_choice(request.sampler)
+        self.classes.set_choice(request.class_label)
+        for name, row in self.rows.items():
+            row.show_value(getattr(request, name), getattr(defaults, name))
+            row.show_note(*self._note(name))
+        sampler, model = self._sampler, self._sampler.model
+        self.rows["steps"].lock(
+            f"This sampler takes all {sampler.max_steps} steps." if sampler.has_fixed_steps else ""
+        )
+        self.rows["snn_steps"].lock(
+            f"Fixed at {defaults.snn_steps}: the model learned one scale for each of its time steps."
+            if model is not None and model.tsm_locked
+            else ""
+        )
+
+    def _note(self, name: str) -> tuple[str, str]:
+        """Return the line under a control, and the role it is written in."""
+        if name in self._sampler.pending:
+            return "Applies at the next step.", "accent"
+        if self._sampler.differs_from_run(name) and name not in LIVE_PARAMETERS:
+            return "Applies to the next run.", "caption"
+        if name == "threshold":
+            return "Lower = more spikes (paper: inhibitory guidance).", "caption"
+        if name == "snn_steps" and self._sampler.request.snn_steps != self._sampler.trained_steps:
+            trained = self._sampler.trained_steps
+            return f"Trained with {trained}; with another number quality may fall.", "warn"
+        return "", "caption"
+
+
+def _label(text: str, buddy: QWidget) -> QLabel:
+    label = QLabel(text)
+    label.setBuddy(buddy)
+    return label

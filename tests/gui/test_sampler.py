@@ -1,0 +1,328 @@
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from spikestudio.app.viewmodels import parameters
+from spikestudio.app.viewmodels.parameters import STEPS, THRESHOLD
+from spikestudio.app.viewmodels.progress import RemainingTime, format_seconds
+from spikestudio.app.viewmodels.run import RunState
+from spikestudio.app.widgets.parameter_row import ParameterRow
+from spikestudio.app.widgets.slider import NumberSlider
+from spikestudio.sampling.request import RANGES
+from tests.gui.fake_worker import card, entry
+
+
+def wheel(widget):
+    """Turn the wheel over a widget; return whether it took the event."""
+    at = QPointF(widget.rect().center())
+    event = QWheelEvent(
+        at,
+        widget.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    event.setAccepted(False)
+    QApplication.sendEvent(widget, event)
+    return event.isAccepted()
+
+
+@pytest.fixture
+def view(shell):
+    shell.load()
+    return shell.window.views.sampler
+
+
+@pytest.fixture
+def sampler(shell):
+    return shell.context.sampler
+
+
+# one row ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [getattr(parameters, name) for name in dir(parameters) if name.isupper() and name != "SAMPLER_TITLES"],
+    ids=lambda parameter: f"{parameter.name}-{parameter.high:g}",
+)
+def test_a_slider_spans_legal_values_and_its_marks_lie_within(parameter):
+    limits = RANGES[parameter.name]
+    assert limits.low <= parameter.low < parameter.high <= limits.high
+    assert all(parameter.low <= mark <= parameter.high for mark in parameter.marks)
+    assert set(parameter.labels) <= set(parameter.marks)
+
+
+def test_typing_is_not_limited_by_the_slider(qtbot):
+    row = ParameterRow(THRESHOLD)
+    qtbot.addWidget(row)
+    row.show()
+    chosen = []
+    row.changed.connect(lambda name, number: chosen.append((name, number)))
+    row.box.selectAll()
+    qtbot.keyClicks(row.box, "1.234")
+    qtbot.keyClick(row.box, Qt.Key.Key_Return)
+    assert chosen == [("threshold", 1.234)]
+
+
+@pytest.mark.parametrize("parameter", [THRESHOLD, STEPS], ids=["linear", "logarithmic"])
+def test_the_arrow_keys_move_a_slider_by_one_step_of_the_value(qtbot, parameter):
+    slider = NumberSlider(parameter)
+    qtbot.addWidget(slider)
+    step = 10.0**-parameter.decimals
+    start = parameter.low + 3 * step
+    slider.set_number(start)
+    with qtbot.waitSignal(slider.numberChanged) as moved:
+        qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert moved.args[0] == pytest.approx(start + step)
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    assert slider.number == parameter.high
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert slider.number == parameter.high
+
+
+def test_a_click_on_the_groove_goes_there_and_every_step_can_be_reached(qtbot):
+    slider = NumberSlider(THRESHOLD)
+    qtbot.addWidget(slider)
+    slider.resize(280, 30)
+    seen = set()
+    slider.numberChanged.connect(seen.add)
+    for x in range(0, 280, 2):
+        qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(x, 9))
+    assert seen >= {0.998, 0.999, 1.0, 1.001, 1.002, 1.003}
+    assert all(number == round(number, 3) for number in seen)
+
+
+def test_a_value_beyond_the_slider_is_kept(qtbot):
+    slider = NumberSlider(THRESHOLD)
+    qtbot.addWidget(slider)
+    with qtbot.assertNotEmitted(slider.numberChanged):
+        slider.set_number(5.0)
+    assert slider.number == 5.0
+
+
+def test_the_wheel_changes_only_what_has_the_focus(qtbot, view):
+    row = view.rows["threshold"]
+    for control in (row.slider, row.box, view.samplers):
+        control.clearFocus()
+        assert not wheel(control)
+    assert row.slider.number == 1.0
+    row.slider.setFocus()
+    qtbot.waitUntil(row.slider.hasFocus)
+    assert wheel(row.slider)
+    assert row.slider.number == 1.001
+
+
+# the dock -----------------------------------------------------------------------------------
+
+
+def test_shows_only_what_the_model_can_use(shell, view):
+    visible = {name for name, row in view.rows.items() if not row.isHidden()}
+    assert visible == {"steps", "snn_steps", "threshold"}
+    assert view.classes.isHidden()
+    shell.load("sdit-mnist")
+    shell.frame()
+    visible = {name for name, row in view.rows.items() if not row.isHidden()}
+    assert visible == {"steps", "snn_steps", "threshold", "guidance"}
+    assert [view.classes.itemText(i) for i in range(1, 11)] == list("0123456789")
+    shell.load("spiking-diffusion-mnist")
+    shell.frame()
+    visible = {name for name, row in view.rows.items() if not row.isHidden()}
+    assert visible == {"steps", "snn_steps", "threshold", "temperature"}
+    assert view.rows["temperature"].box.value() == 0.65
+    assert view.rows["steps"].parameter.high == 49
+
+
+def test_another_model_brings_its_defaults_and_leaves_the_seed(shell, view, sampler):
+    sampler.set(seed=7, threshold=0.998)
+    shell.load("spiking-diffusion-mnist")
+    assert sampler.request.seed == 7
+    assert sampler.request.sampler == "absorbing"
+    assert sampler.request.threshold == 1.0
+
+
+def test_a_slider_and_its_box_and_the_request_agree(qtbot, view, sampler):
+    row = view.rows["threshold"]
+    qtbot.keyClick(row.slider, Qt.Key.Key_Left)
+    assert row.box.value() == 0.999
+    assert sampler.request.threshold == 0.999
+    assert not row.reset.isHidden()
+    row.reset.click()
+    assert sampler.request.threshold == 1.0
+    assert row.reset.isHidden()
+
+
+def test_the_wide_switch_spans_more_and_is_remembered(shell, view, qtbot):
+    slider = view.rows["threshold"].slider
+    view.wide.setChecked(True)
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    assert slider.number == 0.5
+    assert shell.context.settings.wide_threshold
+
+
+def test_the_longest_seed_can_be_typed(qtbot, view, sampler):
+    view.seed.selectAll()
+    qtbot.keyClicks(view.seed, str(2**63 - 1))
+    qtbot.keyClick(view.seed, Qt.Key.Key_Return)
+    assert sampler.request.seed == 2**63 - 1
+
+
+def test_a_seed_out_of_range_is_refused_in_one_sentence(qtbot, shell, view, sampler):
+    view.seed.selectAll()
+    qtbot.keyClicks(view.seed, "9" * 19)
+    qtbot.keyClick(view.seed, Qt.Key.Key_Return)
+    assert sampler.request.seed == 0
+    assert "out of range" in shell.window.notifications.messages[-1].text
+
+
+def test_the_sampler_of_every_step_fixes_the_number_of_steps(view, sampler):
+    view.samplers.setCurrentIndex(2)
+    view.samplers.activated.emit(2)
+    assert (sampler.request.sampler, sampler.request.steps) == ("ddpm", 1000)
+    assert not view.rows["steps"].box.isEnabled()
+    assert "1000" in view.rows["steps"].note.text()
+    sampler.set(sampler="ddim")
+    view.refresh()
+    assert sampler.request.steps == 50
+    assert view.rows["steps"].box.isEnabled()
+
+
+def test_steps_of_a_model_with_scales_are_locked_with_the_reason(shell, view):
+    locked = entry("tsm", "sddpm")
+    tsm_card = card("sddpm", config={"tsm": True})
+    shell.worker.cards[locked.path] = tsm_card
+    shell.context.checkpoint.load(locked.path)
+    shell.frame()
+    view.refresh()
+    row = view.rows["snn_steps"]
+    assert not row.box.isEnabled()
+    assert "one scale for each" in row.note.text()
+    shell.load("sddpm-mnist")
+    view.refresh()
+    assert row.box.isEnabled()
+    assert row.note.isHidden()
+
+
+def test_other_than_the_trained_steps_are_allowed_with_a_note(view, sampler):
+    sampler.set(snn_steps=8)
+    view.refresh()
+    assert "quality may fall" in view.rows["snn_steps"].note.text()
+
+
+# during a run -------------------------------------------------------------------------------
+
+
+def test_threshold_changes_from_the_next_step_on(shell, view, sampler):
+    shell.run(steps=2)
+    view.rows["threshold"].changed.emit("threshold", 0.998)
+    assert view.rows["threshold"].note.text() == "Applies at the next step."
+    assert shell.context.run.step.threshold == 1.0
+    shell.worker.advance()
+    shell.frame()
+    assert shell.context.run.step.threshold == 0.998
+    assert [change.step for change in shell.context.run.changes] == [2]
+    assert "lower = more spikes" in view.rows["threshold"].note.text().lower()
+
+
+def test_other_values_are_for_the_next_run(shell, view, sampler):
+    shell.run(steps=1)
+    sampler.set(steps=20)
+    view.refresh()
+    assert view.rows["steps"].note.text() == "Applies to the next run."
+    assert shell.worker.requests[-1].steps == 50
+
+
+def test_buttons_say_what_is_going_on_at_once(shell, view, sampler):
+    button = {name: view.buttons[name] for name in ("sample", "pause", "step", "cancel")}
+    assert button["sample"].isEnabled()
+    assert button["step"].isEnabled()
+    assert not button["pause"].isEnabled()
+    assert not button["cancel"].isEnabled()
+    button["sample"].click()
+    assert button["sample"].text() == "Starting…"
+    assert not button["sample"].isEnabled()
+    shell.worker.start()
+    shell.frame()
+    assert button["sample"].text() == "Sampling…"
+    button["pause"].click()
+    assert button["pause"].text() == "Pausing…"
+    shell.worker.advance()
+    shell.frame()
+    assert shell.context.run.state is RunState.PAUSED
+    assert button["pause"].text() == "Resume"
+    button["step"].click()
+    shell.worker.advance()
+    shell.worker.advance()
+    shell.frame()
+    assert shell.context.run.step.step == 0
+    assert shell.context.run.state is RunState.PAUSED
+    button["pause"].click()
+    shell.worker.advance()
+    shell.frame()
+    assert shell.context.run.state is RunState.RUNNING
+    button["cancel"].click()
+    assert button["cancel"].text() == "Stopping…"
+    assert shell.worker.control.is_cancelled
+    assert not button["cancel"].isEnabled()
+    shell.worker.advance()
+    shell.frame()
+    assert shell.context.run.state is RunState.CANCELLED
+    assert button["cancel"].text() == "Cancel"
+    assert button["sample"].isEnabled()
+
+
+def test_step_starts_a_run_that_waits_after_its_first_step(shell, view):
+    view.buttons["step"].click()
+    shell.worker.start()
+    for _ in range(3):
+        shell.worker.advance()
+        shell.frame()
+    assert shell.context.run.step.step == 0
+    assert shell.context.run.state is RunState.PAUSED
+
+
+def test_a_run_can_be_cancelled_before_it_has_begun(shell, view):
+    view.buttons["sample"].click()
+    view.buttons["cancel"].click()
+    assert view.buttons["cancel"].text() == "Stopping…"
+    shell.worker.start()
+    shell.worker.advance()
+    shell.frame()
+    assert shell.context.run.state is RunState.CANCELLED
+
+
+def test_nothing_can_be_sampled_without_a_model_or_while_one_loads(shell, sampler):
+    assert not sampler.can_sample
+    shell.load()
+    assert sampler.can_sample
+    shell.worker.is_slow = True
+    shell.load("sdit-mnist")
+    assert not sampler.can_sample
+    shell.worker.end_load()
+    shell.frame()
+    assert sampler.can_sample
+
+
+# remaining time -----------------------------------------------------------------------------
+
+
+def test_remaining_time_needs_two_steps_and_is_a_median():
+    remaining = RemainingTime()
+    remaining.step(5.0, 9)
+    assert remaining.seconds is None
+    remaining.step(1.0, 8)
+    remaining.step(1.0, 7)
+    assert remaining.seconds == 7.0
+    remaining.reset()
+    assert remaining.seconds is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (0.2, "0:01"), (61, "1:01"), (3725, "1:02:05")]
+)
+def test_time_is_written_in_minutes_and_seconds(seconds, text):
+    assert format_seconds(seconds) == text
