@@ -1,5 +1,6 @@
 """Networks of every architecture that are small enough for a test and alive: every layer fires."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.checkpoints.safetensors_io import save
 from spikestudio.models.config import to_json
 from spikestudio.models.registry import ARCHITECTURES
+from spikestudio.sampling.events import Finished
+from spikestudio.sampling.request import SamplingRequest
+from spikestudio.sampling.result import RunResult
+from spikestudio.sampling.run import SamplingRun
 
 ARCHITECTURE_NAMES = ("sddpm", "spiking-diffusion", "sdit")
 SAMPLERS = {
@@ -94,7 +99,9 @@ def _network(architecture: str, config: Any) -> nn.Module:
                 nn.init.xavier_uniform_(parameter)
             elif name.endswith("tsmp"):
                 nn.init.uniform_(parameter, 0.7, 1.3)
-            elif architecture == "sdit" and name.endswith(("embed", "linear.weight", "mlp.2.weight")):
+            elif architecture == "sdit" and name.endswith(
+                ("embed", "linear.weight", "mlp.2.weight")
+            ):
                 nn.init.normal_(parameter, std=0.3)
             elif name.endswith(("att.output.weight", "ffn.value.weight")):
                 nn.init.normal_(parameter, std=3.0)
@@ -124,3 +131,46 @@ def _pass(architecture: str, network: Any, config: Any) -> None:
 
 def _tokens(config: Any) -> Tensor:
     return torch.randint(config.codebook_size + 1, (16, config.grid_size, config.grid_size))
+
+
+def tiny_request(model: LoadedModel, **changes: Any) -> SamplingRequest:
+    """Return a short request that suits the model."""
+    fitting = {
+        "num": 2,
+        "steps": 3,
+        "sampler": "absorbing" if model.is_token_model else "ddim",
+        "snn_steps": model.card.snn_steps,
+    }
+    return SamplingRequest(**fitting | changes)
+
+
+def run_to_end(model: LoadedModel, **changes: Any) -> RunResult:
+    """Sample and return the result of a run that must finish."""
+    run = SamplingRun(model, tiny_request(model, **changes))
+    *_, last = run
+    assert isinstance(last, Finished), last
+    return last.result
+
+
+def num_hooks(network: nn.Module) -> int:
+    """Count what is attached to a network."""
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in network.modules())
+
+
+def evaluate(model: LoadedModel) -> tuple[Tensor, ...]:
+    """Evaluate the network, and a token model's decoder, on fixed inputs."""
+    config: Any = model.network.config
+    generator = torch.Generator().manual_seed(3)
+    if model.is_token_model:
+        shape = (3, config.grid_size, config.grid_size)
+        tokens = torch.randint(config.codebook_size, shape, generator=generator)
+        return model.predict(tokens, 4), model.decode(tokens)
+    shape = (3, config.image_channels, config.image_size, config.image_size)
+    x = torch.randn(shape, generator=generator)
+    output = model.predict(x, 4, 1) if model.num_classes else model.predict(x, 4)
+    return output if isinstance(output, tuple) else (output,)
+
+
+def same_bits(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    """Whether two evaluations are equal to the bit."""
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

@@ -114,9 +114,9 @@ class Actions(QObject):
     def sheet(self) -> list[tuple[str, str]]:
         """Return text and effective keys of every command that has keys."""
         return [
-            (action.text().rstrip("…"), keys_text(action))
-            for action in self._actions.values()
-            if action.shortcuts()
+            (command.text.rstrip("…"), keys_text(self[command.id]))
+            for command in COMMANDS
+            if command.keys
         ]
 
 

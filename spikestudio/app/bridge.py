@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
@@ -59,7 +59,7 @@ class Bridge(QObject):
         self._checkpoint = checkpoint
         self._jobs = jobs
         self._clock = clock
-        self._views: Sequence[Drawable] = ()
+        self._views: Callable[[], Iterable[Drawable]] = tuple
         self._calls: deque[Callable[[], None]] = deque()
         self._draw_s = 0.0
         self._awake_until = 0.0
@@ -69,8 +69,8 @@ class Bridge(QObject):
         self._timer.timeout.connect(self.tick)
         run.selectionChanged.connect(self.wake)
 
-    def set_views(self, views: Sequence[Drawable]) -> None:
-        """Say what is to be drawn in every frame."""
+    def set_views(self, views: Callable[[], Iterable[Drawable]]) -> None:
+        """Say what is to be drawn in every frame: asked anew each time."""
         self._views = views
 
     def post(self, call: Callable[[], None]) -> None:
@@ -102,7 +102,7 @@ class Bridge(QObject):
         for event in self._source.drain():
             self._take(event)
         started = self._clock()
-        has_drawn = [view.draw_if_needed() for view in self._views]
+        has_drawn = [view.draw_if_needed() for view in self._views()]
         if any(has_drawn):
             self._draw_s += SMOOTHING * (self._clock() - started - self._draw_s)
         self._timer.start(self._next_interval())

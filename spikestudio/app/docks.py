@@ -7,7 +7,7 @@ import binascii
 from itertools import pairwise
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QTabBar, QWidget
 
 from spikestudio.app import theme
@@ -81,9 +81,15 @@ class Dock(QDockWidget):
         self.title_bar = TitleBar(view.title, self.buttons)
         self.setTitleBarWidget(self.title_bar)
         self._window = window
+        self.is_in_front = True  # False while another tab covers it: Qt calls both visible
+        self.visibilityChanged.connect(self._on_visibility_changed)
         self.topLevelChanged.connect(self._limit_width)
         theme.manager.changed.connect(self._limit_width)
         self._limit_width()
+
+    @Slot(bool)
+    def _on_visibility_changed(self, is_in_front: bool) -> None:
+        self.is_in_front = is_in_front
 
     @Slot()
     def _limit_width(self) -> None:
@@ -91,6 +97,13 @@ class Dock(QDockWidget):
             low, high = SIDE_WIDTHS
             self.setMinimumWidth(theme.px(low))
             self.setMaximumWidth(NO_LIMIT if self.isFloating() else theme.px(high))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
+        super().paintEvent(event)
+        if self.isFloating():
+            painter = QPainter(self)
+            painter.setPen(theme.color("border"))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
     @Slot()
     def follow_tabs(self) -> None:
@@ -111,7 +124,7 @@ class Dock(QDockWidget):
             )
             last = bar.tabRect(bar.count() - 1).translated(area.topLeft())
             has_room = last.right() < self.buttons.x()
-            self.buttons.setVisible(has_room and not self.visibleRegion().isEmpty())
+            self.buttons.setVisible(has_room and self.is_in_front)
             self.buttons.raise_()
 
     def _tab_bar(self) -> QTabBar | None:
@@ -199,6 +212,7 @@ class DockManager(QObject):
     """Arranges the docks of a window after a named layout, and keeps arrangements."""
 
     layoutChanged = Signal(str)  # noqa: N815
+    frontChanged = Signal()  # noqa: N815  other views are to be seen
 
     def __init__(self, window: QMainWindow, views: dict[str, View]) -> None:
         super().__init__(window)
@@ -212,6 +226,7 @@ class DockManager(QObject):
         for dock in self.docks.values():
             window.addDockWidget(AREA, dock)
             dock.installEventFilter(self)
+            dock.visibilityChanged.connect(self.frontChanged)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
         if event.type() in MOVING_EVENTS:
@@ -247,6 +262,10 @@ class DockManager(QObject):
         self._resize(tree)
         self._raise_first_tabs(tree)
 
+    def views_in_front(self) -> list[View]:
+        """Return the views that no tab covers."""
+        return [dock.view for dock in self.docks.values() if dock.is_in_front]
+
     def dock_in_use(self) -> Dock:
         """Return the dock that has the keyboard focus, else the image."""
         widget: QWidget | None = self._window.focusWidget()
@@ -260,7 +279,7 @@ class DockManager(QObject):
         others = self._window.tabifiedDockWidgets(tokens)
         if is_wanted and others:
             tokens.raise_()
-        elif others and not tokens.visibleRegion().isEmpty():
+        elif others and tokens.is_in_front:
             others[0].raise_()
 
     def _is_compact(self) -> bool:

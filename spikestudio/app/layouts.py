@@ -57,7 +57,7 @@ LAYOUTS = {
                     "image",
                     Split("column", ("raster", "membrane", _TABS), (38, 31, 31)),
                 ),
-                (20, 40, 40),
+                (20, 42, 38),
             ),
             Split(
                 "row",
@@ -77,11 +77,7 @@ LAYOUTS = {
                 (Split("row", ("image", _CLOSE_LOOK), (1, 1)), "raster"),
                 (65, 35),
             ),
-            Split(
-                "column",
-                (Split("row", ("image", _CLOSE_LOOK), (1, 1)), "raster"),
-                (60, 40),
-            ),
+            Split("row", ("image", Split("tabs", ("raster", "membrane", "tokens"))), (1, 1)),
             text_scale=1.25,
         ),
         Layout(

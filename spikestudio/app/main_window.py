@@ -7,7 +7,7 @@ import binascii
 import logging
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -45,6 +45,7 @@ from spikestudio.errors import ConfigError, SpikeStudioError
 logger = logging.getLogger(__name__)
 
 FIRST_SIZE = (1600, 1000)
+TITLE_ROOM = 40  # that the window manager's title bar may take of the screen
 SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
@@ -57,6 +58,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.context = context
         self._has_painted = False
+        self._is_model_given = False
         self.setWindowTitle("SpikeStudio")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -78,13 +80,13 @@ class MainWindow(QMainWindow):
         frame.setSizeGripEnabled(False)
         frame.addWidget(self.status, 1)
         self.setStatusBar(frame)
-        self._overlay = DropOverlay(self)
+        self.overlay = DropOverlay(self)
         self._escape = QShortcut(QKeySequence("Escape"), self, self._end_present)
         self._escape.setEnabled(False)
 
         self._connect_commands()
         self._connect_models()
-        context.bridge.set_views(list(self.views.by_id().values()))
+        context.bridge.set_views(self.docks.views_in_front)
         self._restore()
         self._follow_commands()
 
@@ -112,6 +114,7 @@ class MainWindow(QMainWindow):
         self.toolbar.seedEdited.connect(self._on_seed)
         self.toolbar.numEdited.connect(self._on_num)
         self.docks.layoutChanged.connect(self.toolbar.show_layout)
+        self.docks.frontChanged.connect(self.context.bridge.wake)
         theme.manager.changed.connect(self._on_theme_changed)
 
     def _connect_models(self) -> None:
@@ -131,8 +134,13 @@ class MainWindow(QMainWindow):
     # start and end --------------------------------------------------------------------------
 
     def start(self, checkpoint: str = "") -> None:
-        """Begin the work that the first picture of the window did not need."""
+        """Begin the work that the first picture of the window did not need.
+
+        ``checkpoint`` is the name or path of the model to load; empty takes the last one, else the
+        first of the catalogue.
+        """
         context = self.context
+        self._is_model_given = bool(checkpoint)
         if context.store.notice:
             self.notifications.warn(context.store.notice)
         context.bridge.wake()
@@ -147,7 +155,8 @@ class MainWindow(QMainWindow):
         context.checkpoint.set_entries(entries)
         usable = [entry.path for entry in entries if entry.card is not None]
         last = Path(context.settings.model) if context.settings.model else None
-        if context.checkpoint.loading is None and context.checkpoint.model is None and usable:
+        is_free = context.checkpoint.loading is None and context.checkpoint.model is None
+        if is_free and usable and not self._is_model_given:
             context.checkpoint.load(last if last is not None and last.exists() else usable[0])
 
     def _on_job_failed(self, message: str, details: str) -> None:
@@ -161,7 +170,8 @@ class MainWindow(QMainWindow):
             geometry = b""
         if not (geometry and self.restoreGeometry(QByteArray(geometry))):
             room = QGuiApplication.primaryScreen().availableGeometry().size()
-            self.resize(min(FIRST_SIZE[0], room.width()), min(FIRST_SIZE[1], room.height()))
+            room -= QSize(0, TITLE_ROOM)
+            self.resize(QSize(*FIRST_SIZE).boundedTo(room))
         name = settings.layout if settings.layout in LAYOUTS else DEFAULT
         self.docks.apply(name)
         if settings.dock_state and not self.docks.restore(
@@ -343,20 +353,20 @@ class MainWindow(QMainWindow):
         if not files:
             return
         if len(files) == 1 and files[0].suffix.lower() in SUFFIXES:
-            self._overlay.announce(f"Load {files[0].name}", is_welcome=True)
+            self.overlay.announce(f"Load {files[0].name}", is_welcome=True)
             event.acceptProposedAction()
         else:
             wanted = ", ".join(SUFFIXES)
-            self._overlay.announce(
+            self.overlay.announce(
                 f"Only one checkpoint ({wanted}) can be dropped", is_welcome=False
             )
             event.acceptProposedAction()  # or the overlay would never hear that the drag has left
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802  Qt override
-        self._overlay.hide()
+        self.overlay.hide()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  Qt override
-        self._overlay.hide()
+        self.overlay.hide()
         files = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
         if len(files) == 1 and files[0].suffix.lower() in SUFFIXES:
             event.acceptProposedAction()

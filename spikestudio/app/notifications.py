@@ -41,6 +41,9 @@ class Notifications(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2 * theme.SPACE)
         self._column.addStretch(1)
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.timeout.connect(self._place)
         window.installEventFilter(self)
         theme.manager.changed.connect(self._place)
         self.hide()
@@ -92,7 +95,7 @@ class Notifications(QWidget):
     def place_soon(self) -> None:
         """Fit the area to its messages once they have been laid out."""
         self._column.invalidate()
-        QTimer.singleShot(0, self, self._place)
+        self._placing.start(0)
 
     @Slot()
     def _place(self) -> None:
@@ -141,7 +144,10 @@ class Message(QFrame):
         if details:
             layout.addLayout(self._fold(details))
         if kind in ("info", "ok"):
-            QTimer.singleShot(NOTICE_MS, self, self._close)
+            timer = QTimer(self)  # a child: it must not outlive the message
+            timer.setSingleShot(True)
+            timer.timeout.connect(self._close)
+            timer.start(NOTICE_MS)
 
     def _fold(self, details: str) -> QVBoxLayout:
         self._text_box = QPlainTextEdit(details)

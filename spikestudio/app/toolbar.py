@@ -117,20 +117,21 @@ class ToolBar(QFrame):
         digits = self.fontMetrics().horizontalAdvance("0")
         self.seed.setFixedWidth(9 * digits + theme.px(16))
         self.num.setFixedWidth(4 * digits + theme.px(20))
-        extras = (self.pause, self.step, self.cancel)
-        labels = ("Resuming…", "Step", "Stopping…")
-        for is_full in (True, False):
-            for button, text in zip(extras, labels, strict=True):
-                button.set_text_shown(is_full)
-                button.setMinimumWidth(button.width_for(text))
+        style = Qt.ToolButtonStyle
+        for has_labels, has_names in ((True, True), (False, True), (False, False)):
+            for button, longest in (
+                (self.pause, "Resuming…"),
+                (self.step, "Step"),
+                (self.cancel, "Stopping…"),
+            ):
+                button.set_text_shown(has_labels)
+                button.setMinimumWidth(button.width_for(longest))
             self.sample.setMinimumWidth(self.sample.width_for("Sampling…"))
-            self._seed_label.setVisible(is_full)
-            self._num_label.setVisible(is_full)
-            self.model.set_text_shown(is_full)
+            self._seed_label.setVisible(has_labels)
+            self._num_label.setVisible(has_labels)
+            self.model.set_text_shown(has_names)
             self.view.setToolButtonStyle(
-                Qt.ToolButtonStyle.ToolButtonTextBesideIcon
-                if is_full
-                else Qt.ToolButtonStyle.ToolButtonIconOnly
+                style.ToolButtonTextBesideIcon if has_names else style.ToolButtonIconOnly
             )
             self._row.invalidate()
             if self._row.sizeHint().width() <= self.width():

@@ -23,12 +23,14 @@ class ViewMenu(QMenu):
         self.setToolTipsVisible(True)
         self._docks, self._settings = docks, settings
         self._layouts, self._scales = QActionGroup(self), QActionGroup(self)
+        self._add_heading("Layout")
         for layout in LAYOUTS.values():
             action = self.addAction(layout.name)
             action.setToolTip(layout.tip)
             action.setCheckable(True)
             self._layouts.addAction(action)
         self.addSeparator()
+        self._add_heading("Docks")
         for dock in docks.docks.values():
             self.addAction(dock.toggleViewAction())
         self.addSeparator()
@@ -43,6 +45,9 @@ class ViewMenu(QMenu):
         self._layouts.triggered.connect(self._on_layout)
         self._scales.triggered.connect(self._on_scale)
         docks.layoutChanged.connect(self._follow_layout)
+
+    def _add_heading(self, text: str) -> None:
+        self.addAction(text).setEnabled(False)
 
     @Slot(QAction)
     def _on_layout(self, action: QAction) -> None:

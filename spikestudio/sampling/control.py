@@ -34,6 +34,7 @@ class RunControl:
         """Wait before the next denoising step."""
         with self._condition:
             self._paused = True
+            self._single_steps = 0
 
     def resume(self) -> None:
         """Go on until the end or the next pause."""

@@ -21,6 +21,7 @@ class Range:
 
 RANGES: dict[str, Range] = {
     "num": Range(1, 4096, 1, "images"),
+    "first_image": Range(0, 2**31 - 1, 1, "number of the first image"),
     "seed": Range(0, 2**63 - 1, 1, "seed"),
     "steps": Range(1, 1000, 1, "denoising steps"),
     "snn_steps": Range(1, 64, 1, "SNN time steps"),
@@ -28,6 +29,7 @@ RANGES: dict[str, Range] = {
     "temperature": Range(0.001, 5.0, 0.01, "temperature"),
     "guidance": Range(0.0, 20.0, 0.1, "guidance scale"),
 }
+WHOLE_NUMBERS = ("num", "first_image", "seed", "steps", "snn_steps")
 SAMPLERS = ("ddpm", "ddim", "ancestral", "absorbing")
 
 
@@ -35,12 +37,15 @@ SAMPLERS = ("ddpm", "ddim", "ancestral", "absorbing")
 class SamplingRequest:
     """Everything that decides the pixels of a run on one machine, device and precision.
 
-    ``threshold`` is the common firing threshold of every neuron (threshold guidance, arXiv
-    2306.17046); ``temperature`` applies to token models only; ``class_label`` (None draws one label
-    per image from that image's random stream) and ``guidance`` to class-conditional models only.
+    A seed has endlessly many images, each with a random stream of its own; these are ``num`` of them
+    from number ``first_image`` on. ``threshold`` is the common firing threshold of every neuron
+    (threshold guidance, arXiv 2306.17046); ``temperature`` applies to token models only;
+    ``class_label`` (None draws one label per image from that image's random stream) and ``guidance``
+    to class-conditional models only.
     """
 
     num: int = 16
+    first_image: int = 0
     seed: int = 0
     sampler: str = "ddim"
     steps: int = 50
@@ -53,13 +58,15 @@ class SamplingRequest:
     def __post_init__(self) -> None:
         for name, limits in RANGES.items():
             value = getattr(self, name)
-            if name in ("num", "seed", "steps", "snn_steps") and (
-                isinstance(value, bool) or not isinstance(value, int)
-            ):
+            if name in WHOLE_NUMBERS and not _is_whole(value):
                 raise ConfigError(
                     f"The {limits.label} must be a whole number, not {value!r}.", field=name
                 )
             check_range(name, value)
+        if self.class_label is not None and not _is_whole(self.class_label):
+            raise ConfigError(
+                f"The class must be a whole number, not {self.class_label!r}.", field="class_label"
+            )
         if self.sampler not in SAMPLERS:
             raise ConfigError(
                 f"Unknown sampler {self.sampler!r}: choose one of {', '.join(SAMPLERS)}.",
@@ -74,11 +81,15 @@ class SamplingRequest:
 def check_range(name: str, value: float) -> None:
     """Raise ``ConfigError`` unless ``value`` is a finite number within ``RANGES[name]``."""
     limits = RANGES[name]
-    if not isinstance(value, int | float) or not isfinite(value):
+    if not (_is_whole(value) or (isinstance(value, float) and isfinite(value))):
         raise ConfigError(f"The {limits.label} must be a number, not {value!r}.", field=name)
     if not limits.low <= value <= limits.high:
         raise ConfigError(
-            f"The {limits.label} {value:g} is out of range: "
-            f"choose a value from {limits.low:g} to {limits.high:g}.",
+            f"The {limits.label} {value} is out of range: "
+            f"choose a value from {limits.low} to {limits.high}.",
             field=name,
         )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

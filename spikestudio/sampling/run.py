@@ -19,7 +19,7 @@ from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.diffusion.absorbing import TokenStep, unmask, unmask_times
 from spikestudio.diffusion.samplers import SAMPLERS, SamplerStep, guided
 from spikestudio.diffusion.schedules import GaussianSchedule, spaced_times
-from spikestudio.errors import ConfigError, NumericalError, SpikeStudioError
+from spikestudio.errors import ConfigError, NumericalError, SamplingError, SpikeStudioError
 from spikestudio.neurons.nodes import set_threshold
 from spikestudio.recording.recorder import Probe, Recorder
 from spikestudio.sampling.control import RunCancelledError, RunControl
@@ -95,7 +95,8 @@ class SamplingRun:
         self._thresholds: list[float] = []
         self._temperatures: list[float] = []
         self._labels: Tensor | None = None
-        self._images: np.ndarray[Any, np.dtype[np.uint8]] | None = None
+        self._images: np.ndarray[Any, np.dtype[np.uint8]] | None = None  # of a token model
+        self._latest: Tensor | None = None  # of a pixel model
         self._tokens: np.ndarray[Any, np.dtype[np.int32]] | None = None
         self._started = 0.0
 
@@ -104,6 +105,8 @@ class SamplingRun:
         self.control.cancel()
 
     def __iter__(self) -> Iterator[Event]:
+        if self._started:
+            raise SamplingError("This run was started before: make another run to sample again.")
         self._started = time.monotonic()
         network: Any = self.model.network
         network.set_snn_steps(self.request.snn_steps)
@@ -162,10 +165,11 @@ class SamplingRun:
 
     def _take_parameters(self, step: int) -> Iterator[Event]:
         changed = self.control.take_parameters()
-        if not changed:
-            return
+        before = self._threshold, self._temperature
         self._threshold = changed.get("threshold", self._threshold)
         self._temperature = changed.get("temperature", self._temperature)
+        if before == (self._threshold, self._temperature):
+            return
         yield ParametersChanged(
             run_id=self.run_id,
             step=step,
@@ -182,7 +186,7 @@ class SamplingRun:
         model, request = self.model, self.request
         config: Any = model.network.config
         shape = (config.image_channels, config.image_size, config.image_size)
-        streams = ImageStreams(request.seed, request.num)
+        streams = ImageStreams(request.seed, request.num, request.first_image)
         x = streams.normal(*shape).to(model.device)
         predict = self._in_chunks(model.predict, probe)
         if model.num_classes is not None:
@@ -203,7 +207,7 @@ class SamplingRun:
     def _token_chain(self, probe: Probe) -> Iterator[TokenStep]:
         model, request = self.model, self.request
         config: Any = model.network.config
-        streams = ImageStreams(request.seed, request.num)
+        streams = ImageStreams(request.seed, request.num, request.first_image)
         return unmask(
             self._in_chunks(model.predict, probe),
             shape=(request.num, config.grid_size, config.grid_size),
@@ -215,33 +219,36 @@ class SamplingRun:
         )
 
     def _in_chunks(self, function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
-        """Evaluate a batch in parts, telling the probe which rows each part holds."""
+        """Evaluate a batch in parts, telling the probe which rows each part holds.
+
+        Raises ``NumericalError`` for NaN or infinity, which clipping would hide later.
+        """
 
         def evaluate(*batch: Tensor) -> Any:  # noqa: ANN401  a tensor or a pair, as the model gives
-            outputs = []
+            parts = []
             for first in range(0, len(batch[0]), CHUNK):
                 part = [each[first : first + CHUNK] for each in batch]
                 probe.first_row, probe.num_rows = first, len(part[0])
-                outputs.append(function(*part))
-            if isinstance(outputs[0], tuple):
-                return tuple(torch.cat(each) for each in zip(*outputs, strict=True))
-            return torch.cat(outputs)
+                output = function(*part)
+                parts.append(output if isinstance(output, tuple) else (output,))
+            whole = tuple(torch.cat(each) for each in zip(*parts, strict=True))
+            if not all(bool(each.isfinite().all()) for each in whole):
+                raise NumericalError(
+                    f"The network gave NaN or infinity at denoising step {len(self._thresholds) + 1}: "
+                    "try a threshold closer to 1 or another checkpoint."
+                )
+            return whole if len(whole) > 1 else whole[0]
 
         return evaluate
 
     def _show(self, step: SamplerStep | TokenStep, probe: Probe) -> list[Event]:
         if isinstance(step, TokenStep):
             return self._show_tokens(step, probe)
-        if not bool(step.x_next.isfinite().all()):
-            raise NumericalError(
-                f"The network gave NaN or infinity at denoising step {step.index + 1}: "
-                "try a threshold closer to 1 or another checkpoint."
-            )
         is_last = step.index == len(self.timesteps) - 1
+        self._latest = step.x_next if is_last else step.x0_hat
         card, shown = self.model.card, slice(None) if is_last else slice(PREVIEW_IMAGES)
         x_t = as_data(step.x_next[shown], card)
         x0_hat = as_data(step.x0_hat[shown], card)
-        self._images = x_t if is_last else x0_hat
         return [ImagePreview(run_id=self.run_id, step=step.index, x_t=x_t, x0_hat=x0_hat)]
 
     def _show_tokens(self, step: TokenStep, probe: Probe) -> list[Event]:
@@ -261,6 +268,8 @@ class SamplingRun:
         return [tokens, ImagePreview(run_id=self.run_id, step=step.index, decoded=decoded)]
 
     def _make_result(self) -> RunResult:
+        if self._latest is not None:
+            self._images = as_data(self._latest, self.model.card)
         return RunResult(
             request=self.request,
             checkpoint=self.model.name,

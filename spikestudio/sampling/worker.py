@@ -73,7 +73,7 @@ class Worker:
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._model: LoadedModel | None = None
         self._closing = threading.Event()
-        self._control: RunControl | None = None
+        self._running: RunControl | None = None
         self._thread = threading.Thread(target=self._work, name="sampling")
         self._thread.start()
 
@@ -84,15 +84,15 @@ class Worker:
     def sample(self, request: SamplingRequest, image: int = 0) -> RunControl:
         """Start a run after what is queued; the control is valid at once."""
         control = RunControl()
-        self._control = control
         self._commands.put(lambda: self._sample(request, control, image))
         return control
 
     def close(self) -> None:
         """Cancel the run, drop what is queued, and wait for the thread to end."""
         self._closing.set()
-        if self._control is not None:
-            self._control.cancel()
+        running = self._running
+        if running is not None:
+            running.cancel()
         self._commands.put(None)
         self._thread.join()
 
@@ -119,6 +119,9 @@ class Worker:
         from spikestudio.sampling.run import SamplingRun
 
         run_id = 0
+        self._running = control
+        if self._closing.is_set():  # close() may have looked for the running one just before
+            control.cancel()
         try:
             if self._model is None:
                 raise SpikeStudioError("No model is loaded: choose one first.")

@@ -31,6 +31,8 @@ def recalibrate(
     activations that the running statistics come from, and a spike turns a small shift into a large one.
     """
     norms = [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
     momenta = [norm.momentum for norm in norms]
     was_training = module.training
     for norm in norms:

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikestudio.atomic import check_writable
 from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.checkpoints.safetensors_io import save
@@ -38,7 +39,7 @@ from spikestudio.training.events import Progressed, Saved, Trained, TrainingEven
 from spikestudio.training.log import LOG_FILE, LossLog, trim_log
 from spikestudio.training.presets import Preset, Stage
 from spikestudio.training.state import STATE_FILE, load_state, save_state
-from spikestudio.training.tasks import Task, make_task
+from spikestudio.training.tasks import Task, check_fit, make_task
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ def snn_steps_at(stage: Stage, step: int, default: int) -> int:
 
 class _Run:
     def __init__(self, request: TrainingRequest, dataset: Dataset, stop: threading.Event) -> None:
+        check_fit(request.preset.config, dataset)
+        check_writable(request.out)
         self.request = request
         self.stop = stop
         self.is_between_steps = True
@@ -115,16 +118,13 @@ class _Run:
     def events(self) -> Iterator[TrainingEvent]:
         stages = self.request.preset.stages
         try:
-            while self.stage_index < len(stages):
+            while self.stage_index < len(stages) and not self.stop.is_set():
                 yield from self._stage(stages[self.stage_index])
-                if self.stop.is_set():
-                    return
-                self.stage_index += 1
-                self.step = 0
-                self.is_between_steps = True
         finally:
             if self.is_between_steps:  # else weights and moments may not belong together
                 self._save()
+        if self.stage_index < len(stages):
+            return
         card = self._write_checkpoint(self.request.out)
         yield Trained(checkpoint=self.request.out, card=card)
 
@@ -150,7 +150,8 @@ class _Run:
             log.add(losses)
             if self.step % LOG_EVERY == 0 or self.step == stage.num_steps:
                 now = time.monotonic()
-                yield self._progress(stage, log.flush(self.step), (now - last_log) / LOG_EVERY)
+                per_step = (now - last_log) / log.count
+                yield self._progress(stage, log.flush(self.step), per_step)
                 last_log = now
             if time.monotonic() - last_save > 60 * self.request.save_minutes:
                 self._save()
@@ -158,6 +159,9 @@ class _Run:
                 last_save = time.monotonic()
         self.is_between_steps = False
         self._finish_stage(stage, task)
+        self.stage_index += 1
+        self.step = 0
+        self.is_between_steps = True
 
     def _make_optimiser(self, stage: Stage, task: Task) -> torch.optim.AdamW:
         parameters = [p for p in task.trained.parameters() if p.requires_grad]
@@ -188,6 +192,11 @@ class _Run:
         )
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.request.bfloat16):
             losses = task.loss(self._indices(stage), generator)
+        if not bool(losses["loss"].isfinite()):
+            raise TrainingError(
+                f"Training of {stage.name} diverged: its loss is not finite at step {self.step + 1}, "
+                "so start again with another seed or in float32."
+            )
         self.optimiser.zero_grad(set_to_none=True)
         losses["loss"].backward()
         if stage.grad_clip is not None:
@@ -299,6 +308,8 @@ class _Run:
                 "architecture": self.request.architecture,
                 "preset": self.request.preset_name,
                 "seed": self.request.seed,
+                "dataset": self.dataset.name,
+                "images": len(self.dataset),
                 "stage": self.stage_index,
                 "step": self.step,
                 "seconds": self.seconds,
@@ -317,14 +328,24 @@ class _Run:
                 "architecture": self.request.architecture,
                 "preset": self.request.preset_name,
                 "seed": self.request.seed,
+                "dataset": self.dataset.name,
+                "images": len(self.dataset),
             },
         )
-        self.network.load_state_dict(tensors["network"])
-        self.average.load_state_dict(tensors["average"])
+        try:
+            self.network.load_state_dict(tensors["network"])
+            self.average.load_state_dict(tensors["average"])
+        except (KeyError, RuntimeError) as error:
+            raise TrainingError(
+                f"The weights in {self.request.run_folder} do not fit the preset "
+                f"{self.request.preset_name}, which has changed: choose another folder."
+            ) from error
         self.saved_optimiser = tensors["optimiser"]
         self.stage_index, self.step = int(position["stage"]), int(position["step"])
         self.seconds = float(position["seconds"])
         names = [stage.name for stage in self.request.preset.stages]
+        if self.stage_index == len(names):
+            return
         trim_log(self.request.run_folder / LOG_FILE, names[: self.stage_index + 1], self.step)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -44,7 +46,7 @@ def sdit_loss(
     labels
         int64 ``[B]``, from 0 to ``num_classes - 1``.
     generator
-        Source of times, noise and dropped labels, on the device of ``images``.
+        Source of times, noise and dropped labels; its device may differ from that of ``images``.
     min_snr_gamma
         Weigh the squared error by `min_snr_weights`; None weighs all times alike, as the paper does.
 
@@ -54,9 +56,10 @@ def sdit_loss(
         Scalar.
     """
     batch, device = len(images), images.device
-    t = torch.randint(len(schedule), (batch,), generator=generator, device=device)
-    noise = torch.randn(images.shape, generator=generator, device=device, dtype=images.dtype)
-    dropped = torch.rand(batch, generator=generator, device=device) < LABEL_DROPOUT
+    source: dict[str, Any] = {"generator": generator, "device": generator.device}
+    t = torch.randint(len(schedule), (batch,), **source).to(device)
+    noise = torch.randn(images.shape, dtype=images.dtype, **source).to(device)
+    dropped = (torch.rand(batch, **source) < LABEL_DROPOUT).to(device)
     labels = labels.masked_fill(dropped, network.config.null_label)
 
     x_t = q_sample(schedule, images, t, noise)

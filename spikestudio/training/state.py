@@ -50,7 +50,7 @@ def load_state(
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise TrainingError(f"The training state {path} cannot be read: {error}.") from error
     for name, value in expected.items():
-        if position.get(name) != value:
+        if position.get(name, value) != value:
             raise TrainingError(
                 f"The run in {folder} was started with {name} {position.get(name)!r}, not {value!r}: "
                 "resume with the same settings or choose another folder."

@@ -13,6 +13,7 @@ from spikestudio.data.readers import Dataset
 from spikestudio.diffusion import absorbing
 from spikestudio.diffusion.gaussian import min_snr_weights, q_sample
 from spikestudio.diffusion.schedules import GaussianSchedule
+from spikestudio.errors import TrainingError
 from spikestudio.training.presets import Stage
 from spikestudio.training.sdit import sdit_loss
 from spikestudio.training.spiking_diffusion import sdid_loss, vqsvae_loss
@@ -30,6 +31,28 @@ class Task:
 
     trained: nn.Module
     loss: Loss
+
+
+def check_fit(config: Any, dataset: Dataset) -> None:  # noqa: ANN401  one of three architectures
+    """Raise ``TrainingError`` unless a network of this configuration can learn from the data set."""
+    num_classes = getattr(config, "num_classes", None)
+    _, height, width, channels = dataset.images.shape
+    is_grey_copied = num_classes is not None and channels == 1  # see _as_channels
+    if (height, width) != (config.image_size, config.image_size) or not (
+        channels == config.image_channels or is_grey_copied
+    ):
+        raise TrainingError(
+            f"The images of {dataset.name} are {height}x{width} with {channels} channels and this "
+            f"preset's network takes {config.image_size}x{config.image_size} with "
+            f"{config.image_channels}: choose another preset or data set."
+        )
+    if num_classes is not None and (
+        dataset.labels is None or int(dataset.labels.max()) >= num_classes
+    ):
+        raise TrainingError(
+            f"This preset's network learns {num_classes} classes, which {dataset.name} does not have: "
+            "choose another preset or data set."
+        )
 
 
 def make_task(
@@ -57,8 +80,7 @@ def make_task(
     schedule = GaussianSchedule.linear(network.config.num_train_timesteps)
     call = compiled(network)
     if hasattr(network.config, "num_classes"):
-        if labels is None:
-            raise ValueError("a class-conditional network needs labels")
+        assert labels is not None  # see check_fit
         known = labels
         return Task(
             network,

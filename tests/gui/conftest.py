@@ -70,23 +70,24 @@ def make_shell(qtbot: QtBot, monkeypatch, entries, config_folder):
     monkeypatch.setattr(catalog, "list_checkpoints", lambda: entries)
     theme.manager.set_mode("dark")
     theme.manager.set_scale(1.0)
-    windows: list[MainWindow] = []
+    shells: list[Shell] = []
 
     def make(width: int = 1600, height: int = 1000) -> Shell:
         mailbox = Mailbox()
         worker = FakeWorker(mailbox.publish, entries)
         window = MainWindow(context.create(config_folder, worker, mailbox))
-        windows.append(window)
         if not window.context.settings.geometry:
             window.resize(width, height)
             window.docks.apply(window.docks.layout_name)
         window.show()
-        return Shell(window, worker)
+        shells.append(Shell(window, worker))
+        return shells[-1]
 
     yield make
-    for window in windows:
-        window.close()
-        window.deleteLater()
+    for shell in shells:
+        shell.window.close()
+        shell.window.deleteLater()
+        del shell.window  # pytest keeps the shell for longer than the window may live
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     theme.manager.set_mode("dark")
     theme.manager.set_scale(1.0)

@@ -34,7 +34,7 @@ def card(architecture: str = "sddpm", **changes: Any) -> Card:
     """Return a card of a small model trained on MNIST."""
     config: dict[str, Any] = {"num_snn_steps": 4, "num_train_timesteps": 1000}
     if architecture == "spiking-diffusion":
-        config |= {"codebook_size": MASK_ID, "num_train_timesteps": 49}
+        config |= {"codebook_size": MASK_ID, "image_size": 28, "encoder_widths": [32, 64]}
     if architecture == "sdit":
         config["num_classes"] = 10
     config |= changes.pop("config", {})
@@ -94,6 +94,7 @@ class FakeWorker:
         self.is_closed = False
         self.loads: list[tuple[Path, str]] = []
         self.requests: list[SamplingRequest] = []
+        self.images: list[int] = []
         self.control: RunControl | None = None
         self.recorder: FakeRecorder | None = None
         self._threshold = self._temperature = 1.0
@@ -118,6 +119,7 @@ class FakeWorker:
 
     def sample(self, request: SamplingRequest, image: int = 0) -> RunControl:
         self.requests.append(request)
+        self.images.append(image)
         self.control = RunControl()
         self._threshold, self._temperature = request.threshold, request.temperature
         self._is_waiting = False

@@ -87,7 +87,8 @@ def test_a_run_that_could_not_start_is_told(parts):
 )
 def test_drawing_keeps_to_its_share_of_the_time(parts, draw_s, interval_ms):
     bridge, worker, _, _, clock = parts
-    bridge.set_views([SlowView(clock, draw_s)])
+    view = SlowView(clock, draw_s)
+    bridge.set_views(lambda: [view])
     start(bridge, worker)
     for _ in range(40):
         bridge.tick()

@@ -47,7 +47,11 @@ def sampler(shell):
 
 @pytest.mark.parametrize(
     "parameter",
-    [getattr(parameters, name) for name in dir(parameters) if name.isupper() and name != "SAMPLER_TITLES"],
+    [
+        getattr(parameters, name)
+        for name in dir(parameters)
+        if name.isupper() and name != "SAMPLER_TITLES"
+    ],
     ids=lambda parameter: f"{parameter.name}-{parameter.high:g}",
 )
 def test_a_slider_spans_legal_values_and_its_marks_lie_within(parameter):

@@ -63,7 +63,7 @@ def test_click_selects_the_image_for_every_dock(qtbot, run, view):
     at = view.tiles.tile_rect(1, 6).center().toPoint()
     qtbot.mouseClick(view.tiles.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert run.selection.image == 6
-    assert "image 7 of 16" in view.caption.text()
+    assert "image 7 of 16" in view.caption.text
 
 
 def test_pointing_at_a_pixel_tells_its_value(qtbot, run, view):
@@ -71,13 +71,13 @@ def test_pointing_at_a_pixel_tells_its_value(qtbot, run, view):
     draw(qtbot, view)
     qtbot.mouseMove(view.tiles.viewport(), view.tiles.tile_rect(0, 2).center().toPoint())
     value = run.preview.x_t[2, 14, 14, 0]
-    assert f"x_t of image 3 at x 14, y 14: {value}" in view.caption.text()
+    assert f"x_t of image 3 at x 14, y 14: {value}" in view.caption.text
 
 
 def test_caption_counts_steps_from_one(qtbot, run, view):
     FakeRun(run).start().step(3)
     draw(qtbot, view)
-    assert view.caption.text().startswith(f"step 3 of 10, t = {run.step.t}")
+    assert view.caption.text.startswith(f"step 3 of 10, t = {run.step.t}")
 
 
 def test_a_single_image_fills_the_dock(qtbot, run, view):
@@ -92,7 +92,7 @@ def test_a_batch_of_4096_scrolls_and_says_what_it_shows(qtbot, run, view):
     draw(qtbot, view)
     assert view.tiles.verticalScrollBar().maximum() > 0
     first, last = view.tiles.shown_images()
-    assert f"showing images 1 to {last} of 4,096" in view.caption.text()
+    assert f"showing images 1 to {last} of 4,096" in view.caption.text
     view.tiles.verticalScrollBar().setValue(view.tiles.verticalScrollBar().maximum())
     first, last = view.tiles.shown_images()
     assert first > 0

@@ -64,7 +64,7 @@ def test_rows_follow_the_rule_and_the_label_says_so(qtbot, run):
     rows = view.item.image.shape[0]
     assert 64 <= rows <= MAX_ROWS
     assert rows <= view.plot.row_pixels()
-    assert view.count_label.text() == f"showing {rows} of 25,088, rule: highest rate"
+    assert view.count_label.text == f"showing {rows} of 25,088, rule: highest rate"
     counts = recorded(run, "big", 2).sum(axis=1)
     best = RULES["highest rate"](counts.astype(np.uint16))[:rows]
     assert np.array_equal(view.item.image[:, :8] == SPIKE, recorded(run, "big", 2)[best] == 1)
@@ -108,7 +108,7 @@ def test_pages_reach_every_neuron(qtbot, run):
         qtbot.mouseClick(view.forth, Qt.MouseButton.LeftButton)
         draw(qtbot, view)
         seen += list(view._data.rows)
-        assert ", page " in view.count_label.text()
+        assert ", page " in view.count_label.text
     assert seen == list(range(500))
     qtbot.mouseClick(view.back, Qt.MouseButton.LeftButton)
     draw(qtbot, view)
@@ -139,9 +139,7 @@ def test_at_most_eight_neurons_are_watched(qtbot, run, view):
     draw(qtbot, view)
     run.select(neurons=tuple(range(8)))
     ctrl = Qt.KeyboardModifier.ControlModifier
-    qtbot.mouseClick(
-        view.plot.viewport(), Qt.MouseButton.LeftButton, ctrl, row_point(view, 100)
-    )
+    qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, ctrl, row_point(view, 100))
     assert run.selection.neurons == tuple(range(8))
 
 
@@ -151,7 +149,7 @@ def test_pointing_at_a_row_names_the_neuron(qtbot, run, view):
     draw(qtbot, view)
     qtbot.mouseMove(view.plot.viewport(), row_point(view, 47, column=5.5))
     count = recorded(run, "head.neuron", 2)[47].sum()
-    text = view.caption.text()
+    text = view.caption.text
     assert text.startswith(f"Neuron 47: channel 1, y 1, x 5; {count} spikes, rate ")
     assert text.endswith("step 2, SNN step 2")
 
@@ -218,7 +216,7 @@ def test_another_layer_starts_over_with_its_own_neurons(qtbot, run, view):
     draw(qtbot, view)
     spikes = recorded(run, "middleblocks.0.neuron2", 4)
     assert np.array_equal(view.item.image[:, :16] == SPIKE, spikes == 1)
-    assert view.count_label.text() == "showing 15 of 15, rule: index"
+    assert view.count_label.text == "showing 15 of 15, rule: index"
 
 
 def test_layer_chooser_lists_layers_with_their_newest_rates(qtbot, run, view):
@@ -276,16 +274,16 @@ def test_a_new_run_replaces_everything(qtbot, run, view):
     FakeRun(run, FakeRecorder(seed=1)).start()
     draw(qtbot, view)
     assert view.item.image is None or (view.item.image == UNKNOWN).all()
-    assert view.count_label.text() == "144 neurons, none recorded yet"
+    assert view.count_label.text == "144 neurons, none recorded yet"
 
 
 def test_says_which_image_the_neurons_belong_to(qtbot, run, view):
     FakeRun(run).start().step(1)
     draw(qtbot, view)
-    assert view.caption.text().endswith("neurons of image 1")
+    assert view.caption.text.endswith("neurons of image 1")
     run.select(image=2)
     draw(qtbot, view)
-    assert view.caption.text().endswith("neurons of image 1 recorded, image 3 selected")
+    assert view.caption.text.endswith("neurons of image 1 recorded, image 3 selected")
 
 
 def test_hidden_view_does_not_read_the_recorder(qtbot, run, monkeypatch):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -43,6 +43,7 @@ class StepAxis(pg.AxisItem):
 
     def __init__(self) -> None:
         super().__init__("bottom")
+        self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         self.columns_per_step = 1.0
         self.num_steps = 0
         self.setStyle(
@@ -95,6 +96,7 @@ class RowLabel:
     color: str
     marker: str = ""  # colour of a triangle that points at the row
     has_tick: bool = False
+    short: str = ""  # instead of the text where that does not fit
 
 
 class RowAxis(pg.AxisItem):
@@ -102,6 +104,7 @@ class RowAxis(pg.AxisItem):
 
     def __init__(self) -> None:
         super().__init__("left")
+        self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         self._title = ""
         self._labels: tuple[RowLabel, ...] = ()
 
@@ -141,7 +144,10 @@ class RowAxis(pg.AxisItem):
                 continue
             taken.append(top)
             box = QRectF(left, top, right - left, line)
-            text = metrics.elidedText(label.text, Qt.TextElideMode.ElideMiddle, box.width())
+            text = label.text
+            if label.short and metrics.horizontalAdvance(text) > box.width():
+                text = label.short
+            text = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, box.width())
             painter.setPen(QColor(label.color))
             painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
             if label.has_tick:
@@ -174,7 +180,6 @@ class StepLines(pg.GraphicsObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption, True)
         self.columns_per_step = 1.0
         self.num_steps = 0
 
@@ -198,9 +203,8 @@ class StepLines(pg.GraphicsObject):
         first = int(view.left() // self.columns_per_step) + 1
         last = min(int(view.right() // self.columns_per_step), self.num_steps)
         painter.setPen(QPen(theme.color("border", 0.7), 0))
-        for step in range(first, last + 1):
-            x = step * self.columns_per_step
-            painter.drawLine(QPointF(x, view.top()), QPointF(x, view.bottom()))
+        columns = [step * self.columns_per_step for step in range(first, last + 1)]
+        painter.drawLines([QLineF(x, view.top(), x, view.bottom()) for x in columns])
 
 
 class HatchedSpans(pg.GraphicsObject):

@@ -58,6 +58,7 @@ class RowChoice:
         self.order: Order | None = None
         self.made_at = 0  # denoising steps whose spikes decided it
         self.page = 0
+        self.pages = 1
 
     def reset(self) -> None:
         """Forget the order: the next counts make a new one."""
@@ -70,7 +71,8 @@ class RowChoice:
     def rows(self, size: int) -> Order:
         """Return the neurons of the current page, from top to bottom."""
         order = self.order if self.order is not None else np.empty(0, np.intp)
-        self.page = max(0, min(self.page, (order.size - 1) // size))
+        self.pages = max(1, -(-order.size // size))
+        self.page = min(self.page, self.pages - 1)
         return order[self.page * size : (self.page + 1) * size]
 
     def is_stale(self, counts: Counts, steps: int) -> bool:

@@ -8,13 +8,13 @@ import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
 from PySide6.QtGui import QHelpEvent, QMouseEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QToolTip, QWidget
+from PySide6.QtWidgets import QFrame, QGraphicsGridLayout, QToolTip, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import RowAxis, StepAxis, StepLines, left_margin, right_margin
 
 
-class TimePlot(pg.PlotWidget):
+class TimePlot(pg.GraphicsView):
     """Plot over the columns of a run; wheel zooms time, dragging looks back, y is fixed.
 
     It shows the whole run when every column gets at least one pixel, else as many of the newest
@@ -27,33 +27,51 @@ class TimePlot(pg.PlotWidget):
     windowChanged = Signal()  # noqa: N815  resized, zoomed or dragged
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self.time_axis, self.row_axis = StepAxis(), RowAxis()
-        super().__init__(parent, axisItems={"bottom": self.time_axis, "left": self.row_axis})
+        super().__init__(parent)
         self.tip_at: Callable[[QPointF], str] | None = None
         self.is_following = True
         self._num_steps, self._per_step, self._text = 1, 1.0, ""
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumSize(theme.px(160), theme.px(96))
         self.setMouseTracking(True)
-        self.plotItem.hideButtons()
-        self.plotItem.setMenuEnabled(False)
-        self.view_box: pg.ViewBox = self.plotItem.getViewBox()
+        self.enableMouse(False)  # of the whole scene: the view box has its own
+        self.time_axis, self.row_axis = StepAxis(), RowAxis()
+        self.view_box = pg.ViewBox(enableMenu=False)
         self.view_box.disableAutoRange()
         self.view_box.invertY(True)  # rows and lanes count from the top
         self.view_box.setMouseEnabled(x=True, y=False)
         self.view_box.sigRangeChangedManually.connect(self._on_moved)
+        self._arrange()
         self.step_lines = StepLines()
         self.step_lines.setZValue(-10)
-        self.plotItem.addItem(self.step_lines, ignoreBounds=True)
+        self.add(self.step_lines)
         self.scene().sigMouseClicked.connect(self._on_click)
         self.restyle()
         theme.manager.changed.connect(self.restyle)
+
+    def _arrange(self) -> None:
+        # Not a PlotItem: that comes with menus and a panel of hidden widgets which outlive it.
+        self._area = pg.GraphicsWidget()
+        self._grid = QGraphicsGridLayout(self._area)
+        self._grid.setSpacing(0)
+        self._grid.addItem(self.row_axis, 0, 0)
+        self._grid.addItem(self.view_box, 0, 1)
+        self._grid.addItem(self.time_axis, 1, 1)
+        self._grid.setRowStretchFactor(0, 1)
+        self._grid.setColumnStretchFactor(1, 1)
+        self.row_axis.linkToView(self.view_box)
+        self.time_axis.linkToView(self.view_box)
+        self.setCentralItem(self._area)
+
+    def add(self, item: pg.GraphicsObject) -> None:
+        """Add an item in coordinates of columns and rows."""
+        self.view_box.addItem(item, ignoreBounds=True)
 
     @Slot()
     def restyle(self) -> None:
         """Take over the theme's colours, type and margins."""
         self.setBackground(theme.tokens().surface)
-        self.plotItem.layout.setContentsMargins(0, theme.px(4), right_margin(), 0)
+        self._grid.setContentsMargins(0, theme.px(4), right_margin(), 0)
         self.time_axis.restyle()
         self.row_axis.setWidth(left_margin(self.width()))
         self.row_axis.update()
@@ -100,7 +118,7 @@ class TimePlot(pg.PlotWidget):
         super().resizeEvent(event)
         if hasattr(self, "step_lines"):  # the first one comes while the base class is being built
             self.row_axis.setWidth(left_margin(self.width()))
-            self.plotItem.layout.activate()
+            self._grid.activate()
             self._limit_zoom()
             self.windowChanged.emit()
 

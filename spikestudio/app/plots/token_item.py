@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, QSizeF, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -14,7 +14,7 @@ from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.plots.tiles import to_qimage
 
-SMALLEST_PRINTED = 24  # pixels of a cell from which on its id is printed
+SMALLEST_PRINTED = 24  # side of a cell from which on its id is printed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,21 @@ class TokenMap(QWidget):
         self.picture = picture
         self.update()
 
-    def cell_center(self, row: int, column: int) -> QPoint:
-        """Return the middle of a cell in the widget's coordinates."""
+    def cell_rect(self, row: int, column: int) -> QRectF:
+        """Return where a cell is, in the widget's coordinates."""
         ratio, at = self.devicePixelRatioF(), self._placement()
-        x = at.map_corner.x() + (column + 0.5) * at.cell
-        y = at.map_corner.y() + (row + 0.5) * at.cell
-        return QPoint(int(x / ratio), int(y / ratio))
+        side = at.cell / ratio
+        corner = at.map_corner.toPointF() / ratio
+        return QRectF(corner.x() + column * side, corner.y() + row * side, side, side)
+
+    def image_rect(self) -> QRectF:
+        """Return where the decoded image is, in the widget's coordinates."""
+        assert self.picture is not None
+        assert self.picture.decoded is not None
+        ratio, at = self.devicePixelRatioF(), self._placement()
+        height, width, _ = self.picture.decoded.shape
+        size = QSizeF(width, height) * at.image_scale / ratio
+        return QRectF(at.image_corner.toPointF() / ratio, size)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         if self.picture is None:
@@ -97,7 +106,7 @@ class TokenMap(QWidget):
                 continue
             red, green, blue = (int(part) for part in picture.colors[row, column])
             painter.fillRect(cell, QColor(red, green, blue))
-            if at.cell >= SMALLEST_PRINTED * ratio:
+            if at.cell >= theme.px(SMALLEST_PRINTED) * ratio:
                 is_light = 0.299 * red + 0.587 * green + 0.114 * blue > 128
                 painter.setPen(Qt.GlobalColor.black if is_light else Qt.GlobalColor.white)
                 painter.drawText(cell, middle, str(token))

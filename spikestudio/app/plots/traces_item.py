@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from spikestudio.app import theme
 
 Floats = NDArray[np.float64]
+Line = tuple[Floats, Floats]  # x and y
 
 MAX_LANES = 8  # as many as there are watch colours
 _TRACE = (0.18, 0.96)  # part of a lane that the potentials take, from its top
-_TICK = (0.06, 0.15)  # part of a lane that the spike ticks take
+_TICK = np.array([0.06, 0.15])  # part of a lane that the spike ticks take
 _LADDER = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 
 
@@ -56,7 +60,7 @@ def _next_rung(value: float, unit: float) -> float:
 
 def staircase(
     h: NDArray[np.floating], v: NDArray[np.floating], v_reset: float, first_step: int = 0
-) -> tuple[Floats, Floats]:
+) -> Line:
     """Return x and potential of one neuron as one line that is broken after every denoising step.
 
     From the reset value the potential jumps to ``h`` at the start of each SNN step; half-way it
@@ -83,43 +87,27 @@ def staircase(
 
 
 class TracesItem(pg.GraphicsObject):
-    """Curves, spike ticks, thresholds and reset lines of all lanes; one curve item per kind."""
+    """Potentials, spike ticks, thresholds and reset lines of all lanes, one path per kind.
+
+    The arrays of every line stay readable: ``traces`` per lane, ``spikes`` and ``resets`` in pairs
+    of points, ``thresholds`` with a NaN after each lane.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.curves = [self._curve("finite") for _ in range(MAX_LANES)]
-        self.spikes = self._curve("pairs")
-        self.thresholds = self._curve("finite")
-        self.resets = self._curve("pairs")
+        nothing = (np.empty(0), np.empty(0))
+        self.traces: list[Line] = []
+        self.spikes, self.thresholds, self.resets = nothing, nothing, nothing
+        self._paths: list[QPainterPath] = []  # in the order of the pens
+        self._pens: list[QPen] = []
         self.restyle()
-
-    def _curve(self, connect: str) -> pg.PlotCurveItem:
-        curve = pg.PlotCurveItem(connect=connect, antialias=False, skipFiniteCheck=False)
-        curve.setParentItem(self)
-        return curve
-
-    def restyle(self) -> None:
-        """Take over the theme's colours."""
-        tokens = theme.tokens()
-        for curve, color in zip(self.curves, tokens.watch, strict=True):
-            curve.setPen(pg.mkPen(color))
-        self.spikes.setPen(pg.mkPen(tokens.spike))
-        self.thresholds.setPen(pg.mkPen(tokens.threshold, style=pg.QtCore.Qt.PenStyle.DashLine))
-        self.resets.setPen(pg.mkPen(tokens.muted, style=pg.QtCore.Qt.PenStyle.DotLine))
-
-    def boundingRect(self) -> pg.QtCore.QRectF:  # noqa: N802  Qt override
-        return pg.QtCore.QRectF()
-
-    def paint(self, *_args: object) -> None:
-        """Nothing of its own: the children draw."""
 
     def set_traces(
         self,
-        traces: list[tuple[Floats, Floats]],
+        traces: list[Line],
         spikes: list[Floats],
-        thresholds: tuple[Floats, Floats],
+        thresholds: Line,
         v_reset: float,
-        last_column: float,
         scale: Scale,
     ) -> None:
         """Show lanes from top to bottom.
@@ -131,29 +119,65 @@ class TracesItem(pg.GraphicsObject):
         spikes
             Columns in which each lane's neuron fired.
         thresholds
-            x and threshold, the same in every lane.
+            x and threshold, the same in every lane, over the whole width.
         v_reset
             Reset value, the same in every lane.
-        last_column
-            End of the reset lines.
         scale
             Potentials at the top and bottom of a lane.
         """
-        for lane, curve in enumerate(self.curves):
-            if lane < len(traces):
-                x, y = traces[lane]
-                curve.setData(x, scale.height(y, lane))
-            else:
-                curve.setData([], [])
         lanes = np.arange(len(traces), dtype=float)
-        columns = [np.repeat(at + 0.5, 2) for at in spikes]
-        ticks = [np.tile(lane + np.array(_TICK), at.size) for lane, at in enumerate(spikes)]
-        self.spikes.setData(np.concatenate(columns or [lanes]), np.concatenate(ticks or [lanes]))
+        self.traces = [(x, scale.height(y, lane)) for lane, (x, y) in enumerate(traces)]
+        ticks = [
+            (np.repeat(at + 0.5, 2), np.tile(_TICK, at.size) + lane)
+            for lane, at in enumerate(spikes)
+        ]
+        self.spikes = _joined(ticks)
         x, y = thresholds
-        lines = [np.r_[scale.height(y, lane), np.nan] for lane in lanes]
-        self.thresholds.setData(
-            np.tile(np.r_[x, np.nan], lanes.size), np.concatenate(lines or [lanes])
+        self.thresholds = _joined(
+            [(np.r_[x, np.nan], np.r_[scale.height(y, lane), np.nan]) for lane in lanes]
         )
-        self.resets.setData(
-            np.tile([0.0, last_column], lanes.size), np.repeat(scale.height(v_reset, lanes), 2)
-        )
+        ends = x[[0, -1]]
+        self.resets = _joined([(ends, np.repeat(scale.height(v_reset, lane), 2)) for lane in lanes])
+        kinds = [(self.resets, "pairs"), (self.thresholds, "finite"), (self.spikes, "pairs")]
+        kinds += [(line, "finite") for line in self.traces]
+        self._paths = [pg.arrayToQPath(*line, connect=how) for line, how in kinds]
+        self.update()
+
+    def restyle(self) -> None:
+        """Take over the theme's colours."""
+        tokens = theme.tokens()
+        self._pens = [
+            _pen(tokens.muted, Qt.PenStyle.DotLine),
+            _pen(tokens.threshold, Qt.PenStyle.DashLine),
+            _pen(tokens.spike),
+            *(_pen(color) for color in tokens.watch),
+        ]
+        self.update()
+
+    def boundingRect(self) -> QRectF:  # noqa: N802  Qt override
+        return self.viewRect() or QRectF()
+
+    def viewTransformChanged(self) -> None:  # noqa: N802  override
+        super().viewTransformChanged()
+        self.prepareGeometryChange()
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for pen, path in zip(self._pens, self._paths, strict=False):
+            painter.setPen(pen)
+            painter.drawPath(path)
+
+
+def _pen(color: str, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+    return QPen(QColor(color), 0, style)  # width 0 is one pixel at every zoom
+
+
+def _joined(lines: list[Line]) -> Line:
+    if not lines:
+        return np.empty(0), np.empty(0)
+    return np.concatenate([x for x, _ in lines]), np.concatenate([y for _, y in lines])

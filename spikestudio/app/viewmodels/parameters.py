@@ -42,6 +42,16 @@ STEPS = Parameter(
 TOKEN_STEPS = replace(
     STEPS, high=49, is_log=False, marks=(1, 7, 14, 21, 28, 35, 42, 49), labels=(1, 14, 28, 49)
 )
+
+
+def steps_up_to(most: int) -> Parameter:
+    """Return the control of denoising steps for a chain of another length than usual."""
+    for usual in (STEPS, TOKEN_STEPS):
+        if most == usual.high:
+            return usual
+    return replace(STEPS, high=most, marks=(1, most), labels=(1, most), is_log=False)
+
+
 SNN_STEPS = Parameter(
     "snn_steps",
     "SNN time steps",

@@ -56,9 +56,9 @@ class SamplerModel(QObject):
         """Take the defaults of another model; the seed stays, and all of it for the same file."""
         is_same = self.model is not None and self.model.path == model.path
         self.model = model
-        self.defaults = model.defaults
+        self.defaults = replace(model.defaults, steps=min(model.defaults.steps, self.max_steps))
         if not is_same:
-            self.request = replace(model.defaults, seed=self.request.seed)
+            self.request = replace(self.defaults, seed=self.request.seed)
         self.modelChanged.emit()
         self.requestChanged.emit()
         self.commandsChanged.emit()
@@ -115,7 +115,12 @@ class SamplerModel(QObject):
     @property
     def max_steps(self) -> int:
         """Denoising steps that the model was trained with; no sampler takes more."""
-        return int(self.model.card.config["num_train_timesteps"]) if self.model else 1000
+        if self.model is None:
+            return 1000
+        config = self.model.card.config
+        if self.has_temperature:  # one step per token
+            return int(config["image_size"] >> len(config["encoder_widths"])) ** 2
+        return int(config["num_train_timesteps"])
 
     @property
     def has_fixed_steps(self) -> bool:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from spikestudio.app.plots.tiles import Panel, TileGrid
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
-from spikestudio.app.views.parts import EmptyStack, caption, fill, set_text, stacked, step_text
+from spikestudio.app.views.parts import Caption, EmptyStack, fill, stacked, step_text
 
 
 class ImageView(View):
@@ -33,7 +33,7 @@ class ImageView(View):
         super().__init__(run, parent)
         self.tiles = TileGrid()
         self.tiles.setAccessibleName("Images of the batch")
-        self.caption = caption()
+        self.caption = Caption()
         self._hovered: tuple[int, int, int, int] | None = None
         self.stack = EmptyStack(
             stacked(self.tiles, self.caption, stretch=self.tiles),
@@ -97,5 +97,5 @@ class ImageView(View):
                     f"{panel.title} of image {image + 1:,} at x {column}, y {row}: {value}"
                 )
         text = "   ".join(parts)
-        set_text(self.caption, text)
+        self.caption.set_text(text)
         self.tiles.setAccessibleDescription(text)

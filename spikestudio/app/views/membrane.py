@@ -14,19 +14,18 @@ from spikestudio.app.plots.axes import HatchedSpans, RowLabel, spans_of
 from spikestudio.app.plots.text import figure, place
 from spikestudio.app.plots.time_plot import TimePlot
 from spikestudio.app.plots.traces_data import TracesData
-from spikestudio.app.plots.traces_item import MAX_LANES, Scale, TracesItem, staircase
+from spikestudio.app.plots.traces_item import MAX_LANES, Line, Scale, TracesItem, staircase
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
     FRAME_SECONDS,
+    Caption,
     EmptyStack,
     PotentialsNotice,
-    caption,
     chip,
     combo,
     fill,
     image_text,
-    set_text,
     stacked,
     step_text,
     steps_done,
@@ -72,10 +71,10 @@ class MembraneView(View):
         self.plot.tip_at = self._describe
         self.traces = TracesItem()
         self.hatch = HatchedSpans()
-        self.plot.plotItem.addItem(self.hatch)
-        self.plot.plotItem.addItem(self.traces)
-        self.layer_label = caption()
-        self.caption = caption()
+        self.plot.add(self.hatch)
+        self.plot.add(self.traces)
+        self.layer_label = Caption()
+        self.caption = Caption()
         self._data: TracesData | None = None
         self._scale = Scale.start(1.0)
         self._hovered: QPointF | None = None
@@ -142,40 +141,35 @@ class MembraneView(View):
         is_short = self.window_choice.currentIndex() == 0
         self.plot.show_steps(done, SHORT_WINDOW if is_short else None)
         self.plot.view_box.setYRange(0, max(1, lanes), padding=0)
-        first, last = (column // snn_steps for column in self.plot.columns_shown())
-        steps = slice(first, last + 1)
-        threshold = threshold_at(self.run, 0)
-        self._scale = self._scale.containing(np.stack([data.h, data.v])[:, :, steps], threshold)
-        thresholds = self._threshold_line(done, recorder.num_steps, snn_steps)
-        self._scale = self._scale.containing(thresholds[1], threshold)
+        left, right = self.plot.columns_shown()
+        first, last = left // snn_steps, -(-right // snn_steps)  # only what is in sight is drawn
+        h, v, spikes = (each[:, first:last] for each in (data.h, data.v, data.spikes))
+        unit = threshold_at(self.run, 0)
+        thresholds = self._threshold_line(first, last, snn_steps)
+        for values in (h, v, thresholds[1]):
+            self._scale = self._scale.containing(values, unit)
         self.traces.set_traces(
-            [
-                staircase(data.h[lane, steps], data.v[lane, steps], data.layer.v_reset, first)
-                for lane in range(lanes)
-            ],
-            [np.flatnonzero(data.spikes[lane].ravel()).astype(float) for lane in range(lanes)],
+            [staircase(h[lane], v[lane], data.layer.v_reset, first) for lane in range(lanes)],
+            [np.flatnonzero(spikes[lane]) + float(first * snn_steps) for lane in range(lanes)],
             thresholds,
             data.layer.v_reset,
-            float(recorder.num_steps * snn_steps),
             self._scale,
         )
         self.hatch.set_spans(spans_of(data.missing, snn_steps))
-        self._label_lanes(data, float(thresholds[1][-1]))
+        self._label_lanes(data, threshold_at(self.run, done))
 
-    def _threshold_line(
-        self, done: int, num_steps: int, snn_steps: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return x and threshold over the run, with a jump where it was changed."""
-        changes = [change.step for change in self.run.changes if 0 < change.step <= done]
-        starts = sorted({0, *changes})
-        ends = [*starts[1:], num_steps]
+    def _threshold_line(self, first: int, last: int, snn_steps: int) -> Line:
+        """Return x and threshold of a span of steps, with a jump where it was changed."""
+        changes = {change.step for change in self.run.changes if first < change.step < last}
+        starts = sorted({first, *changes})
+        ends = [*starts[1:], last]
         x = [edge * snn_steps for pair in zip(starts, ends, strict=True) for edge in pair]
         return np.array(x, float), np.repeat([threshold_at(self.run, step) for step in starts], 2)
 
     def _label_lanes(self, data: TracesData, threshold: float) -> None:
         tokens = theme.tokens()
         labels = [
-            RowLabel(lane + 0.1, f"neuron {neuron:,}", color)
+            RowLabel(lane + 0.1, f"neuron {neuron:,}", color, short=f"{neuron:,}")
             for lane, (neuron, color) in enumerate(zip(data.neurons, tokens.watch, strict=False))
         ]
         for lane in range(len(data.neurons)):
@@ -187,8 +181,7 @@ class MembraneView(View):
     def _draw_words(self, data: TracesData) -> None:
         layer = data.layer
         leak = f", tau = {layer.tau:g}" if layer.tau is not None else ", no leak"
-        set_text(
-            self.layer_label,
+        self.layer_label.set_text(
             f"{len(data.neurons)} of {layer.num_neurons:,} {layer.neuron} neurons of layer "
             f"{layer.id}{leak}",
         )
@@ -214,8 +207,8 @@ class MembraneView(View):
 
     def _show_caption(self) -> None:
         text = self._describe(self._hovered) if self._hovered is not None else ""
-        set_text(self.caption, text or f"{step_text(self.run)}   {image_text(self.run)}")
-        self.plot.setAccessibleDescription(f"{self.layer_label.text()}; {self.caption.text()}")
+        self.caption.set_text(text or f"{step_text(self.run)}   {image_text(self.run)}")
+        self.plot.setAccessibleDescription(f"{self.layer_label.text}; {self.caption.text}")
 
     @Slot()
     def _on_started(self) -> None:

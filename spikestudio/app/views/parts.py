@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -15,7 +16,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel, QFlowLayout
+from superqt import QFlowLayout
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.run import RunModel
@@ -61,6 +62,11 @@ class EmptyStack(QStackedWidget):
         self.setCurrentIndex(1)
 
     @property
+    def sentence(self) -> str:
+        """The sentence of the empty page."""
+        return self._sentence.text()
+
+    @property
     def is_empty(self) -> bool:
         """Whether the sentence is shown."""
         return self.currentIndex() == 0
@@ -72,7 +78,7 @@ class PotentialsNotice(QWidget):
     def __init__(self, run: RunModel) -> None:
         super().__init__()
         self._run = run
-        self._text = caption()
+        self._text = Caption()
         self.button = QPushButton("Record from next step")
         theme.set_role(self.button, "outline")
         self.button.clicked.connect(self._record)
@@ -94,14 +100,14 @@ class PotentialsNotice(QWidget):
             text = "Potentials of this layer are recorded from the next step on."
         else:
             text = "Potentials of this layer are not recorded."
-        set_text(self._text, text if is_missing else "")
+        self._text.set_text(text if is_missing else "")
         self.button.setVisible(is_active and not is_chosen)
         self.setVisible(is_missing)
 
     @property
     def text(self) -> str:
         """The sentence shown, empty if there is none."""
-        return str(self._text.text())
+        return self._text.text
 
     @Slot()
     def _record(self) -> None:
@@ -110,19 +116,51 @@ class PotentialsNotice(QWidget):
             self.show_if(is_missing=True)
 
 
-def caption() -> QElidingLabel:
-    """Return a line of small text that is cut with an ellipsis where it does not fit."""
-    label = QElidingLabel()
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    theme.set_role(label, "caption")
-    return label
+class Caption(QWidget):
+    """A line of small text, cut with an ellipsis where it does not fit; never asks for a layout.
 
+    One that ``is_whole`` is never cut, as high as a control, and asks for its width.
+    """
 
-def set_text(label: QElidingLabel, text: str) -> None:
-    """Set a caption's text if it changed; the whole of it is also its tooltip."""
-    if label.text() != text:
-        label.setText(text)
-        label.setToolTip(text)
+    def __init__(self, *, is_whole: bool = False) -> None:
+        super().__init__()
+        self._text = ""
+        self._is_whole = is_whole
+        horizontal = QSizePolicy.Policy.Fixed if is_whole else QSizePolicy.Policy.Ignored
+        self.setSizePolicy(horizontal, QSizePolicy.Policy.Fixed)
+        theme.manager.changed.connect(self.updateGeometry)
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return self._text
+
+    def set_text(self, text: str) -> None:
+        """Show a text; the whole of it is also the tooltip."""
+        if text != self._text:
+            self._text = text
+            self.setToolTip(text)
+            self.setAccessibleName(text)
+            if self._is_whole:
+                self.updateGeometry()
+            self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        metrics = QFontMetrics(theme.font("caption"))
+        if self._is_whole:
+            return QSize(metrics.horizontalAdvance(self._text) + 2, theme.px(28))
+        return QSize(0, metrics.height() + theme.px(4))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
+        painter = QPainter(self)
+        painter.setFont(theme.font("caption"))
+        painter.setPen(theme.color("muted"))
+        text = painter.fontMetrics().elidedText(
+            self._text, Qt.TextElideMode.ElideRight, self.width()
+        )
+        painter.drawText(
+            self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text
+        )
 
 
 def tool_row(*widgets: QWidget) -> QWidget:
@@ -137,17 +175,6 @@ def tool_row(*widgets: QWidget) -> QWidget:
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     policy.setHeightForWidth(True)
     row.setSizePolicy(policy)
-    return row
-
-
-def line(*widgets: QWidget) -> QWidget:
-    """Return a row of controls that never breaks; the first one takes what the others leave."""
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    for index, widget in enumerate(widgets):
-        layout.addWidget(widget, 1 if index == 0 else 0)
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -22,16 +23,14 @@ from spikestudio.app.views.base import View
 from spikestudio.app.views.layer_chooser import LayerChooser
 from spikestudio.app.views.parts import (
     FRAME_SECONDS,
+    Caption,
     EmptyStack,
     PotentialsNotice,
     Segmented,
-    caption,
     chip,
     combo,
     fill,
     image_text,
-    line,
-    set_text,
     stacked,
     step_text,
     steps_done,
@@ -79,16 +78,16 @@ class RasterView(View):
         self.forth = IconButton("mdi6.chevron-down", "Neurons after these")
         self.resort = chip("Re-sort", "Sort the rows anew")
         self.live = chip("Follow run", "Show the newest steps again (double click)")
-        self.count_label = caption()
+        self.count_label = Caption(is_whole=True)
         self.scale = ScaleBar()
         self.notice = PotentialsNotice(run)
         self.plot = TimePlot()
         self.plot.tip_at = self._describe
         self.item = RasterItem()
         self.hatch = HatchedSpans()
-        self.plot.plotItem.addItem(self.item)
-        self.plot.plotItem.addItem(self.hatch)
-        self.caption = caption()
+        self.plot.add(self.item)
+        self.plot.add(self.hatch)
+        self.caption = Caption()
         self._data: RasterData | None = None
         self.choice = RowChoice()
         self._lut: Lut = raster_lut()
@@ -96,7 +95,7 @@ class RasterView(View):
         self.stack = EmptyStack(
             stacked(
                 tool_row(self.layers, self.mode, self.resort, self.live, self.scale),
-                line(self.count_label, self.rule, self.back, self.forth),
+                tool_row(self.count_label, self.rule, self.back, self.forth),
                 self.notice,
                 self.plot,
                 self.caption,
@@ -166,13 +165,12 @@ class RasterView(View):
         )
         self.hatch.set_spans(spans_of(data.missing, snn_steps))
         watch = theme.tokens().watch
-        rows = {int(neuron): row for row, neuron in enumerate(data.rows)}
         self.plot.row_axis.set_labels(
             "neurons",
             tuple(
-                RowLabel(rows[neuron] + 0.5, f"{neuron:,}", color, marker=color)
+                RowLabel(row + 0.5, f"{neuron:,}", color, marker=color)
                 for neuron, color in zip(self.run.selection.neurons, watch, strict=False)
-                if neuron in rows
+                for row in np.flatnonzero(data.rows == neuron).tolist()
             ),
         )
 
@@ -189,12 +187,11 @@ class RasterView(View):
                 ((0, "≤ −1"), (1 / 3, "0"), (2 / 3, "threshold"), (1, "≥ 2")),
             )
         choice = self.choice
-        set_text(self.count_label, choice.text(data.rows.size, data.layer.num_neurons))
-        in_order = 0 if choice.order is None else choice.order.size
-        self.back.setVisible(data.rows.size < in_order)
-        self.forth.setVisible(data.rows.size < in_order)
+        self.count_label.set_text(choice.text(data.rows.size, data.layer.num_neurons))
+        self.back.setVisible(choice.pages > 1)
+        self.forth.setVisible(choice.pages > 1)
         self.back.setEnabled(choice.page > 0)
-        self.forth.setEnabled((choice.page + 1) * data.rows.size < in_order)
+        self.forth.setEnabled(choice.page < choice.pages - 1)
         self.resort.setToolTip(f"Sorted by the rates up to step {choice.made_at:,}; sort anew")
         self.resort.setVisible(choice.is_stale(data.counts, data.counted))
         self.live.setVisible(not self.plot.is_following)
@@ -220,8 +217,8 @@ class RasterView(View):
         text = self._describe(self._hovered) if self._hovered is not None else ""
         if not text:
             text = f"{step_text(self.run)}   {image_text(self.run)}"
-        set_text(self.caption, text)
-        self.plot.setAccessibleDescription(f"{self.count_label.text()}; {text}")
+        self.caption.set_text(text)
+        self.plot.setAccessibleDescription(f"{self.count_label.text}; {text}")
 
     @Slot()
     def _on_started(self) -> None:

@@ -20,10 +20,9 @@ from spikestudio.app.plots.time_plot import TimePlot
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
+    Caption,
     EmptyStack,
-    caption,
     fill,
-    set_text,
     stacked,
     step_text,
     tool_row,
@@ -54,10 +53,10 @@ class RatesView(View):
         self.plot.tip_at = self._describe
         self.item = RasterItem()
         self.marks = ChangeMarks()
-        self.plot.plotItem.addItem(self.item)
-        self.plot.plotItem.addItem(self.marks)
+        self.plot.add(self.item)
+        self.plot.add(self.marks)
         self.scale = ScaleBar()
-        self.caption = caption()
+        self.caption = Caption()
         self._rates: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._merged = 1  # denoising steps per cell
         self._hovered: QPointF | None = None
@@ -157,7 +156,7 @@ class RatesView(View):
             if self.run.changes:
                 change = self.run.changes[-1]
                 text += f"   threshold {change.threshold:g} from step {change.step + 1:,}"
-        set_text(self.caption, text)
+        self.caption.set_text(text)
         self.plot.setAccessibleDescription(text)
 
 

@@ -222,10 +222,7 @@ class SamplerView(View):
         for widget in (self.classes, self._class_label, self.rows["guidance"]):
             widget.setVisible(bool(classes))
         self.rows["temperature"].setVisible(sampler.has_temperature)
-        is_token_model = sampler.has_temperature
-        self.rows["steps"].set_parameter(
-            parameters.TOKEN_STEPS if is_token_model else parameters.STEPS
-        )
+        self.rows["steps"].set_parameter(parameters.steps_up_to(sampler.max_steps))
         self.mark_dirty()
 
     def refresh(self) -> None:

@@ -17,11 +17,10 @@ from spikestudio.app.plots.token_item import TokenMap, TokenPicture
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
+    Caption,
     EmptyStack,
-    caption,
     combo,
     fill,
-    set_text,
     stacked,
     tool_row,
 )
@@ -57,7 +56,7 @@ class TokensView(View):
         self.scale = ScaleBar()
         self.map = TokenMap()
         self.map.setAccessibleName("Token map and decoded image")
-        self.caption = caption()
+        self.caption = Caption()
         self._hovered: tuple[int, int] | None = None
         self.stack = EmptyStack(
             stacked(tool_row(self.color, self.scale), self.map, self.caption, stretch=self.map),
@@ -155,5 +154,5 @@ class TokensView(View):
                 f"{np.unique(revealed).size:,} different codes   "
                 f"image {self.run.selection.image + 1:,}"
             )
-        set_text(self.caption, text)
+        self.caption.set_text(text)
         self.map.setAccessibleDescription(text)

@@ -15,14 +15,14 @@ class DropOverlay(QWidget):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self._text = ""
+        self.text = ""
         self._is_welcome = True
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
     def announce(self, text: str, *, is_welcome: bool) -> None:
         """Cover the window and say what will happen; not welcome means that nothing will."""
-        self._text, self._is_welcome = text, is_welcome
+        self.text, self._is_welcome = text, is_welcome
         self.setAccessibleName(text)
         self.setGeometry(self._window.rect())
         self.raise_()
@@ -37,4 +37,4 @@ class DropOverlay(QWidget):
         painter.drawRoundedRect(self.rect().adjusted(8, 8, -8, -8), theme.RADIUS, theme.RADIUS)
         painter.setFont(theme.font("figure"))
         painter.setPen(theme.color("text"))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._text)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text)
