@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QTa
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions
 from spikestudio.app.context import Context
-from spikestudio.app.layouts import COMPACT_BELOW, DEFAULT, LAYOUTS, Split
+from spikestudio.app.layouts import DEFAULT, LAYOUTS, Split
 from spikestudio.app.views.base import View
 from spikestudio.app.views.image import ImageView
 from spikestudio.app.views.membrane import MembraneView
@@ -245,10 +245,14 @@ class DockManager(QObject):
         layout = LAYOUTS[name]
         self.layout_name = name
         self.layoutChanged.emit(name)  # first: it may change the text size, hence the room
-        self.arrange(layout.compact if self._is_compact() else layout.full)
+        size = self._window.size() / theme.manager.scale
+        least = QSize(*layout.least_size)
+        self.arrange(layout.full if size.expandedTo(least) == size else layout.compact)
 
     def arrange(self, tree: Split) -> None:
         """Put exactly the docks of ``tree`` where it says."""
+        size = self._window.size()
+        self._window.setUpdatesEnabled(False)
         for dock in self.docks.values():
             dock.setFloating(False)
             self._window.removeDockWidget(dock)
@@ -259,8 +263,10 @@ class DockManager(QObject):
             self.docks[view_id].show()
         if (window_layout := self._window.layout()) is not None:
             window_layout.activate()
+        self._window.resize(size)  # docks that were narrow for a moment may have asked for more
         self._resize(tree)
         self._raise_first_tabs(tree)
+        self._window.setUpdatesEnabled(True)
 
     def views_in_front(self) -> list[View]:
         """Return the views that no tab covers."""
@@ -281,11 +287,6 @@ class DockManager(QObject):
             tokens.raise_()
         elif others and tokens.is_in_front:
             others[0].raise_()
-
-    def _is_compact(self) -> bool:
-        width, height = COMPACT_BELOW
-        size = self._window.size() / theme.manager.scale
-        return size.width() < width or size.height() < height
 
     def _first(self, part: Split | str) -> Dock:
         while isinstance(part, Split):

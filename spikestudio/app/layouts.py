@@ -30,13 +30,17 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One arrangement; ``compact`` takes its place in a window too small for it."""
+    """One arrangement; ``compact`` takes its place in a window smaller than ``least_size``.
+
+    ``least_size`` is width and height in pixels at normal text size.
+    """
 
     name: str
     tip: str
     full: Split
     compact: Split
     text_scale: float = 1.0
+    least_size: tuple[int, int] = (1440, 860)
 
 
 _CONTROLS = Split("column", ("model", "sampler"), (38, 62))
@@ -79,6 +83,7 @@ LAYOUTS = {
             ),
             Split("row", ("image", Split("tabs", ("raster", "membrane", "tokens"))), (1, 1)),
             text_scale=1.25,
+            least_size=(1200, 720),
         ),
         Layout(
             "Inspect",
@@ -119,7 +124,6 @@ LAYOUTS = {
     )
 }
 DEFAULT = "Watch"
-COMPACT_BELOW = (1440, 860)  # window width or height in pixels at normal text size
 
 
 def by_name(name: str) -> Layout:

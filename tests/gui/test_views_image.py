@@ -3,7 +3,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from spikestudio.app import theme
-from spikestudio.app.plots.tiles import fit_grid
+from spikestudio.app.plots.grid import fit_grid
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.image import ImageView
 from tests.gui.fakes import FakeRun, draw, shown
@@ -64,6 +64,17 @@ def test_click_selects_the_image_for_every_dock(qtbot, run, view):
     qtbot.mouseClick(view.tiles.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert run.selection.image == 6
     assert "image 7 of 16" in view.caption.text
+
+
+def test_arrow_keys_select_images(qtbot, run, view):
+    FakeRun(run, num=16).start().step(1)
+    draw(qtbot, view)
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Right, Qt.Key.Key_Right, Qt.Key.Key_Left):
+        qtbot.keyClick(view.tiles, key)
+    assert run.selection.image == view.tiles.grid.columns + 1
+    qtbot.keyClick(view.tiles, Qt.Key.Key_Up)
+    qtbot.keyClick(view.tiles, Qt.Key.Key_Up)
+    assert run.selection.image == 1
 
 
 def test_pointing_at_a_pixel_tells_its_value(qtbot, run, view):

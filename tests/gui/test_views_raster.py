@@ -228,6 +228,17 @@ def test_layer_chooser_lists_layers_with_their_newest_rates(qtbot, run, view):
     assert np.allclose(rates, run.recorder.rates()[:, 2])
 
 
+def test_typing_part_of_a_name_finds_the_layer(qtbot, run, view):
+    FakeRun(run).start().step(1)
+    draw(qtbot, view)
+    editor = view.layers.lineEdit()
+    editor.selectAll()
+    qtbot.keyClicks(editor, "middle")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert run.selection.layer == "middleblocks.0.neuron2"
+    assert view.layers.currentText() == "middleblocks.0.neuron2"
+
+
 def test_search_text_that_matches_nothing_is_put_back(qtbot, run, view):
     FakeRun(run).start().step(1)
     draw(qtbot, view)

@@ -81,7 +81,7 @@ def test_more_steps_than_pixels_are_averaged_and_the_axis_says_so(qtbot, run):
     columns = view.item.image.shape[1]
     assert columns <= view.plot.view_box.width()
     merged = -(-1000 // columns)
-    assert f"mean of {merged} per cell" in view.plot.time_axis.labelText
+    assert f"mean of {merged} per cell" in view.plot.time_axis.text
     assert view.plot.columns_shown()[0] == 0
 
 

@@ -63,7 +63,7 @@ def test_the_first_picture_is_announced_once(qtbot, make_shell):
         shell.window.update()
 
 
-def test_the_window_needs_no_torch_and_no_matplotlib():
+def test_the_window_needs_no_torch_and_no_matplotlib(tmp_path):
     code = """
         import sys
         from pathlib import Path
@@ -77,7 +77,7 @@ def test_the_window_needs_no_torch_and_no_matplotlib():
         window.close()
         assert not heavy, heavy
     """
-    arguments = [sys.executable, "-c", textwrap.dedent(code), "nowhere"]
+    arguments = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -46,45 +46,58 @@ class StepAxis(pg.AxisItem):
         self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         self.columns_per_step = 1.0
         self.num_steps = 0
-        self.setStyle(
-            tickLength=TICK,
-            tickTextOffset=3,
-            tickAlpha=255,
-            autoExpandTextSpace=False,
-            hideOverlappingLabels=False,
-        )
+        self.text = ""
 
     def restyle(self) -> None:
         """Take over the theme's colours and type."""
-        muted, font = theme.tokens().muted, theme.font("axis")
-        self.setPen(theme.tokens().border)
-        self.setTickPen(theme.tokens().border)
-        self.setTextPen(muted)
-        self.setTickFont(font)
-        self.label.setFont(font)
-        self.setHeight(theme.px(36))
+        self.setHeight(theme.px(38))
+        self.update()
 
     def set_time(self, num_steps: int, columns_per_step: float, text: str) -> None:
         """State how columns map to denoising steps, and what the axis says."""
-        self.num_steps, self.columns_per_step = num_steps, columns_per_step
-        self.setLabel(text, color=theme.tokens().muted)
-        self.picture = None
-        self.resizeEvent()  # centres the label anew
+        self.num_steps, self.columns_per_step, self.text = num_steps, columns_per_step, text
+        self.update()
 
-    def tickValues(  # noqa: N802  override
-        self, low: float, high: float, size: float
-    ) -> list[tuple[float, list[float]]]:
-        per_step = self.columns_per_step
-        width = QFontMetricsF(theme.font("axis")).horizontalAdvance(f"{self.num_steps:,}") * 2
-        stride = nice_stride(width * (high - low) / (per_step * max(size, 1)))
-        first, last = int(low // per_step) + 1, min(int(high // per_step) + 1, self.num_steps)
-        steps = [n for n in range(first, last + 1) if n % stride == 0 or (n == 1 and stride != 2)]
-        return [(stride * per_step, [(n - 0.5) * per_step for n in steps])]
+    def boundingRect(self) -> QRectF:  # noqa: N802  Qt override
+        overhang = theme.px(24)  # of numbers at the ends
+        return QRectF(-overhang, 0, self.width() + 2 * overhang, self.height())
 
-    def tickStrings(  # noqa: N802  Qt override
-        self, values: list[float], scale: float, spacing: float
-    ) -> list[str]:
-        return [f"{value / self.columns_per_step + 0.5:,.0f}" for value in values]
+    def numbers(self, digit_width: float) -> list[int]:
+        """Return the steps that get a number, spaced so that numbers stay apart."""
+        low, high = (column / self.columns_per_step for column in self.range)
+        text_width = digit_width * (len(f"{self.num_steps:,}") + 2)
+        stride = nice_stride(text_width * (high - low) / max(1.0, self.width()))
+        shown = range(max(1, int(low) + 1), min(int(high) + 1, self.num_steps) + 1)
+        return [step for step in shown if step % stride == 0 or (step == 1 and stride != 2)]
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        low, high = self.range
+        painter.setFont(theme.font("axis"))
+        metrics = QFontMetricsF(painter.font())
+        scale = self.width() / (high - low)
+        middles = {
+            step: round(((step - 0.5) * self.columns_per_step - low) * scale)
+            for step in self.numbers(metrics.horizontalAdvance("0"))
+        }
+        painter.setPen(theme.color("border"))
+        painter.drawLine(QLineF(0, 0, self.width(), 0))
+        painter.drawLines([QLineF(x, 0, x, TICK) for x in middles.values()])
+        painter.setPen(theme.color("muted"))
+        line = metrics.height()
+        for step, x in middles.items():
+            if 0 <= x <= self.width():
+                text = f"{step:,}"
+                width = metrics.horizontalAdvance(text) + 2
+                left = min(x - width / 2, self.width() + right_margin() - width)
+                box = QRectF(left, TICK + 2, width, line)
+                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        below = QRectF(0, self.height() - line, self.width(), line)
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip, self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from spikestudio.app.plots.palettes import Lut
 class RasterItem(pg.ImageItem):
     """Picture of uint8 colour indices, row 0 at y = 0; views turn y downwards."""
 
+    qimage: QImage | None
+
     def __init__(self) -> None:
         super().__init__(axisOrder="row-major")
 

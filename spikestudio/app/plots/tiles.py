@@ -7,79 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import (
+    QFontMetrics,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from spikestudio.app import theme
+from spikestudio.app.plots.grid import Grid, fit_grid
 
 GUTTER = 4
-SMALLEST_TILE = 24  # below this a tile says nothing: the grid scrolls instead
 
 Images = NDArray[np.uint8]  # [B, H, W, C], C is 1 or 3
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """How ``count`` tiles lie in one panel; all lengths in device pixels."""
-
-    count: int
-    columns: int
-    rows: int
-    width: int  # of one tile
-    height: int
-    gutter: int
-
-    @property
-    def total_width(self) -> int:
-        """Width of all columns with the gutters between them."""
-        return self.columns * (self.width + self.gutter) - self.gutter
-
-    @property
-    def total_height(self) -> int:
-        """Height of all rows with the gutters between them."""
-        return self.rows * (self.height + self.gutter) - self.gutter
-
-    def tile(self, index: int) -> QRect:
-        """Return where a tile lies, from the panel's corner."""
-        row, column = divmod(index, self.columns)
-        return QRect(
-            column * (self.width + self.gutter),
-            row * (self.height + self.gutter),
-            self.width,
-            self.height,
-        )
-
-
-def fit_grid(count: int, size: tuple[int, int], space: tuple[int, int], gutter: int) -> Grid:
-    """Return the grid with the largest whole-number scale that fits, the squarest of those.
-
-    Where even tiles of ``SMALLEST_TILE`` do not fit, the grid is as wide as the space and higher.
-
-    Parameters
-    ----------
-    count
-        Number of tiles, at least 1.
-    size
-        Width and height of an image in its own pixels.
-    space
-        Width and height available.
-    gutter
-        Between two tiles.
-    """
-    smallest = max(1, -(-SMALLEST_TILE // min(size)))
-    scale = max(smallest, min(space[0] // size[0], space[1] // size[1]))
-    while True:
-        width, height = size[0] * scale, size[1] * scale
-        columns = max(1, min(count, (space[0] + gutter) // (width + gutter)))
-        rows_that_fit = (space[1] + gutter) // (height + gutter)
-        if columns * rows_that_fit >= count:
-            choices = range(-(-count // rows_that_fit), columns + 1)
-            columns = min(choices, key=lambda n: (abs(n - -(-count // n)), n * -(-count // n)))
-            break
-        if scale == smallest:
-            break
-        scale -= 1
-    return Grid(count, columns, -(-count // columns), width, height, gutter)
 
 
 def to_qimage(image: Images) -> QImage:
@@ -214,6 +158,20 @@ class TileGrid(QAbstractScrollArea):
         if event.button() == Qt.MouseButton.LeftButton and found:
             self.clicked.emit(found[1])
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  Qt override
+        columns = self._grid.columns if self._grid else 0
+        moves = {
+            Qt.Key.Key_Left: -1,
+            Qt.Key.Key_Right: 1,
+            Qt.Key.Key_Up: -columns,
+            Qt.Key.Key_Down: columns,
+        }
+        move = moves.get(Qt.Key(event.key()))
+        if move is None or self._grid is None:
+            super().keyPressEvent(event)
+        elif 0 <= self._selected + move < self._grid.count:
+            self.clicked.emit(self._selected + move)
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
         self.hovered.emit(self._pixel_at(event.position().toPoint()))
 
@@ -268,17 +226,20 @@ class TileGrid(QAbstractScrollArea):
             grid = fit_grid(
                 count,
                 (width, height),
-                ((space[0] - (across - 1) * gap) // across, space[1] // down - heading),
+                (
+                    (space[0] - (across - 1) * gap) // across,
+                    (space[1] - (down - 1) * gap // 2) // down - heading,
+                ),
                 self._device(GUTTER),
             )
-            needed = down * (heading + grid.total_height)
+            needed = down * (heading + grid.total_height) + (down - 1) * gap // 2
             if best is None or (needed <= space[1] and grid.width > best.width):
                 best, is_beside = grid, beside
         assert best is not None
         step = (
             QPoint(best.total_width + gap, 0)
             if is_beside
-            else QPoint(0, best.total_height + heading)
+            else QPoint(0, best.total_height + gap // 2 + heading)
         )
         total_width = best.total_width + (step.x() * (number - 1))
         total_height = heading + best.total_height + (step.y() * (number - 1))

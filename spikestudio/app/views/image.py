@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -23,7 +24,7 @@ class ImageView(View):
         "x_t: the state after the newest denoising step.\n"
         "Predicted x0: the clean image that the network sees in x_t.\n"
         "Decoded: token models only, the codebook's picture of the tokens so far.\n"
-        "Click an image: look at it in every dock.\n"
+        "Click an image, or press an arrow key: look at it in every dock.\n"
         "Point at a pixel: its value, 0 to 255. Wheel: scroll a large batch."
     )
 
@@ -62,7 +63,11 @@ class ImageView(View):
                 ("decoded", preview.decoded),
             )
             self.tiles.set_panels(
-                tuple(Panel(title, images) for title, images in panels if images is not None),
+                tuple(
+                    Panel(title, np.ascontiguousarray(images))
+                    for title, images in panels
+                    if images is not None
+                ),
                 self.run.selection.image,
             )
         self._show_caption()

@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QWidget,
 )
 
 from spikestudio.app import theme
 from spikestudio.app.plots.palettes import RATE_RANGE
+from spikestudio.app.views.parts import Combo
 from spikestudio.types import LayerInfo
 
 RATE_ROLE = Qt.ItemDataRole.UserRole
@@ -103,15 +103,15 @@ class RateDelegate(QStyledItemDelegate):
         return QSize(width, theme.px(24))
 
 
-class LayerChooser(QComboBox):
+class LayerChooser(Combo):
     """Drop-down list of layers; typing searches anywhere in the name."""
 
     layerChosen = Signal(str)  # noqa: N815
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Layer")
-        self.setToolTip("Layer whose neurons are shown; type to search. Bars: rate, 0 to 0.5")
+    def __init__(self) -> None:
+        super().__init__(
+            "Layer", "Layer whose neurons are shown; type to search. Bars: rate, 0 to 0.5"
+        )
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -132,6 +132,7 @@ class LayerChooser(QComboBox):
         self.activated.connect(self._on_activated)
         editor = self.lineEdit()
         assert editor is not None  # the box is editable
+        editor.returnPressed.connect(self._choose_first_match)
         editor.editingFinished.connect(self._restore_text)
 
     def set_layers(self, layers: tuple[LayerInfo, ...]) -> None:
@@ -154,6 +155,13 @@ class LayerChooser(QComboBox):
     @Slot(int)
     def _on_activated(self, index: int) -> None:
         self.layerChosen.emit(self._model.layers[index].id)
+
+    @Slot()
+    def _choose_first_match(self) -> None:
+        found = self.findText(self.currentText(), Qt.MatchFlag.MatchContains)
+        if self.currentText() and found >= 0:
+            self.setCurrentIndex(found)
+            self._on_activated(found)
 
     @Slot()
     def _restore_text(self) -> None:

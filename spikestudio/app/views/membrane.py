@@ -20,17 +20,17 @@ from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
     FRAME_SECONDS,
     Caption,
+    Combo,
     EmptyStack,
     PotentialsNotice,
     chip,
-    combo,
     fill,
     image_text,
+    line,
     stacked,
     step_text,
     steps_done,
     threshold_at,
-    tool_row,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class MembraneView(View):
 
     def __init__(self, run: RunModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
-        self.window_choice = combo(
+        self.window_choice = Combo(
             "Time shown",
             "How much of the run is shown while it is followed",
             (f"Last {SHORT_WINDOW} steps", "Whole run"),
@@ -80,8 +80,7 @@ class MembraneView(View):
         self._hovered: QPointF | None = None
         self.stack = EmptyStack(
             stacked(
-                tool_row(self.window_choice, self.live),
-                self.layer_label,
+                line(self.layer_label, self.live, self.window_choice),
                 self.notice,
                 self.plot,
                 self.caption,
@@ -110,7 +109,7 @@ class MembraneView(View):
             return
         self.stack.show_content()
         done = steps_done(run)
-        if not run.selection.neurons and done:
+        if done and not any(neuron < layer.num_neurons for neuron in run.selection.neurons):
             self._watch_most_active(recorder, layer, done - 1)
         data = self._data_of(recorder, layer)
         if not data.fill(done, time.perf_counter() + FRAME_SECONDS):
@@ -150,7 +149,7 @@ class MembraneView(View):
             self._scale = self._scale.containing(values, unit)
         self.traces.set_traces(
             [staircase(h[lane], v[lane], data.layer.v_reset, first) for lane in range(lanes)],
-            [np.flatnonzero(spikes[lane]) + float(first * snn_steps) for lane in range(lanes)],
+            [np.flatnonzero(each) + np.float64(first * snn_steps) for each in spikes],
             thresholds,
             data.layer.v_reset,
             self._scale,

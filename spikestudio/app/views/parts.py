@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -178,6 +178,17 @@ def tool_row(*widgets: QWidget) -> QWidget:
     return row
 
 
+def line(*widgets: QWidget) -> QWidget:
+    """Return a row that never breaks; the first widget takes what the others leave."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(8)
+    for index, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if index == 0 else 0)
+    return row
+
+
 def stacked(*widgets: QWidget, stretch: QWidget) -> QWidget:
     """Return the widgets below each other with a dock's margins; ``stretch`` takes the height."""
     content = QWidget()
@@ -196,13 +207,21 @@ def fill(view: QWidget, content: QWidget) -> None:
     layout.addWidget(content)
 
 
-def combo(name: str, tip: str, items: tuple[str, ...]) -> QComboBox:
-    """Return a drop-down list with an accessible name and a tooltip."""
-    box = QComboBox()
-    box.addItems(items)
-    box.setAccessibleName(name)
-    box.setToolTip(tip)
-    return box
+class Combo(QComboBox):
+    """Drop-down list that the wheel does not change by accident."""
+
+    def __init__(self, name: str, tip: str, items: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.addItems(items)
+        self.setAccessibleName(name)
+        self.setToolTip(tip)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  Qt override
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
 
 def chip(text: str, tip: str) -> QPushButton:

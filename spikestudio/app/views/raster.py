@@ -24,11 +24,11 @@ from spikestudio.app.views.layer_chooser import LayerChooser
 from spikestudio.app.views.parts import (
     FRAME_SECONDS,
     Caption,
+    Combo,
     EmptyStack,
     PotentialsNotice,
     Segmented,
     chip,
-    combo,
     fill,
     image_text,
     stacked,
@@ -73,7 +73,7 @@ class RasterView(View):
                 ("Potential", "Show the potential before reset in each SNN step"),
             ),
         )
-        self.rule = combo("Rule", "Which neurons are shown, and in which order", tuple(RULES))
+        self.rule = Combo("Rule", "Which neurons are shown, and in which order", tuple(RULES))
         self.back = IconButton("mdi6.chevron-up", "Neurons before these")
         self.forth = IconButton("mdi6.chevron-down", "Neurons after these")
         self.resort = chip("Re-sort", "Sort the rows anew")

@@ -23,9 +23,9 @@ from spikestudio.app.views.parts import (
     Caption,
     EmptyStack,
     fill,
+    line,
     stacked,
     step_text,
-    tool_row,
 )
 
 
@@ -61,7 +61,7 @@ class RatesView(View):
         self._merged = 1  # denoising steps per cell
         self._hovered: QPointF | None = None
         self.stack = EmptyStack(
-            stacked(tool_row(self.scale), self.plot, self.caption, stretch=self.plot),
+            stacked(self.plot, line(self.caption, self.scale), stretch=self.plot),
             "Firing rates of every layer, step by step, appear here.",
         )
         fill(self, self.stack)

@@ -18,8 +18,8 @@ from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
     Caption,
+    Combo,
     EmptyStack,
-    combo,
     fill,
     stacked,
     tool_row,
@@ -50,7 +50,7 @@ class TokensView(View):
 
     def __init__(self, run: RunModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
-        self.color = combo(
+        self.color = Combo(
             "Colour of the cells", "What the colour of a cell means", (CODE, ORDER, CONFIDENCE)
         )
         self.scale = ScaleBar()
