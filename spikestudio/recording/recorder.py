@@ -54,6 +54,8 @@ class Recorder:
         Denoising steps of the run and SNN steps in each.
     image
         Position in the batch of the image whose spikes and potentials are kept.
+    layer
+        Id of the layer whose potentials are kept; an unknown one stands for the middle layer.
     budget_bytes
         Bound on what spikes and potentials may take.
     """
@@ -65,6 +67,7 @@ class Recorder:
         num_steps: int,
         snn_steps: int,
         image: int = 0,
+        layer: str = "",
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
     ) -> None:
         self.layers = layers
@@ -79,7 +82,7 @@ class Recorder:
         self._spikes: OrderedDict[Key, NDArray[np.uint8]] = OrderedDict()
         self._potentials: OrderedDict[Key, Potentials] = OrderedDict()
         self._bytes = 0
-        self._selected = layers[0].id if layers else ""
+        self._selected = layer if layer in self._index else layers[len(layers) // 2].id
 
     # Reading, from any thread.
 

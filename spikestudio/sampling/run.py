@@ -59,8 +59,9 @@ class SamplingRun:
         What to sample.
     control
         Takes commands from other threads.
-    image
-        Position in the batch of the image whose neurons are recorded.
+    image, layer
+        Position in the batch of the image whose neurons are recorded, and id of the layer of which
+        the potentials are (see ``Recorder``).
 
     Raises
     ------
@@ -76,6 +77,7 @@ class SamplingRun:
         control: RunControl | None = None,
         *,
         image: int = 0,
+        layer: str = "",
     ) -> None:
         self.model = model
         self.request = request
@@ -89,6 +91,7 @@ class SamplingRun:
             num_steps=len(self.timesteps),
             snn_steps=request.snn_steps,
             image=min(image, request.num - 1),
+            layer=layer,
         )
         self._threshold = request.threshold
         self._temperature = request.temperature

@@ -81,10 +81,10 @@ class Worker:
         """Load a checkpoint in the background."""
         self._commands.put(lambda: self._load(path, device))
 
-    def sample(self, request: SamplingRequest, image: int = 0) -> RunControl:
+    def sample(self, request: SamplingRequest, image: int = 0, layer: str = "") -> RunControl:
         """Start a run after what is queued; the control is valid at once."""
         control = RunControl()
-        self._commands.put(lambda: self._sample(request, control, image))
+        self._commands.put(lambda: self._sample(request, control, image, layer))
         return control
 
     def close(self) -> None:
@@ -115,7 +115,9 @@ class Worker:
             self._model = model
             self._publish(ModelLoaded(info))
 
-    def _sample(self, request: SamplingRequest, control: RunControl, image: int) -> None:
+    def _sample(
+        self, request: SamplingRequest, control: RunControl, image: int, layer: str
+    ) -> None:
         from spikestudio.sampling.run import SamplingRun
 
         run_id = 0
@@ -125,7 +127,7 @@ class Worker:
         try:
             if self._model is None:
                 raise SpikeStudioError("No model is loaded: choose one first.")
-            run = SamplingRun(self._model, request, control, image=image)
+            run = SamplingRun(self._model, request, control, image=image, layer=layer)
             run_id = run.run_id
             for event in run:
                 self._publish(event)

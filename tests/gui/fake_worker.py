@@ -95,6 +95,7 @@ class FakeWorker:
         self.loads: list[tuple[Path, str]] = []
         self.requests: list[SamplingRequest] = []
         self.images: list[int] = []
+        self.layers: list[str] = []
         self.control: RunControl | None = None
         self.recorder: FakeRecorder | None = None
         self._threshold = self._temperature = 1.0
@@ -117,9 +118,10 @@ class FakeWorker:
         info = model_info(path, found, layers=self._layers, device=device)
         self.publish(ModelLoaded(info))
 
-    def sample(self, request: SamplingRequest, image: int = 0) -> RunControl:
+    def sample(self, request: SamplingRequest, image: int = 0, layer: str = "") -> RunControl:
         self.requests.append(request)
         self.images.append(image)
+        self.layers.append(layer)
         self.control = RunControl()
         self._threshold, self._temperature = request.threshold, request.temperature
         self._is_waiting = False

@@ -108,12 +108,15 @@ def test_spike_touches_the_threshold_on_screen():
     assert 2 < scale.height(1.5, 2) < scale.height(-0.25, 2) < 3
 
 
-def test_most_active_neurons_are_watched_by_default(qtbot, run, view):
+def test_neurons_that_fire_but_are_not_saturated_are_watched_by_default(qtbot, run, view):
     FakeRun(run).start().step(1)
     draw(qtbot, view)
-    counts = run.recorder.spikes("head.neuron", 0).sum(axis=0)
+    spikes = run.recorder.spikes("head.neuron", 0)
+    counts = spikes.sum(axis=0)
+    assert ((counts > 0) & (counts < len(spikes))).sum() >= 3
     assert len(run.selection.neurons) == 3
-    assert counts[list(run.selection.neurons)].min() >= np.sort(counts)[-3]
+    watched = counts[list(run.selection.neurons)]
+    assert ((watched > 0) & (watched < len(spikes))).all()
 
 
 def test_threshold_line_jumps_where_it_was_changed(qtbot, run, view):
@@ -151,13 +154,6 @@ def test_missing_potentials_of_a_finished_run_cannot_be_asked_for(qtbot, run, vi
     assert view.notice.text == "Potentials of this layer were not recorded in this run."
     assert view.notice.button.isHidden()
     assert fake.recorder.selected == "head.neuron"
-
-
-def test_a_new_run_records_the_layer_that_is_looked_at(run, view):
-    FakeRun(run).start().step(1)
-    run.select(layer="downblocks.0.neuron1")
-    fake = FakeRun(run, FakeRecorder(seed=2)).start()
-    assert fake.recorder.selected == "downblocks.0.neuron1"
 
 
 def test_window_of_the_last_steps_or_the_whole_run(qtbot, run, view):

@@ -64,7 +64,12 @@ def test_rows_follow_the_rule_and_the_label_says_so(qtbot, run):
     rows = view.item.image.shape[0]
     assert 64 <= rows <= MAX_ROWS
     assert rows <= view.plot.row_pixels()
-    assert view.count_label.text == f"showing {rows} of 25,088, rule: highest rate"
+    assert view.count_label.text == f"showing {rows} of 25,088, rule: evenly spaced"
+    even = np.sort(RULES["evenly spaced"](np.zeros(25_088, np.uint16))[:rows])
+    assert np.array_equal(view.item.image[:, :8] == SPIKE, recorded(run, "big", 2)[even] == 1)
+    choose_rule(view, "highest rate")
+    draw(qtbot, view)
+    rows = view.item.image.shape[0]
     counts = recorded(run, "big", 2).sum(axis=1)
     best = RULES["highest rate"](counts.astype(np.uint16))[:rows]
     assert np.array_equal(view.item.image[:, :8] == SPIKE, recorded(run, "big", 2)[best] == 1)
@@ -74,8 +79,17 @@ def test_rows_follow_the_rule_and_the_label_says_so(qtbot, run):
     assert np.array_equal(view.item.image[:, :8] == SPIKE, recorded(run, "big", 2)[firing] == 1)
 
 
+def test_evenly_spaced_rows_leave_no_large_gap():
+    order = RULES["evenly spaced"](np.zeros(10_000, np.uint16))
+    assert np.array_equal(np.sort(order), np.arange(10_000))
+    for size in (10, 64, 250):
+        gaps = np.diff(np.sort(order[:size]))
+        assert gaps.max() <= 3 * 10_000 / size
+
+
 def test_order_is_frozen_until_re_sort(qtbot, run, view):
     fake = FakeRun(run).start().step(1)
+    choose_rule(view, "highest rate")
     draw(qtbot, view)
     first = view.choice.order.copy()
     fake.step(5)

@@ -162,6 +162,7 @@ def test_the_neurons_of_the_chosen_image_are_recorded_next(shell, run):
     shell.frame()
     shell.run(steps=1)
     assert shell.worker.images[-1] == 3
+    assert shell.worker.layers[-1] == run.selection.layer
 
 
 # keys ---------------------------------------------------------------------------------------

@@ -20,6 +20,12 @@ Counts = NDArray[np.uint16]  # spikes per neuron; at most 1,000 steps of 64 SNN 
 Order = NDArray[np.intp]
 
 SHUFFLE_SEED = 0
+GOLDEN = (5**0.5 - 1) / 2
+
+
+def spread(counts: Counts) -> Order:
+    """All neurons so that any first few of them lie evenly over the layer."""
+    return np.argsort(np.arange(counts.size) * GOLDEN % 1, kind="stable")
 
 
 def by_rate(counts: Counts) -> Order:
@@ -42,7 +48,9 @@ def firing_only(counts: Counts) -> Order:
     return np.flatnonzero(counts)
 
 
+EVENLY = "evenly spaced"
 RULES: dict[str, Callable[[Counts], Order]] = {
+    EVENLY: spread,
     "highest rate": by_rate,
     "index": by_index,
     "random": shuffled,
@@ -54,7 +62,7 @@ class RowChoice:
     """An order of neurons, frozen when it was made, of which one page is shown."""
 
     def __init__(self) -> None:
-        self.rule = "highest rate"
+        self.rule = EVENLY
         self.order: Order | None = None
         self.made_at = 0  # denoising steps whose spikes decided it
         self.page = 0
@@ -73,7 +81,8 @@ class RowChoice:
         order = self.order if self.order is not None else np.empty(0, np.intp)
         self.pages = max(1, -(-order.size // size))
         self.page = min(self.page, self.pages - 1)
-        return order[self.page * size : (self.page + 1) * size]
+        page = order[self.page * size : (self.page + 1) * size]
+        return np.sort(page) if self.rule == EVENLY else page
 
     def is_stale(self, counts: Counts, steps: int) -> bool:
         """Whether the rule would give another order now."""

@@ -159,7 +159,7 @@ class RunModel(QObject):
         if self.selection.layer in ids:
             self.selection = replace(self.selection, image=image)
         else:
-            self.selection = Selection(image=image, layer=event.layers[0].id)
+            self.selection = Selection(image=image, layer=event.recorder.selected)
         self.started.emit()
         self.stateChanged.emit()
         self.selectionChanged.emit()

@@ -36,7 +36,7 @@ class SamplerModel(QObject):
     def __init__(
         self,
         run: RunModel,
-        sample: Callable[[SamplingRequest, int], RunControl],
+        sample: Callable[[SamplingRequest, int, str], RunControl],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -178,7 +178,8 @@ class SamplerModel(QObject):
     def _start(self, *, is_single_step: bool = False) -> None:
         self.is_starting = True
         self.pending = frozenset()
-        self.control = self._sample(self.request, self._run.selection.image)
+        selection = self._run.selection
+        self.control = self._sample(self.request, selection.image, selection.layer)
         if is_single_step:
             self.control.step_once()  # before anything else: the run begins in another thread
         self.commandsChanged.emit()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import HatchedSpans, RowLabel, spans_of
+from spikestudio.app.plots.raster_data import spread
 from spikestudio.app.plots.text import figure, place
 from spikestudio.app.plots.time_plot import TimePlot
 from spikestudio.app.plots.traces_data import TracesData
@@ -110,18 +111,21 @@ class MembraneView(View):
         self.stack.show_content()
         done = steps_done(run)
         if done and not any(neuron < layer.num_neurons for neuron in run.selection.neurons):
-            self._watch_most_active(recorder, layer, done - 1)
+            self._watch_some(recorder, layer, done - 1)
         data = self._data_of(recorder, layer)
         if not data.fill(done, time.perf_counter() + FRAME_SECONDS):
             self.mark_dirty()
         self._draw_plot(recorder, data, done)
         self._draw_words(data)
 
-    def _watch_most_active(self, recorder: Recorder, layer: LayerInfo, step: int) -> None:
+    def _watch_some(self, recorder: Recorder, layer: LayerInfo, step: int) -> None:
+        """Watch neurons that fire at some SNN steps and not at all: a saturated one shows little."""
         spikes = recorder.spikes(layer.id, step)
         if spikes is not None:
-            counts = spikes.sum(axis=0, dtype=np.int64)
-            first = np.argsort(-counts, kind="stable")[:DEFAULT_NEURONS]
+            counts = spikes.sum(axis=0, dtype=np.uint16)
+            order = spread(counts)
+            dull = np.where(counts[order] == 0, 2, counts[order] == len(spikes))
+            first = order[np.argsort(dull, kind="stable")][:DEFAULT_NEURONS]
             self.run.select(neurons=tuple(int(neuron) for neuron in first))
 
     def _data_of(self, recorder: Recorder, layer: LayerInfo) -> TracesData:
@@ -212,8 +216,6 @@ class MembraneView(View):
     @Slot()
     def _on_started(self) -> None:
         self._data = None
-        if self.run.recorder:  # a recorder begins with the first layer
-            self.run.recorder.select(self.run.selection.layer)
         self.plot.follow()
         self.mark_dirty()
 
