@@ -147,15 +147,21 @@ def test_what_is_not_known_is_unknown():
 
 
 def test_quality_comes_with_its_protocol():
-    measured = Measurement("judged digits", 0.871, "256 samples, judge 99.2 %")
-    about = told("sddpm", quality=(measured,))["Quality"]
-    assert about.value == "judged digits 0.871"
-    assert about.remark == "256 samples, judge 99.2 %"
+    protocol = "256 samples, judge 99.2 %"
+    measured = (
+        Measurement("confident_share", 0.871, protocol),
+        Measurement("some_other_figure", 0.5, protocol),
+    )
+    about = told("sddpm", quality=measured)
+    assert about["Recognised"].value == "87% with confidence"
+    assert about["some other figure"].value == "0.5"
+    assert about["Recognised"].remark == about["some other figure"].remark == protocol
 
 
 def test_facts_of_each_kind():
     assert told("spiking-diffusion")["Codebook"].value == "32 codes"
-    assert told("sdit")["Classes"].value == "10"
+    assert told("sdit")["Classes"].value == "10 to choose from"
+    assert told("sddpm")["Classes"].value == "10 in the data"
     assert told("sddpm", config={"tsm": True})["Architecture"].value == "SDDPM (TSM)"
 
 

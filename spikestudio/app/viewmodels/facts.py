@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spikestudio.checkpoints.card import Measurement
     from spikestudio.sampling.worker import ModelInfo
 
 UNKNOWN = "unknown"
@@ -41,6 +42,18 @@ def dataset_title(dataset: str) -> str:
     return _DATASETS.get(dataset, dataset) or UNKNOWN
 
 
+_METRICS = {
+    "confident_share": ("Recognised", "{:.0%} with confidence"),
+    "agreement": ("Class obeyed", "{:.0%}"),
+    "classes_present": ("Classes drawn", "{:.0f}"),
+    "min_class_share": ("Rarest class", "{:.1%} of samples"),
+    "nearest_training_distance": ("Nearest real", "{:.3f}"),
+    "nearest_training_distance_of_test_images": ("Nearest, test", "{:.3f}"),
+    "diversity": ("Diversity", "{:.3f}"),
+    "diversity_of_test_images": ("Diversity, test", "{:.3f}"),
+}
+
+
 def facts(model: ModelInfo) -> list[Fact]:
     """Describe a loaded model."""
     card = model.card
@@ -73,15 +86,18 @@ def facts(model: ModelInfo) -> list[Fact]:
     if card.codebook_size:
         result.append(Fact("Codebook", f"{card.codebook_size} codes"))
     if card.classes:
-        result.append(Fact("Classes", str(len(card.classes)), ", ".join(card.classes)))
+        chosen = "to choose from" if "num_classes" in card.config else "in the data"
+        result.append(Fact("Classes", f"{len(card.classes)} {chosen}", ", ".join(card.classes)))
     if card.quality:
-        result += [
-            Fact("Quality", f"{item.metric} {item.value:.3g}", item.protocol)
-            for item in card.quality
-        ]
+        result += [_quality(item) for item in card.quality]
     else:
         result.append(Fact("Quality", UNKNOWN, "The file does not say how good its samples are."))
     return result
+
+
+def _quality(item: Measurement) -> Fact:
+    name, form = _METRICS.get(item.metric, (item.metric.replace("_", " "), "{:.3g}"))
+    return Fact(name, form.format(item.value), item.protocol)
 
 
 def count(number: int) -> str:
