@@ -210,9 +210,10 @@ class Probe:
 
 
 def _neurons(x: Tensor) -> NDArray[np.float32]:
-    """``[T, ...]`` of one image as float32 ``[T, N]``, neurons in row-major order, a copy."""
-    array = x.detach().flatten(1).float().cpu().numpy()
-    return np.array(array, np.float32, order="C")
+    """``[T, ...]`` of one image as float32 ``[T, N]``, neurons in row-major order, a frozen copy."""
+    array = np.array(x.detach().flatten(1).float().cpu().numpy(), order="C")
+    array.setflags(write=False)
+    return array
 
 
 def _nbytes(potentials: Potentials) -> int:
