@@ -173,7 +173,10 @@ class _Run:
                 optimiser.state[parameter] = {
                     "step": self.saved_optimiser[f"{index}.step"].cpu(),
                     **{
-                        name: self.saved_optimiser[f"{index}.{name}"].to(parameter)
+                        # laid out in memory like the weights, which makes steps faster
+                        name: torch.empty_like(parameter).copy_(
+                            self.saved_optimiser[f"{index}.{name}"]
+                        )
                         for name in ("exp_avg", "exp_avg_sq")
                     },
                 }

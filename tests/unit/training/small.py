@@ -35,7 +35,8 @@ def small_preset(architecture: str, *, num_steps: int = 6, **changes: Any) -> Pr
     stages = tuple(
         replace(stage, num_steps=num_steps, **settings | changes) for stage in preset.stages
     )
-    return replace(preset, config=tiny_config(architecture), stages=stages)
+    defaults = {**preset.defaults, "num": 3, "steps": 2}
+    return replace(preset, config=tiny_config(architecture), stages=stages, defaults=defaults)
 
 
 def small_request(architecture: str, folder: Path, **changes: Any) -> TrainingRequest:

@@ -62,7 +62,7 @@ def told(events: Iterator[TrainingEvent], history: History, *, until: int = 10**
 
 @over_architectures
 def test_the_loss_falls(architecture, tmp_path):
-    preset = small_preset(architecture, num_steps=60, learning_rate=5e-3)
+    preset = small_preset(architecture, num_steps=40, learning_rate=5e-3)
     request = small_request(architecture, tmp_path, preset=preset)
     events = list(train(request, small_dataset(architecture)))
     for stage in preset.stages:
@@ -71,9 +71,9 @@ def test_the_loss_falls(architecture, tmp_path):
             for event in events
             if isinstance(event, Progressed) and event.stage == stage.name
         ]
-        assert len(losses) == 60
+        assert len(losses) == 40
         assert np.isfinite(losses).all()
-        assert np.mean(losses[-15:]) < 0.85 * np.mean(losses[:15])
+        assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
 
 
 @over_architectures
@@ -123,8 +123,8 @@ def test_the_same_request_trains_the_same_network(architecture, tmp_path):
 # Resume
 
 INTERRUPTED_AFTER = {  # steps done, of 6 in each stage; the SNN steps change after 3
-    "sddpm": [(1,), (3,), (6,), (2, 2, 1)],
-    "spiking-diffusion": [(2,), (3,), (6,), (8,), (12,), (1, 4, 2, 2)],
+    "sddpm": [(1,), (3,), (2, 2, 2)],
+    "spiking-diffusion": [(3,), (6,), (8,), (12,), (1, 4, 2)],
     "sdit": [(3,), (2, 2)],
 }
 
@@ -133,14 +133,10 @@ INTERRUPTED_AFTER = {  # steps done, of 6 in each stage; the SNN steps change af
     ("architecture", "parts"),
     [(name, parts) for name, cases in INTERRUPTED_AFTER.items() for parts in cases],
 )
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-def test_a_resumed_run_is_the_uninterrupted_one(architecture, parts, ema_decay, tmp_path):
+def test_a_resumed_run_is_the_uninterrupted_one(architecture, parts, tmp_path):
     dataset = small_dataset(architecture)
-    preset = small_preset(architecture, ema_decay=ema_decay)
-    whole = told(
-        train(small_request(architecture, tmp_path / "whole", preset=preset), dataset), History([])
-    )
-    request = small_request(architecture, tmp_path / "parts", preset=preset)
+    whole = told(train(small_request(architecture, tmp_path / "whole"), dataset), History([]))
+    request = small_request(architecture, tmp_path / "parts")
     history = History([])
     for part in parts:
         told(train(request, dataset), history, until=part)
@@ -155,6 +151,32 @@ def test_a_resumed_run_is_the_uninterrupted_one(architecture, parts, ema_decay, 
         for name in ("whole", "parts")
     ]
     assert logs[0] == logs[1]
+
+
+def test_without_an_average_it_resumes_as_well(tmp_path):
+    dataset = small_dataset("sddpm")
+    preset = small_preset("sddpm", ema_decay=0.0)
+    whole_request = small_request("sddpm", tmp_path / "whole", preset=preset)
+    whole = told(train(whole_request, dataset), History([]))
+    request = small_request("sddpm", tmp_path / "parts", preset=preset)
+    history = told(train(request, dataset), History([]), until=4)
+    assert told(train(replace(request, resume=True), dataset), history) == whole
+
+
+def test_resumed_moments_are_laid_out_like_the_weights(tmp_path, monkeypatch):
+    request = small_request("sddpm", tmp_path)
+    told(train(request, small_dataset("sddpm")), History([]), until=2)
+    original, strides = torch.optim.AdamW.step, set()
+
+    def watched(optimiser: Any, *_: Any) -> None:
+        for parameter, state in optimiser.state.items():
+            strides.add((parameter.stride(), state["exp_avg"].stride()))
+        original(optimiser)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    list(train(replace(request, resume=True), small_dataset("sddpm")))
+    assert any(len(weights) == 4 for weights, _ in strides)
+    assert all(weights == moments for weights, moments in strides)
 
 
 def test_resuming_a_finished_run_writes_the_same_checkpoint(tmp_path):
@@ -263,7 +285,6 @@ def test_a_loss_that_is_no_number_ends_training_before_it_spoils_the_state(tmp_p
 
 def test_saved_from_time_to_time_with_samples(tmp_path):
     request = small_request("sddpm", tmp_path, save_minutes=0)
-    request = replace(request, preset=replace(request.preset, defaults={"num": 4, "steps": 2}))
     events = list(train(request, small_dataset("sddpm")))
     saved = [event for event in events if isinstance(event, Saved)]
     assert len(saved) == 6
@@ -395,7 +416,7 @@ def test_every_image_is_seen_once_an_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "make_task", watched)
     preset = small_preset("sdit", num_steps=6, batch_size=8)
     list(train(small_request("sdit", tmp_path, preset=preset), small_dataset("sdit", num=24)))
-    epochs = [sum(seen[i : i + 3], []) for i in (0, 3)]
+    epochs = [[index for batch in seen[i : i + 3] for index in batch] for i in (0, 3)]
     assert [sorted(epoch) for epoch in epochs] == [list(range(24))] * 2
     assert epochs[0] != epochs[1]
 
