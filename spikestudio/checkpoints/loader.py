@@ -24,6 +24,8 @@ from spikestudio.types import LayerInfo
 _CONSTANTS = ("timembedding.0.weight", "coef")
 """Ends of the keys of constant tables: a file may lack them, because the network computes its own."""
 _CONSTANT_TOLERANCE = 2e-3  # absolute; the tables are at most 1 and may be stored in float16
+_FIXED_CHUNKS = {"sdit": 8}
+"""Architectures that are always evaluated with the same number of images."""
 _STORED_AS = {torch.float32: ("F32", "F16", "BF16"), torch.int64: ("I64",)}
 
 
@@ -138,15 +140,25 @@ class LoadedModel:
             raise ConfigError(f"{self.name} works on pixels: it has no tokens to {name}.")
         return getattr(self.network, name)  # type: ignore[no-any-return]
 
+    @property
+    def chunk(self) -> int:
+        """Images per network evaluation: more leave the processor's cache."""
+        return _FIXED_CHUNKS.get(self.card.architecture, 32)
+
     @torch.inference_mode()
     def _evaluate(self, function: Callable[..., Tensor], *batch: Tensor) -> Tensor:
-        """Call with two images at least: for a batch of one other kernels are chosen, which round
-        differently, and a difference of one bit can flip a spike.
+        """Call with a number of images for which an image does not depend on the others.
+
+        Kernels are chosen by the batch and round differently, and a difference of one bit can flip a
+        spike. Convolutions need two images at least, a transformer's matrix products always as many.
         """
         batch = tuple(each.to(self.device) for each in batch)
-        if len(batch[0]) > 1:
-            return function(*batch)
-        return function(*(torch.cat([each, each]) for each in batch))[:1]
+        size = _FIXED_CHUNKS.get(self.card.architecture)
+        if size is None:
+            return function(*(_padded(each, 2) for each in batch))[: len(batch[0])]
+        parts = zip(*(each.split(size) for each in batch), strict=True)
+        outputs = [function(*(_padded(each, size) for each in part)) for part in parts]
+        return torch.cat(outputs)[: len(batch[0])]
 
     def _trace(self, evaluate: Callable[[], object]) -> tuple[LayerInfo, ...]:
         """Layers that fire during ``evaluate``, with the shapes they are given."""
@@ -274,3 +286,9 @@ def _fill(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None
                 )
         else:
             target.copy_(tensor)
+
+
+def _padded(x: Tensor, size: int) -> Tensor:
+    """Repeat the last of fewer than ``size`` rows."""
+    missing = size - len(x)
+    return x if missing <= 0 else torch.cat([x, x[-1:].expand(missing, *x.shape[1:])])

@@ -27,7 +27,9 @@ def provenance(result: RunResult) -> dict[str, Any]:
         "changes": result.parameter_changes(),
         "steps_done": result.steps_done,
         "timesteps": list(result.timesteps),
-        "image_seeds": [derive_seed(request.seed, "image", k) for k in range(request.num)],
+        "image_seeds": [
+            derive_seed(request.seed, "image", request.first_image + k) for k in range(request.num)
+        ],
         "labels": None if result.labels is None else result.labels.tolist(),
         "checkpoint": {
             "name": result.checkpoint,

@@ -42,7 +42,6 @@ from spikestudio.sampling.result import RunResult
 from spikestudio.seeds import ImageStreams
 from spikestudio.types import LayerInfo
 
-CHUNK = 32  # images per network evaluation; more leave the processor's cache
 PREVIEW_IMAGES = 64  # a preview shows the first ones of a larger batch
 
 _run_ids = itertools.count(1)
@@ -229,8 +228,8 @@ class SamplingRun:
 
         def evaluate(*batch: Tensor) -> Any:  # noqa: ANN401  a tensor or a pair, as the model gives
             parts = []
-            for first in range(0, len(batch[0]), CHUNK):
-                part = [each[first : first + CHUNK] for each in batch]
+            for first in range(0, len(batch[0]), self.model.chunk):
+                part = [each[first : first + self.model.chunk] for each in batch]
                 probe.first_row, probe.num_rows = first, len(part[0])
                 output = function(*part)
                 parts.append(output if isinstance(output, tuple) else (output,))
