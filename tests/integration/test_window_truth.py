@@ -72,7 +72,8 @@ def observe(path, layer, **request):
     events = list(run)
     currents = [calls[0][:, 0].flatten(1).numpy() for calls in seen[layer]]
     spikes = [calls[1][:, 0].flatten(1).numpy() for calls in seen[layer]]
-    rates = np.array([[float(out.mean()) for _, out in seen[name]] for name in layers])
+    num = request["num"]  # rows after these only fill the batch up
+    rates = np.array([[float(out[:, :num].mean()) for _, out in seen[name]] for name in layers])
     return run.result, events, currents, spikes, rates
 
 
