@@ -54,8 +54,8 @@ class Card:
 
     ``image_size`` and ``image_channels`` are those of the data set, which is what is exported; the
     network may work at another size or with grey copied to three channels (see ``config``).
-    ``defaults`` may hold num, sampler, steps, temperature and guidance. ``tensors_sha256`` covers all
-    tensors but those under ``aux.`` and is filled in when the file is saved.
+    ``defaults`` may hold num, sampler, steps, temperature, guidance and clip_x0. ``tensors_sha256``
+    covers all tensors but those under ``aux.`` and is filled in when the file is saved.
     """
 
     architecture: str

@@ -45,6 +45,9 @@ def sample(
     guidance: Annotated[
         float | None, typer.Option(help="Strength of the class; 1 is without guidance.")
     ] = None,
+    clip_x0: Annotated[
+        bool | None, typer.Option(help="Keep every predicted clean image in [-1, 1].")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the fastest.")] = "auto",
     columns: Annotated[int | None, typer.Option(help="Images per row of a grid.", min=1)] = None,
     rgb: Annotated[bool, typer.Option("--rgb", help="Repeat grey to three channels.")] = False,
@@ -63,6 +66,7 @@ def sample(
             *(("num", num), ("seed", seed), ("steps", steps), ("sampler", sampler)),
             *(("snn_steps", snn_steps), ("threshold", threshold), ("temperature", temperature)),
             *(("class_label", class_label), ("guidance", guidance)),
+            ("clip_x0", clip_x0),
         )
         if value is not None
     }
@@ -94,9 +98,12 @@ def _refuse_unused(model: LoadedModel, given: dict[str, Any]) -> None:
     for name, is_used, why in (
         ("temperature", model.is_token_model, "works on pixels and not on tokens"),
         ("guidance", model.num_classes is not None, "has no classes to be guided to"),
+        ("clip_x0", not model.is_token_model, "predicts tokens and no pixels to clip"),
     ):
         if name in given and not is_used:
-            raise ConfigError(f"{model.name} {why}: leave --{name} out.", field=name)
+            raise ConfigError(
+                f"{model.name} {why}: leave --{name.replace('_', '-')} out.", field=name
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,12 +224,15 @@ class _TimeEmbedding(nn.Module):
 
 
 class _LabelEmbedding(nn.Module):
-    """One vector per label, the last for no class; ``[B]`` to ``[B, D]``."""
+    """One vector per label, the last for no class; ``[B]`` to ``[B, D]``.
+
+    Starts at torch's N(0, 1): next to the time embedding, which it is added to before a normalisation,
+    much smaller vectors vanish and the labels are not learned in a short training.
+    """
 
     def __init__(self, num_labels: int, width: int) -> None:
         super().__init__()
         self.embedding_table = nn.Embedding(num_labels, width)
-        nn.init.normal_(self.embedding_table.weight, std=0.02)
 
     def forward(self, y: Tensor) -> Tensor:
         return self.embedding_table(y)  # type: ignore[no-any-return]

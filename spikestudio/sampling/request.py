@@ -41,7 +41,8 @@ class SamplingRequest:
     from number ``first_image`` on. ``threshold`` is the common firing threshold of every neuron
     (threshold guidance, arXiv 2306.17046); ``temperature`` applies to token models only;
     ``class_label`` (None draws one label per image from that image's random stream) and ``guidance``
-    to class-conditional models only.
+    to class-conditional models only. ``clip_x0`` keeps every predicted clean image in [-1, 1], not only
+    the last; it applies to models of pixels only.
     """
 
     num: int = 16
@@ -54,6 +55,7 @@ class SamplingRequest:
     temperature: float = 1.0
     class_label: int | None = None
     guidance: float = 1.0
+    clip_x0: bool = True
 
     def __post_init__(self) -> None:
         for name, limits in RANGES.items():
@@ -66,6 +68,10 @@ class SamplingRequest:
         if self.class_label is not None and not _is_whole(self.class_label):
             raise ConfigError(
                 f"The class must be a whole number, not {self.class_label!r}.", field="class_label"
+            )
+        if not isinstance(self.clip_x0, bool):
+            raise ConfigError(
+                f"clip_x0 must be true or false, not {self.clip_x0!r}.", field="clip_x0"
             )
         if self.sampler not in SAMPLERS:
             raise ConfigError(

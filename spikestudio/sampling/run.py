@@ -204,6 +204,7 @@ class SamplingRun:
             schedule=GaussianSchedule.linear(config.num_train_timesteps),
             times=self.timesteps,
             noise=lambda like: streams.normal(*like.shape[1:]).to(like),
+            clip_x0=request.clip_x0,
         )
 
     def _token_chain(self, probe: Probe) -> Iterator[TokenStep]:

@@ -83,7 +83,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
                 6_000,
                 1e-3,
                 snn_schedule=((0.4, 1), (0.3, 2), (0.3, 4)),
-                options={"min_snr_gamma": 5.0},
+                options={"weighting": "balanced"},
             ),
         ),
         defaults={"sampler": "ddim", "steps": 30},
@@ -137,7 +137,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
     ),
     ("sdit", "micro"): Preset(
         config=SDiTConfig(image_channels=1, patch_size=4, width=128),
-        stages=(_micro("denoiser", 8_000, 1e-3, options={"min_snr_gamma": 5.0}),),
+        stages=(_micro("denoiser", 8_000, 1e-3, options={"weighting": "balanced"}),),
         defaults={"sampler": "ddim", "steps": 30, "guidance": 2.0},
     ),
     ("sdit", "paper"): Preset(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from spikestudio.diffusion.gaussian import (
+    balanced_weights,
     learned_log_variance,
-    min_snr_weights,
     posterior_mean,
     predict_x0,
     q_sample,
@@ -28,7 +28,7 @@ def sdit_loss(
     labels: Tensor,
     *,
     generator: torch.Generator,
-    min_snr_gamma: float | None = None,
+    weighting: Literal["uniform", "balanced"] = "uniform",
 ) -> Tensor:
     """Mean squared error of the noise plus the variational bound in bits, averaged over the batch.
 
@@ -47,8 +47,8 @@ def sdit_loss(
         int64 ``[B]``, from 0 to ``num_classes - 1``.
     generator
         Source of times, noise and dropped labels; its device may differ from that of ``images``.
-    min_snr_gamma
-        Weigh the squared error by `min_snr_weights`; None weighs all times alike, as the paper does.
+    weighting
+        Of the squared error over the times: all alike, as the paper does, or `balanced_weights`.
 
     Returns
     -------
@@ -66,8 +66,8 @@ def sdit_loss(
     prediction: Tensor = network(x_t, t, labels)
     eps, coefficient = prediction.to(images.dtype).chunk(2, dim=1)
     squared_error = (eps - noise).square().flatten(1).mean(1)
-    if min_snr_gamma is not None:
-        squared_error = squared_error * min_snr_weights(schedule, t, gamma=min_snr_gamma)
+    if weighting == "balanced":
+        squared_error = squared_error * balanced_weights(schedule, t)
 
     mean = posterior_mean(schedule, predict_x0(schedule, x_t, t, eps.detach()), x_t, t)
     bound = vlb_bits(schedule, images, x_t, t, mean, learned_log_variance(schedule, coefficient, t))

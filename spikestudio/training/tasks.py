@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spikestudio.data.readers import Dataset
 from spikestudio.diffusion import absorbing
-from spikestudio.diffusion.gaussian import min_snr_weights, q_sample
+from spikestudio.diffusion.gaussian import balanced_weights, q_sample
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.errors import TrainingError
 from spikestudio.training.presets import Stage
@@ -110,11 +110,10 @@ def _noise_loss(
     eps = torch.randn(x_0.shape, generator=generator).to(x_0.device)
     predicted = network(q_sample(schedule, x_0, t, eps), t).float()
     error = (predicted - eps).square().flatten(1).mean(1)
-    gamma = stage.options.get("min_snr_gamma")
-    if gamma is None:
-        return {"loss": error.mean(), "mse": error.detach().mean()}
-    weights = min_snr_weights(schedule, t, gamma=gamma).float()
-    return {"loss": (weights * error).mean(), "mse": error.detach().mean()}
+    loss = error
+    if stage.options.get("weighting") == "balanced":
+        loss = error * balanced_weights(schedule, t)
+    return {"loss": loss.mean(), "mse": error.detach().mean()}
 
 
 def _token_loss(

@@ -240,6 +240,16 @@ def test_other_values_are_for_the_next_run(shell, view, sampler):
     assert shell.worker.requests[-1].steps == 50
 
 
+def test_clipping_is_offered_for_pixels_only(shell, view, sampler):
+    assert view.clip.isChecked()
+    view.clip.click()
+    assert sampler.request.clip_x0 is False
+    shell.run(steps=1)
+    assert shell.worker.requests[-1].clip_x0 is False
+    shell.load("spiking-diffusion-mnist")
+    assert view.clip.isHidden()
+
+
 def test_buttons_say_what_is_going_on_at_once(shell, view, sampler):
     button = {name: view.buttons[name] for name in ("sample", "pause", "step", "cancel")}
     assert button["sample"].isEnabled()

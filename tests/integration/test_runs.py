@@ -252,6 +252,17 @@ def test_parameters_set_in_a_pause_hold_for_the_next_step():
     assert job.events[-1].result.thresholds == (1.0, 0.9, 0.9, 0.9)
 
 
+@pytest.mark.parametrize("name", ["ddim", "ancestral"])
+def test_clipping_reaches_the_sampler(name):
+    """An untrained network predicts far outside the range, so the first step already differs."""
+    model = tiny_model("sddpm")
+    first = {}
+    for is_clipped in (True, False):
+        events = list(SamplingRun(model, tiny_request(model, sampler=name, clip_x0=is_clipped)))
+        first[is_clipped] = next(event for event in events if isinstance(event, ImagePreview))
+    assert not np.array_equal(first[True].x_t, first[False].x_t)
+
+
 # Changed parameters
 
 

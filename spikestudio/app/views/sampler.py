@@ -48,6 +48,8 @@ class SamplerView(View):
         "Threshold: lower = more spikes (paper: inhibitory guidance).\n"
         "Threshold and temperature can be changed during a run, from its next step on;\n"
         "the other values are for the next run.\n"
+        "Clip: predictions of the clean image that leave the image range are cut; where the network\n"
+        "is unsure, at high noise, cutting shifts the image.\n"
         "Step does one denoising step and waits. Cancel keeps what the run has."
     )
 
@@ -79,6 +81,8 @@ class SamplerView(View):
                 parameters.GUIDANCE,
             )
         }
+        self.clip = QCheckBox("Clip predicted x0 to the image range")
+        self.clip.setToolTip("Keep every predicted clean image in [-1, 1], not only the last")
         self.wide = QCheckBox("Wide")
         self.wide.setToolTip("Let the slider span 0.5 to 1.5")
         self.wide.setAccessibleName("Wide threshold range")
@@ -101,6 +105,7 @@ class SamplerView(View):
         threshold.top.insertSpacing(1, 2 * theme.SPACE)
         for row in self.rows.values():
             column.addWidget(row)
+        column.addWidget(self.clip)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -163,6 +168,7 @@ class SamplerView(View):
             row.changed.connect(self._on_number)
             row.resetRequested.connect(self._on_reset)
         self.wide.toggled.connect(self._on_wide)
+        self.clip.clicked.connect(self._on_clip)
         self._sampler.modelChanged.connect(self._on_model_changed)
         self._sampler.requestChanged.connect(self.mark_dirty)
         self.run.stateChanged.connect(self.mark_dirty)
@@ -200,6 +206,10 @@ class SamplerView(View):
         self.rows["threshold"].set_parameter(span)
         self.wideChanged.emit(is_wide)
 
+    @Slot(bool)
+    def _on_clip(self, is_clipped: bool) -> None:
+        self._change("clip_x0", is_clipped)
+
     def _change(self, name: str, value: int | float | str | None) -> None:
         try:
             self._sampler.set(**{name: value})
@@ -222,6 +232,7 @@ class SamplerView(View):
         for widget in (self.classes, self._class_label, self.rows["guidance"]):
             widget.setVisible(bool(classes))
         self.rows["temperature"].setVisible(sampler.has_temperature)
+        self.clip.setVisible(not sampler.has_temperature)
         self.rows["steps"].set_parameter(parameters.steps_up_to(sampler.max_steps))
         self.mark_dirty()
 
@@ -231,6 +242,7 @@ class SamplerView(View):
         self.num.set_number(request.num)
         self.samplers.set_choice(request.sampler)
         self.classes.set_choice(request.class_label)
+        self.clip.setChecked(request.clip_x0)
         for name, row in self.rows.items():
             row.show_value(getattr(request, name), getattr(defaults, name))
             row.show_note(*self._note(name))

@@ -15,7 +15,12 @@ from torch import Tensor, nn
 
 from spikestudio.models.spiking_diffusion.config import SpikingDiffusionConfig
 from spikestudio.models.spiking_diffusion.layers import SpikingSequential, spiking_block
-from spikestudio.neurons.layers import membrane_readout, readout_coefficients, repeat_steps
+from spikestudio.neurons.layers import (
+    PointwiseConv2d,
+    membrane_readout,
+    readout_coefficients,
+    repeat_steps,
+)
 
 
 class VQSVAEOutput(NamedTuple):
@@ -53,7 +58,7 @@ class _Encoder(nn.Module):
         for width in config.encoder_widths:
             layers += spiking_block(nn.Conv2d(c, width, 3, stride=2, padding=1), width)
             c = width
-        layers += spiking_block(nn.Conv2d(c, config.code_dim, 1), config.code_dim)
+        layers += spiking_block(PointwiseConv2d(c, config.code_dim), config.code_dim)
         self.snn_convs = SpikingSequential(*layers)
 
 
@@ -78,7 +83,7 @@ class _VectorQuantiser(nn.Module):
         self.memout = _MembraneReadout(config.num_snn_steps)
         self.embeddings = nn.Embedding(config.codebook_size, d)
         # The released name; nothing in the generator is random.
-        self.poisson = SpikingSequential(*spiking_block(nn.Conv2d(d, d, 1), d))
+        self.poisson = SpikingSequential(*spiking_block(PointwiseConv2d(d, d), d))
 
     def readout(self, spikes: Tensor) -> Tensor:
         """Mix of membrane read-out and firing rate, ``[T, B, D, h, w]`` to ``[B, D, h, w]``."""

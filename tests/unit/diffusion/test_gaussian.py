@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from spikestudio.diffusion.gaussian import (
+    balanced_weights,
     learned_log_variance,
-    min_snr_weights,
     posterior_mean,
     predict_x0,
     q_sample,
@@ -81,7 +81,10 @@ def test_likelihoods_of_all_levels_sum_to_one() -> None:
     assert float(torch.exp2(-bits).sum()) == pytest.approx(1.0, abs=1e-6)
 
 
-def test_min_snr_weights() -> None:
-    snr = SCHEDULE.alphas_cumprod / (1 - SCHEDULE.alphas_cumprod)
-    weights = min_snr_weights(SCHEDULE, T, gamma=5.0)
-    assert weights.tolist() == pytest.approx([5 / float(snr[0]), 5 / float(snr[1]), 1.0, 1.0])
+def test_balanced_weights() -> None:
+    snr = (SCHEDULE.alphas_cumprod / (1 - SCHEDULE.alphas_cumprod))[T]
+    expected = [min(1.0, 5 / s) + min(10.0, 1 / (5 * s)) for s in snr.tolist()]
+    assert balanced_weights(SCHEDULE, T).tolist() == pytest.approx(expected)
+    assert balanced_weights(SCHEDULE, torch.tensor([0, 999])).tolist() == pytest.approx(
+        [0.0, 11.0], abs=0.01
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import log
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from spikestudio.diffusion.gaussian import balanced_weights
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.errors import ConfigError
 from spikestudio.models.config import from_json, to_json
@@ -238,7 +240,7 @@ class FixedOutput(torch.nn.Module):
         return self.output
 
 
-def loss_of(network: torch.nn.Module, batch: int, gamma: float | None = None) -> Tensor:
+def loss_of(network: torch.nn.Module, batch: int, weighting: Any = "uniform") -> Tensor:
     images = golden_input((batch, 3, 8, 8)).float()
     return sdit_loss(
         network,  # type: ignore[arg-type]
@@ -246,7 +248,7 @@ def loss_of(network: torch.nn.Module, batch: int, gamma: float | None = None) ->
         images,
         torch.arange(batch) % 10,
         generator=torch.Generator().manual_seed(3),
-        min_snr_gamma=gamma,
+        weighting=weighting,
     )
 
 
@@ -272,9 +274,18 @@ def test_loss_drops_a_tenth_of_the_labels() -> None:
     assert torch.equal(labels[~dropped], (torch.arange(2000) % 10)[~dropped])
 
 
-def test_weighted_loss_is_smaller() -> None:
+def test_balanced_loss_weighs_each_image_by_its_time() -> None:
     network = FixedOutput(torch.zeros(16, 6, 8, 8))
-    assert loss_of(network, 16, gamma=5.0) < loss_of(network, 16)
+    loss_of(network, 16).backward()
+    uniform = network.output.grad
+    network.output.grad = None
+    loss_of(network, 16, weighting="balanced").backward()
+    balanced = network.output.grad
+    assert uniform is not None
+    assert balanced is not None
+    weights = balanced_weights(GaussianSchedule.linear(), network.asked[1]).reshape(-1, 1, 1, 1)
+    torch.testing.assert_close(balanced[:, :3], weights * uniform[:, :3], rtol=1e-3, atol=1e-6)
+    assert torch.equal(balanced[:, 3:], uniform[:, 3:])
 
 
 def test_training_lowers_the_loss() -> None:

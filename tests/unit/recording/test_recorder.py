@@ -1,6 +1,7 @@
 """What is read back is what the neurons did, and memory stays bounded."""
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -375,6 +376,7 @@ def test_reading_while_another_thread_writes():
                 assert not np.isnan(rates[:, :steps]).any()
                 assert recorder.bytes_used <= recorder.budget_bytes
                 for layer in run.layers:
+                    time.sleep(0.0005)  # else the writer hardly gets the interpreter
                     recorder.select(layer.id)
                     for step in range(recorder.num_steps):
                         spikes = recorder.spikes(layer.id, step)

@@ -85,6 +85,12 @@ def test_an_unknown_sampler_is_refused_with_the_choices():
     assert all(name in str(caught.value) for name in SAMPLERS)
 
 
+@pytest.mark.parametrize("value", [1, "yes", None])
+def test_clipping_is_on_or_off(value):
+    with pytest.raises(ConfigError, match="clip_x0"):
+        SamplingRequest(clip_x0=value)
+
+
 def test_a_request_survives_json():
     request = SamplingRequest(num=3, first_image=5, seed=7, class_label=2, threshold=0.997)
     assert SamplingRequest(**json.loads(json.dumps(request.to_json()))) == request
