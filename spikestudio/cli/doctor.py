@@ -24,7 +24,7 @@ _PACKAGES = (
         "matplotlib",
         "jsonschema",
     ),
-    *("PySide6-Essentials", "pyqtgraph", "qasync", "superqt", "qtawesome", "typer", "rich"),
+    *("PySide6-Essentials", "pyqtgraph", "superqt", "qtawesome", "typer", "rich"),
 )
 _OPEN_WINDOW = "from PySide6.QtWidgets import QApplication; QApplication([]); print('ok')"
 

@@ -10,9 +10,14 @@ import typer
 from spikestudio.cli.console import print_json, progress, stdout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spikestudio.checkpoints.card import Measurement
     from spikestudio.checkpoints.loader import LoadedModel
     from spikestudio.sampling.result import RunResult
+    from spikestudio.sampling.run import SamplingRun
+
+_PART = 512  # images sampled together
 
 
 def evaluate(
@@ -23,7 +28,7 @@ def evaluate(
     dataset: Annotated[
         str, typer.Option(help="Name of the data set; the model's own by default.")
     ] = "",
-    num: Annotated[int, typer.Option(help="Images to sample.", min=1, max=4096)] = 256,
+    num: Annotated[int, typer.Option(help="Images to sample.", min=1, max=1_000_000)] = 256,
     seed: Annotated[int, typer.Option(help="Seed of the samples.", min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "cpu",
     store: Annotated[
@@ -61,19 +66,42 @@ def evaluate(
 
 
 def _sample(model: LoadedModel, num: int, seed: int) -> RunResult:
-    from spikestudio.errors import SamplingError
-    from spikestudio.sampling.events import Failed, StepFinished
+    """One result for all images; runs of a part of them bound the memory and change no pixel."""
+    from dataclasses import replace
+
+    import numpy as np
+
     from spikestudio.sampling.request import SamplingRequest
     from spikestudio.sampling.run import SamplingRun
 
-    run = SamplingRun(model, SamplingRequest(**model.defaults() | {"num": num, "seed": seed}))
+    request = SamplingRequest(**model.defaults() | {"seed": seed})
+    parts: list[RunResult] = []
     with progress() as bar:
-        task = bar.add_task(f"Sampling {num} images", total=len(run.timesteps))
-        for event in run:
-            if isinstance(event, StepFinished):
-                bar.advance(task)
-            elif isinstance(event, Failed):
-                raise SamplingError(event.message)
+        task = bar.add_task(f"Sampling {num} images", total=None)
+        for first in range(0, num, _PART):
+            part = replace(request, num=min(_PART, num - first), first_image=first)
+            run = SamplingRun(model, part)
+            bar.update(task, total=len(run.timesteps) * -(-num // _PART))
+            parts.append(_result(run, lambda: bar.advance(task)))
+    labels = [each.labels for each in parts if each.labels is not None]
+    return replace(
+        parts[0],
+        request=replace(request, num=min(num, _PART)),
+        seconds=sum(each.seconds for each in parts),
+        images=np.concatenate([each.images for each in parts if each.images is not None]),
+        labels=np.concatenate(labels) if labels else None,
+    )
+
+
+def _result(run: SamplingRun, advance: Callable[[], None]) -> RunResult:
+    from spikestudio.errors import SamplingError
+    from spikestudio.sampling.events import Failed, StepFinished
+
+    for event in run:
+        if isinstance(event, StepFinished):
+            advance()
+        elif isinstance(event, Failed):
+            raise SamplingError(event.message)
     assert run.result is not None  # a run that did not fail has one
     return run.result
 

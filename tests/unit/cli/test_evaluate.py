@@ -44,6 +44,19 @@ def test_report(tmp_path: Path, architecture: str) -> None:
     assert path.read_bytes() == before
 
 
+def test_many_images_are_sampled_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tiny.safetensors"
+    tiny.save(path, "sdit", defaults={"steps": 2})
+    reports = []
+    for part in (6, 4):
+        monkeypatch.setattr("spikestudio.cli.evaluate._PART", part)
+        reports.append(json.loads(invoke(path, "--json").stdout))
+    whole, parts = reports
+    assert parts["num"] == 6
+    for figure in ("confident", "mean_confidence", "class_shares", "agreement", "diversity"):
+        assert parts[figure] == whole[figure]
+
+
 def test_store_writes_the_card_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     tiny.save(path, "sddpm", defaults={"steps": 2})
