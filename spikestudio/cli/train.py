@@ -30,6 +30,9 @@ def train(
     length: Annotated[
         float, typer.Option(help="Multiplies the preset's number of steps.", min=1e-6, max=100)
     ] = 1.0,
+    init: Annotated[
+        Path | None, typer.Option(help="Checkpoint of the same preset whose weights to start from.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.", min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -65,6 +68,7 @@ def train(
         bfloat16=precision == "bfloat16",
         compiled=compile_network,
         save_minutes=save_minutes,
+        init=init,
         resume=resume,
     )
     images = load_dataset(data, dataset, "train")

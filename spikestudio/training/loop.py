@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from spikestudio.atomic import check_writable
 from spikestudio.checkpoints.card import Card
-from spikestudio.checkpoints.loader import LoadedModel
+from spikestudio.checkpoints.loader import LoadedModel, load
 from spikestudio.checkpoints.safetensors_io import save
 from spikestudio.data.readers import Dataset
 from spikestudio.data.registry import dataset_info
@@ -60,6 +60,7 @@ class TrainingRequest:
     bfloat16: bool = False
     compiled: bool = False
     save_minutes: float = 5.0
+    init: Path | None = None  # checkpoint whose weights to start from
     resume: bool = False
 
 
@@ -105,6 +106,7 @@ class _Run:
         self.stage_index = 0
         self.step = 0
         self.seconds = 0.0
+        self.started_from = ""
         self.optimiser: torch.optim.AdamW | None = None
         self.saved_optimiser: dict[str, Tensor] = {}
         if request.resume:
@@ -114,6 +116,8 @@ class _Run:
                 f"There is a training run in {request.run_folder}: add --resume to go on with it, "
                 "or choose another output."
             )
+        elif request.init is not None:
+            self.started_from = self._take_weights(request.init)
 
     def events(self) -> Iterator[TrainingEvent]:
         stages = self.request.preset.stages
@@ -277,6 +281,7 @@ class _Run:
                 "device": request.device,
                 "bfloat16": request.bfloat16,
                 "hours": round(self.seconds / 3600, 3),
+                **({"started_from": self.started_from} if self.started_from else {}),
             },
             defaults=request.preset.defaults,
         )
@@ -316,6 +321,7 @@ class _Run:
                 "stage": self.stage_index,
                 "step": self.step,
                 "seconds": self.seconds,
+                "started_from": self.started_from,
             },
             tensors={
                 "network": self.network.state_dict(),
@@ -323,6 +329,22 @@ class _Run:
                 "optimiser": moments,
             },
         )
+
+    def _take_weights(self, path: Path) -> str:
+        """Start from a checkpoint; gives its name and data set, for the card."""
+        model = load(path)
+        network: Any = model.network
+        if (model.card.architecture, network.config) != (
+            self.request.architecture,
+            self.request.preset.config,
+        ):
+            raise TrainingError(
+                f"{path} holds another network than the preset {self.request.preset_name} of "
+                f"{self.request.architecture}: start from one with the same configuration."
+            )
+        for target in (self.network, self.average):
+            target.load_state_dict(network.state_dict())
+        return f"{model.name} ({model.card.dataset}, {model.card.tensors_sha256[:12]})"
 
     def _load(self) -> None:
         position, tensors = load_state(
@@ -346,6 +368,7 @@ class _Run:
         self.saved_optimiser = tensors["optimiser"]
         self.stage_index, self.step = int(position["stage"]), int(position["step"])
         self.seconds = float(position["seconds"])
+        self.started_from = str(position.get("started_from", ""))
         names = [stage.name for stage in self.request.preset.stages]
         if self.stage_index == len(names):
             return

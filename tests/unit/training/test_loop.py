@@ -376,6 +376,28 @@ def test_a_data_set_that_does_not_fit_is_refused(architecture, changes, match, t
     refused(small_request(architecture, tmp_path), dataset, match)
 
 
+def test_training_starts_from_the_weights_of_a_checkpoint(tmp_path):
+    preset = small_preset("sddpm", num_steps=2, learning_rate=1e-30, ema_decay=0.0)
+    first = small_request("sddpm", tmp_path / "a", preset=preset, seed=1)
+    list(train(first, small_dataset("sddpm")))
+    weight = "downblocks.0.conv1.weight"
+    wanted = load(first.out).network.state_dict()[weight]
+    for init, is_same in ((first.out, True), (None, False)):
+        again = small_request("sddpm", tmp_path / str(is_same), preset=preset, seed=2, init=init)
+        list(train(again, small_dataset("sddpm")))
+        model = load(again.out)
+        found = model.network.state_dict()[weight]
+        assert torch.allclose(found, wanted, atol=1e-6) is is_same
+        assert ("started_from" in model.card.training) is is_same
+
+
+def test_weights_of_another_configuration_are_refused(tmp_path):
+    first = small_request("sdit", tmp_path / "a", preset=small_preset("sdit", num_steps=1))
+    list(train(first, small_dataset("sdit")))
+    request = small_request("sddpm", tmp_path / "b", init=first.out)
+    refused(request, small_dataset("sddpm"), "holds another network")
+
+
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path):
     request = small_request("sddpm", tmp_path, out=tmp_path / "nowhere" / "model.safetensors")
     with pytest.raises(ExportError, match="does not exist"):
