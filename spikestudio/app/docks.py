@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
-from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QMainWindow, QTabBar, QWidget
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QTabBar, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions
@@ -18,6 +18,7 @@ from spikestudio.app.views.base import View
 from spikestudio.app.views.image import ImageView
 from spikestudio.app.views.membrane import MembraneView
 from spikestudio.app.views.model import ModelView
+from spikestudio.app.views.parts import Caption
 from spikestudio.app.views.raster import RasterView
 from spikestudio.app.views.rates import RatesView
 from spikestudio.app.views.sampler import SamplerView
@@ -27,6 +28,7 @@ from spikestudio.app.widgets.icons import IconButton
 
 SIDE_VIEWS = ("model", "sampler")
 SIDE_WIDTHS = (300, 340)  # of docks that hold controls: a wider one would only hold air
+NARROWEST = 250  # at which the controls still fit; only large text makes use of it
 AREA = (
     Qt.DockWidgetArea.TopDockWidgetArea
 )  # all docks share one area: there is no centre to keep free
@@ -41,6 +43,7 @@ MOVING_EVENTS = frozenset(
         QEvent.Type.ParentChange,
     )
 )
+RESIZED_MS = 80  # after the last change of the window's size
 STATE_VERSION = 1  # of saved arrangements; another one is not restored
 
 
@@ -95,7 +98,7 @@ class Dock(QDockWidget):
     def _limit_width(self) -> None:
         if self.view.view_id in SIDE_VIEWS:
             low, high = SIDE_WIDTHS
-            self.setMinimumWidth(theme.px(low))
+            self.setMinimumWidth(min(theme.px(low), theme.px(NARROWEST) + low - NARROWEST))
             self.setMaximumWidth(NO_LIMIT if self.isFloating() else theme.px(high))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
@@ -134,6 +137,7 @@ class Dock(QDockWidget):
         for bar in self._window.findChildren(QTabBar):
             tabs = [bar.tabText(index) for index in range(bar.count())]
             if bar.isVisible() and self.windowTitle() in tabs:
+                bar.setElideMode(Qt.TextElideMode.ElideRight)
                 return bar
         return None
 
@@ -174,12 +178,10 @@ class TitleBar(QWidget):
         super().__init__()
         self.setProperty("role", "dock-title")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._label, self._buttons = QLabel(title), buttons
-        theme.set_role(self._label, "title")
+        self._label, self._buttons = Caption(title, role="title", token="text"), buttons
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(12, 0, 6, 0)
-        self._row.addWidget(self._label)
-        self._row.addStretch(1)
+        self._row.addWidget(self._label, 1)
         self._row.addWidget(buttons)
         self._is_empty = False
 
@@ -219,17 +221,27 @@ class DockManager(QObject):
         self._window = window
         self.docks = {view_id: Dock(view, window) for view_id, view in views.items()}
         self.layout_name = DEFAULT
+        self._is_full: bool | None = None  # whether the window was large enough for the full layout
         self._before_present: tuple[QByteArray, Qt.WindowState] | None = None
         self._titles = QTimer(self)  # the tab bars exist only after the window has laid them out
         self._titles.setSingleShot(True)
         self._titles.timeout.connect(self._follow_tabs)
+        self._resized = QTimer(self)  # a window is dragged through many sizes
+        self._resized.setSingleShot(True)
+        self._resized.setInterval(RESIZED_MS)
+        self._resized.timeout.connect(self._follow_size)
+        window.installEventFilter(self)
+        theme.manager.changed.connect(self._resized.start)
         for dock in self.docks.values():
             window.addDockWidget(AREA, dock)
             dock.installEventFilter(self)
             dock.visibilityChanged.connect(self.frontChanged)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
-        if event.type() in MOVING_EVENTS:
+        if watched is self._window:
+            if event.type() == QEvent.Type.Resize:
+                self._resized.start()
+        elif event.type() in MOVING_EVENTS:
             self._titles.start(0)
         return super().eventFilter(watched, event)
 
@@ -245,9 +257,24 @@ class DockManager(QObject):
         layout = LAYOUTS[name]
         self.layout_name = name
         self.layoutChanged.emit(name)  # first: it may change the text size, hence the room
+        self._is_full = self._has_room()
+        self.arrange(layout.full if self._is_full else layout.compact)
+
+    def _has_room(self) -> bool:
+        """Whether the window is large enough for the layout in force as it is meant."""
         size = self._window.size() / theme.manager.scale
-        least = QSize(*layout.least_size)
-        self.arrange(layout.full if size.expandedTo(least) == size else layout.compact)
+        return size.expandedTo(QSize(*LAYOUTS[self.layout_name].least_size)) == size
+
+    @Slot()
+    def _follow_size(self) -> None:
+        """Take the other form of a layout when the size calls for it, unless docks were changed."""
+        if self.is_presenting or self._is_full in (None, self._has_room()):
+            return
+        layout = LAYOUTS[self.layout_name]
+        wanted = set((layout.full if self._is_full else layout.compact).view_ids())
+        is_theirs = wanted == {key for key, dock in self.docks.items() if not dock.isHidden()}
+        if is_theirs and not any(dock.isFloating() for dock in self.docks.values()):
+            self.apply(self.layout_name)
 
     def arrange(self, tree: Split) -> None:
         """Put exactly the docks of ``tree`` where it says."""
@@ -366,6 +393,7 @@ class DockManager(QObject):
         ):
             return False
         self.redock_lost()
+        self._is_full = self._has_room()
         return True
 
     def redock_lost(self) -> None:

@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from spikestudio.app.context import Context
 from spikestudio.app.notifications import Notifications
-from spikestudio.app.views.raster import MAX_ROWS, MODES, RasterView
+from spikestudio.app.plots.raster_data import Mode
+from spikestudio.app.views.raster import RasterView, ShownRows
 from spikestudio.errors import ExportError
 
 if TYPE_CHECKING:
@@ -51,20 +52,10 @@ class Exporter(QObject):
     @Slot()
     def export_raster(self) -> None:
         """Ask for a name and save the rows that the raster shows, from the first step to the last."""
-        run, raster = self._context.run, self._raster
-        layer = run.layer(run.selection.layer)
-        if run.result is None or run.recorder is None or layer is None:
-            return
-        write = partial(
-            _write_raster,
-            result=run.result,
-            recorder=run.recorder,
-            layer=layer,
-            rows=raster.choice.rows(min(MAX_ROWS, raster.plot.row_pixels())),
-            rule=raster.choice.rule,
-            mode=MODES[raster.mode.current],
-        )
-        self._ask("Export raster", f"raster_{layer.id}", write)
+        run, shown = self._context.run, self._raster.shown()
+        if run.result is not None and run.recorder is not None and shown is not None:
+            write = partial(_write_raster, result=run.result, recorder=run.recorder, shown=shown)
+            self._ask("Export raster", f"raster_{shown.layer.id}", write)
 
     def _ask(self, title: str, what: str, write: Callable[..., None]) -> None:
         folder = Path(self._context.settings.export_folder or Path.home())
@@ -111,45 +102,44 @@ def _write_grid(path: Path, *, result: RunResult) -> None:
     save_grid(path, result.images, provenance(result))
 
 
-def _write_raster(
-    path: Path,
-    *,
-    result: RunResult,
-    recorder: Recorder,
-    layer: LayerInfo,
-    rows: NDArray[np.intp],
-    rule: str,
-    mode: str,
-) -> None:
+def _write_raster(path: Path, *, result: RunResult, recorder: Recorder, shown: ShownRows) -> None:
     from spikestudio.export.provenance import provenance
-    from spikestudio.export.rasters import save_raster  # brings matplotlib
+    from spikestudio.export.rasters import Rows, save_raster  # brings matplotlib
 
     save_raster(
         path,
-        raster_cells(recorder, layer, rows, mode),
-        layer=layer.id,
-        rule=rule,
-        shown=rows.size,
-        total=layer.num_neurons,
+        raster_cells(recorder, shown.layer, shown.neurons, shown.mode),
+        rows=Rows(
+            layer=shown.layer.id,
+            neurons=tuple(shown.neurons.tolist()),
+            total=shown.layer.num_neurons,
+            rule=shown.rule,
+            page=shown.page,
+            pages=shown.pages,
+        ),
         snn_steps=recorder.snn_steps,
-        threshold=result.thresholds[-1] if result.thresholds else result.request.threshold,
+        thresholds=result.thresholds,
         provenance=provenance(result),
     )
 
 
 def raster_cells(
-    recorder: Recorder, layer: LayerInfo, rows: NDArray[np.intp], mode: str
+    recorder: Recorder, layer: LayerInfo, rows: NDArray[np.intp], mode: Mode
 ) -> NDArray[np.uint8] | NDArray[np.float32]:
     """What was recorded of some neurons of a layer, ``[N, steps * T]``.
 
-    Spikes are uint8; potentials before reset float32, NaN in steps of which none were recorded.
+    Spikes are uint8, ``NOT_RECORDED`` in steps of which none were kept; potentials before reset
+    float32, NaN in such steps.
     """
+    from spikestudio.export.rasters import NOT_RECORDED
+
     shape = (recorder.snn_steps, rows.size)
     parts: list[NDArray[Any]] = []
     for step in range(recorder.steps_done):
         if mode == "spikes":
             spikes = recorder.spikes(layer.id, step)
-            parts.append(np.zeros(shape, np.uint8) if spikes is None else spikes[:, rows])
+            gap = np.full(shape, NOT_RECORDED, np.uint8)
+            parts.append(gap if spikes is None else spikes[:, rows])
         else:
             values = recorder.potentials(layer.id, step)
             parts.append(

@@ -44,7 +44,7 @@ class Layout:
 
 
 _CONTROLS = Split("column", ("model", "sampler"), (38, 62))
-_CONTROL_TABS = Split("tabs", ("sampler", "model"))
+_CLOSE_CONTROLS = Split("column", ("model", "sampler"), (18, 82))  # the sampler shows all it has
 _TABS = Split("tabs", ("rates", "tokens"))
 _CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
 
@@ -59,14 +59,14 @@ LAYOUTS = {
                 (
                     _CONTROLS,
                     "image",
-                    Split("column", ("raster", "membrane", _TABS), (38, 31, 31)),
+                    Split("column", ("raster", "membrane", _TABS), (36, 34, 30)),
                 ),
-                (20, 42, 38),
+                (20, 46, 34),
             ),
             Split(
                 "row",
                 (
-                    _CONTROL_TABS,
+                    _CLOSE_CONTROLS,
                     "image",
                     Split("tabs", ("raster", "membrane", "rates", "tokens")),
                 ),
@@ -95,12 +95,12 @@ LAYOUTS = {
                     Split("column", ("raster", "membrane"), (1, 1)),
                     Split("column", ("image", _TABS), (1, 1)),
                 ),
-                (20, 52, 28),
+                (20, 44, 36),
             ),
             Split(
                 "row",
                 (
-                    _CONTROL_TABS,
+                    _CLOSE_CONTROLS,
                     Split("column", ("raster", "membrane"), (1, 1)),
                     Split("tabs", ("image", "rates", "tokens")),
                 ),
@@ -117,7 +117,7 @@ LAYOUTS = {
             ),
             Split(
                 "row",
-                (_CONTROL_TABS, "tokens", Split("tabs", ("image", "raster"))),
+                (_CLOSE_CONTROLS, "tokens", Split("tabs", ("image", "raster"))),
                 (25, 40, 35),
             ),
         ),

@@ -328,11 +328,14 @@ QWidget[role="surface"], QWidget[role="dock-title"] { background: $surface; }
 QScrollArea { background: transparent; border: none; }
 QScrollArea > QWidget > QWidget { background: transparent; }
 
-QMainWindow > QTabBar { background: $surface; qproperty-drawBase: 0; }
+QMainWindow > QTabBar {
+    background: $surface; qproperty-drawBase: 0;
+    font-size: ${size_title}px; font-weight: 600;  /* what its tabs are elided by */
+}
 QMainWindow > QTabBar::tab {
     background: $surface; color: $muted; border: none; border-bottom: 2px solid transparent;
     font-size: ${size_title}px; font-weight: 600; height: ${tab_text}px;
-    padding: ${p8}px ${p4}px ${p6}px ${p4}px; margin: 0 ${p8}px;
+    padding: ${p8}px 12px ${p6}px 12px;
 }
 QMainWindow > QTabBar::tab:hover { color: $text; }
 QMainWindow > QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }

@@ -118,7 +118,12 @@ class ToolBar(QFrame):
         self.seed.setFixedWidth(9 * digits + theme.px(16))
         self.num.setFixedWidth(4 * digits + theme.px(20))
         style = Qt.ToolButtonStyle
-        for has_labels, has_names in ((True, True), (False, True), (False, False)):
+        for has_labels, has_names, has_fields in (
+            (True, True, True),
+            (False, True, True),
+            (False, False, True),
+            (False, False, False),  # the sampler dock has them too
+        ):
             for button, longest in (
                 (self.pause, "Resuming…"),
                 (self.step, "Step"),
@@ -129,6 +134,8 @@ class ToolBar(QFrame):
             self.sample.setMinimumWidth(self.sample.width_for("Sampling…"))
             self._seed_label.setVisible(has_labels)
             self._num_label.setVisible(has_labels)
+            for field in (self.seed, self.dice, self.num):
+                field.setVisible(has_fields)
             self.model.set_text_shown(has_names)
             self.view.setToolButtonStyle(
                 style.ToolButtonTextBesideIcon if has_names else style.ToolButtonIconOnly

@@ -13,11 +13,18 @@ from spikestudio.errors import SpikeStudioError
 
 def app(
     checkpoint: Annotated[str, typer.Option(help="Path or name of a checkpoint to load.")] = "",
+    layout: Annotated[
+        str, typer.Option(help="Layout to open with, such as Watch, Teach or Inspect.")
+    ] = "",
     reset_layout: Annotated[
         bool, typer.Option("--reset-layout", help="Forget the positions of window and docks.")
     ] = False,
 ) -> None:
     """Open the window."""
+    if layout:
+        from spikestudio.app.layouts import by_name
+
+        by_name(layout)  # a wrong name ends here, before anything is opened
     displays = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, displays)):
         raise SpikeStudioError(
@@ -31,4 +38,4 @@ def app(
             f"Cannot open the window because a library does not load ({error}): spikestudio doctor "
             "says what to install."
         ) from error
-    raise typer.Exit(main(checkpoint, reset_layout=reset_layout))
+    raise typer.Exit(main(checkpoint, layout, reset_layout=reset_layout))

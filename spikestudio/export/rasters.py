@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from spikestudio.errors import ExportError
 from spikestudio.export.images import CHUNK
 
 NOT_RECORDED = 255  # among spikes
+ROWS_CHUNK = f"{CHUNK}-rows"  # PNG text chunk that says which neurons the rows are
 
 _DPI = 200
 _MAX_CELLS = (1200, 2400)  # rows and columns drawn; more are combined, which the axis then says
 _MIN_PIXELS = (600, 1000)  # height and width of the drawing, before margins
-_MARGINS = (170, 60, 170, 80)  # left, right, bottom, top; pixels
+_MARGINS = (170, 60, 200, 80)  # left, right, bottom, top; pixels
 _SCALE_BAR = 190  # pixels, beside potentials
+_NAMED_CHANGES = 2  # changes of the threshold that the caption lists; more are counted
 _INK, _MUTED, _THRESHOLD = "#161C24", "#55606E", "#B84A00"
 _STYLE: Any = {  # matplotlib types each key
     "font.family": "sans-serif",
@@ -45,19 +48,37 @@ _STYLE: Any = {  # matplotlib types each key
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Which neurons of a layer a raster shows, and why these.
+
+    ``neurons`` are their ids from top to bottom, ``total`` counts those of the layer; ``rule`` says
+    how they were chosen and ordered (``highest rate``), ``page`` counts from 1.
+    """
+
+    layer: str
+    neurons: tuple[int, ...]
+    total: int
+    rule: str
+    page: int = 1
+    pages: int = 1
+
+    def text(self) -> str:
+        """Return the line of the figure that says so."""
+        page = f", page {self.page:,} of {self.pages:,}" if self.pages > 1 else ""
+        return f"{len(self.neurons):,} of {self.total:,} neurons, {self.rule}{page}"
+
+
 def save_raster(
     path: Path | str,
     cells: NDArray[np.uint8] | NDArray[np.float32],
     *,
-    layer: str,
-    rule: str,
-    shown: int,
-    total: int,
+    rows: Rows,
     snn_steps: int,
-    threshold: float | Sequence[float],
+    thresholds: Sequence[float],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write a raster as a PNG that carries its provenance.
+    """Write a raster as a PNG that carries its provenance and the ids of its neurons.
 
     Parameters
     ----------
@@ -66,16 +87,15 @@ def save_raster(
     cells
         ``[N, steps * T]``, time along axis 1: spikes as uint8 0 or 1 (255 where none were recorded),
         or potentials before reset as float32 (NaN where none were recorded).
-    layer, rule
-        Layer id, and the rule by which its neurons were chosen (``highest rate``).
-    shown, total
-        Neurons in ``cells`` and in the layer.
+    rows
+        What the N rows are.
     snn_steps
         T, the SNN steps per denoising step.
-    threshold
-        Firing threshold, or one per denoising step; potentials are drawn as multiples of it.
+    thresholds
+        Firing threshold of every denoising step; potentials are drawn as multiples of it, and a
+        dashed line stands where it changes.
     provenance
-        Stored in the text chunk ``spikestudio``.
+        Stored in the text chunk ``spikestudio``; ``rows`` goes to ``spikestudio-rows``.
 
     Raises
     ------
@@ -83,15 +103,16 @@ def save_raster(
         The file cannot be written, or there is nothing to draw.
     """
     if cells.ndim != 2 or not cells.size:
-        raise ExportError(f"There is nothing recorded of {layer} to draw.", path=Path(path))
+        raise ExportError(f"There is nothing recorded of {rows.layer} to draw.", path=Path(path))
+    texts = {
+        CHUNK: json.dumps(provenance, allow_nan=False),
+        ROWS_CHUNK: json.dumps(asdict(rows)),
+        "Software": None,
+    }
     with mpl.rc_context(_STYLE):
-        figure = _figure(cells, layer, rule, shown, total, snn_steps, threshold)
+        figure = _figure(cells, rows, snn_steps, np.asarray(thresholds, np.float64))
         with atomic_write(path) as temporary:
-            figure.savefig(
-                temporary,
-                format="png",
-                metadata={CHUNK: json.dumps(provenance, allow_nan=False), "Software": None},
-            )
+            figure.savefig(temporary, format="png", metadata=texts)
 
 
 def combine(
@@ -109,21 +130,14 @@ def combine(
 
 
 def _figure(
-    cells: NDArray[Any],
-    layer: str,
-    rule: str,
-    shown: int,
-    total: int,
-    snn_steps: int,
-    threshold: float | Sequence[float],
+    cells: NDArray[Any], rows: Rows, snn_steps: int, thresholds: NDArray[np.float64]
 ) -> Figure:
     is_spikes = cells.dtype == np.uint8
     num_columns = cells.shape[1]
-    per_step = np.broadcast_to(threshold, ceil(num_columns / snn_steps)).astype(np.float32)
     if is_spikes:
         values = np.where(cells == NOT_RECORDED, np.float32(np.nan), cells)
     else:
-        values = cells / per_step.repeat(snn_steps)[:num_columns]
+        values = cells / thresholds.astype(np.float32).repeat(snn_steps)[:num_columns]
     picture, per_row, per_column = combine(values)
     # A whole number of pixels per cell, so that all cells look alike.
     height, width = (
@@ -150,13 +164,25 @@ def _figure(
         )
         _scale_bar(figure.colorbar(image, cax=bar_axes, extend="both"))
     _label(axes, snn_steps, num_columns, per_row, per_column)
+    changes = [
+        step for step in range(1, len(thresholds)) if thresholds[step] != thresholds[step - 1]
+    ]
+    for step in changes:
+        axes.axvline(step * snn_steps, color=_THRESHOLD, linewidth=0.8, linestyle="--")
     what = "Spikes" if is_spikes else "Potential before reset"
-    axes.set_title(f"{what} of {layer}", loc="left", fontsize=10, color=_INK)
-    thresholds = ", then ".join(f"{value:g}" for value in dict.fromkeys(per_step.tolist()))
+    axes.set_title(f"{what} of {rows.layer}", loc="left", fontsize=10, color=_INK)
     gaps = "; grey: not recorded" if bool(np.isnan(picture).any()) else ""
-    caption = f"{shown:,} of {total:,} neurons, {rule}; threshold {thresholds}{gaps}"
-    figure.text(left / size[0], 24 / size[1], caption, color=_MUTED)
+    for line, y in ((rows.text(), 60), (f"{_threshold_text(thresholds, changes)}{gaps}", 24)):
+        figure.text(left / size[0], y / size[1], line, color=_MUTED)
     return figure
+
+
+def _threshold_text(thresholds: NDArray[np.float64], changes: list[int]) -> str:
+    if len(changes) > _NAMED_CHANGES:
+        span = f"{thresholds.min():g} to {thresholds.max():g}"
+        return f"threshold {span}, changed at {len(changes):,} steps (dashed)"
+    later = [f", {thresholds[step]:g} from step {step + 1:,} (dashed)" for step in changes]
+    return f"threshold {thresholds[0]:g}" + "".join(later)
 
 
 def _label(axes: Axes, snn_steps: int, num_columns: int, per_row: int, per_column: int) -> None:

@@ -1,8 +1,9 @@
 import base64
+from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtWidgets import QTabBar
+from PySide6.QtWidgets import QTabBar, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.docks import SIDE_WIDTHS, STATE_VERSION
@@ -66,6 +67,47 @@ def test_a_small_window_turns_the_plots_into_tabs(qtbot, make_shell):
     docks = shell.window.docks.docks
     tabs = shell.window.tabifiedDockWidgets(docks["raster"])
     assert {dock.view.view_id for dock in tabs} == {"membrane", "rates", "tokens"}
+
+
+def test_a_layout_follows_the_size_of_the_window_unless_docks_were_changed(qtbot, shell):
+    docks = shell.window.docks.docks
+
+    def are_tabs():
+        return bool(shell.window.tabifiedDockWidgets(docks["raster"]))
+
+    shell.window.resize(1280, 720)
+    qtbot.waitUntil(are_tabs)
+    shell.window.resize(1600, 1000)
+    qtbot.waitUntil(lambda: not are_tabs())
+    docks["rates"].close()
+    shell.window.resize(1280, 860)
+    qtbot.wait(200)
+    assert not are_tabs()
+    assert docks["rates"].isHidden()
+
+
+def test_titles_are_cut_with_an_ellipsis_and_never_widen_a_dock(qtbot, make_shell):
+    shell = make_shell(1280, 720)
+    shell.window.context.settings.text_scale = 2.0
+    theme.manager.set_scale(2.0)
+    qtbot.wait(250)
+    assert shell.window.width() == 1280
+    for dock in shell.window.docks.docks.values():
+        if not dock.visibleRegion().isEmpty():
+            assert shell.window.rect().contains(dock.geometry()), dock.objectName()
+            bar = dock.title_bar
+            assert bar.height() in (0, theme.title_height())
+            assert bar.rect().contains(bar.childrenRect()) or not bar.height()
+    tabs = [bar for bar in shell.window.findChildren(QTabBar) if bar.isVisible()]
+    assert tabs
+    for bar in tabs:
+        assert bar.elideMode() is Qt.TextElideMode.ElideRight
+        assert bar.tabRect(bar.count() - 1).right() <= bar.width()
+    toolbar = shell.window.toolbar
+    shown = [each for each in toolbar.children() if isinstance(each, QWidget) and each.isVisible()]
+    shown.sort(key=lambda each: each.x())
+    for left, right in pairwise(shown):
+        assert left.geometry().right() < right.x()
 
 
 def test_a_tab_takes_the_place_of_the_title(qtbot, shell):

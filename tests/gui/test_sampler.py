@@ -1,14 +1,16 @@
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from spikestudio.app.viewmodels import parameters
 from spikestudio.app.viewmodels.parameters import STEPS, THRESHOLD
 from spikestudio.app.viewmodels.progress import RemainingTime, format_seconds
+from spikestudio.app.viewmodels.rate_change import RateChange
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.widgets.parameter_row import ParameterRow
 from spikestudio.app.widgets.slider import NumberSlider
+from spikestudio.checkpoints import catalog
 from spikestudio.sampling.request import RANGES
 from tests.gui.fake_worker import card, entry
 
@@ -247,7 +249,48 @@ def test_clipping_is_offered_for_pixels_only(shell, view, sampler):
     shell.run(steps=1)
     assert shell.worker.requests[-1].clip_x0 is False
     shell.load("spiking-diffusion-mnist")
-    assert view.clip.isHidden()
+    assert not view.clip.isVisible()
+
+
+def test_the_clip_box_says_when_it_applies_and_goes_back_to_the_default(shell, view, sampler):
+    assert view.clip_reset.isHidden()
+    shell.run(steps=1)
+    view.clip.click()
+    assert view.clip_note.text() == "Applies to the next run."
+    assert not view.clip_reset.isHidden()
+    view.clip_reset.click()
+    assert sampler.request.clip_x0 is True
+    assert view.clip.isChecked()
+    assert view.clip_note.isHidden()
+
+
+def test_the_mean_rate_is_told_against_that_before_the_change(shell, view, sampler):
+    assert view.rate.text == "Mean rate of all layers: not known yet"
+    shell.run(steps=2)
+    view.refresh()
+    rates = shell.worker.recorder.rates().mean(axis=0)
+    assert view.rate.text == f"Mean rate of all layers {rates[1]:.3f}"
+    sampler.set(threshold=0.5)
+    for _ in range(2):
+        shell.worker.advance()
+        shell.frame()
+    view.refresh()
+    rates = shell.worker.recorder.rates().mean(axis=0)
+    percent = (rates[3] / rates[1] - 1) * 100
+    assert percent > 1
+    expected = f"Mean rate {rates[3]:.3f}, was {rates[1]:.3f} at step 2: {percent:+.1f} %"
+    assert view.rate.text == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text"),
+    [
+        (0.2, 0.25, "Mean rate 0.200, was 0.250 at step 7: \N{MINUS SIGN}20.0 %"),
+        (0.2, 0.0, "Mean rate 0.200, was 0.000 at step 7: from none"),
+    ],
+)
+def test_a_change_of_the_rate_in_words(now, before, text):
+    assert RateChange(now, before, 7).text() == text
 
 
 def test_buttons_say_what_is_going_on_at_once(shell, view, sampler):
@@ -340,3 +383,23 @@ def test_remaining_time_needs_two_steps_and_is_a_median():
 )
 def test_time_is_written_in_minutes_and_seconds(seconds, text):
     assert format_seconds(seconds) == text
+
+
+# room ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sddpm-mnist", "sdit-mnist", "spiking-diffusion-mnist"])
+def test_every_control_is_in_sight_in_a_small_window(qtbot, make_shell, name):
+    shell = make_shell(1280, 720)
+    shell.context.checkpoint.set_entries(catalog.list_checkpoints())
+    shell.load(name)
+    view, model = shell.window.views.sampler, shell.window.views.model
+    qtbot.wait(20)
+    scroll = view.findChild(QScrollArea)
+    assert scroll.verticalScrollBar().maximum() == 0
+    assert view.clip.isVisible() != view.rows["temperature"].isVisible()
+    for button in view.buttons.values():
+        assert not button.visibleRegion().isEmpty()
+    for checkpoint in model.cards[:2]:  # at once, without a tab to open
+        assert not checkpoint.visibleRegion().isEmpty()
+        assert checkpoint.height() < 40

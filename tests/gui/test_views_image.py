@@ -3,7 +3,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from spikestudio.app import theme
-from spikestudio.app.plots.grid import fit_grid
+from spikestudio.app.plots.grid import FULL_ROWS_WORTH, fit_grid, fit_panels
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.image import ImageView
 from tests.gui.fakes import FakeRun, draw, shown
@@ -150,3 +150,31 @@ def test_grid_scales_by_the_largest_whole_number_that_fits(count, space):
 def test_sixteen_images_lie_four_by_four():
     grid = fit_grid(16, (28, 28), (330, 360), 4)
     assert (grid.columns, grid.rows) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(650, 850), (743, 620), (743, 850), (420, 560), (500, 800), (1000, 300)]
+)
+def test_two_panels_of_sixteen_leave_no_gap_and_lose_no_size(width, height):
+    beside = ((width - 16) // 2, height - 20)
+    below = (width, (height - 8) // 2 - 20)
+    grid, _ = fit_panels(16, (28, 28), (beside, below), 4)
+    largest = max(fit_grid(16, (28, 28), space, 4).width for space in (beside, below))
+    assert grid.is_even
+    assert grid.width >= FULL_ROWS_WORTH * largest
+
+
+def test_a_gap_is_taken_for_much_larger_images():
+    grid, _ = fit_panels(16, (28, 28), ((275, 540), (100, 100)), 4)
+    assert (grid.columns, grid.rows, grid.width) == (3, 6, 84)
+
+
+def test_panels_stand_below_each_other_where_that_fills_the_rows(qtbot, run, view):
+    view.resize(660, 930)
+    FakeRun(run, num=16).start().step(1)
+    draw(qtbot, view)
+    grid = view.tiles.grid
+    assert (grid.columns, grid.rows) == (4, 4)
+    first, second = view.tiles.tile_rect(0, 15), view.tiles.tile_rect(1, 0)
+    assert second.top() > first.bottom()
+    assert view.tiles.viewport().rect().contains(view.tiles.tile_rect(1, 15).toRect())

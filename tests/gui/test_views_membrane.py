@@ -3,7 +3,7 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 
 from spikestudio.app import theme
-from spikestudio.app.plots.traces_item import Scale, staircase
+from spikestudio.app.plots.traces_item import Scale, spans_beyond, staircase
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.membrane import MembraneView
 from tests.gui.fakes import FakeRecorder, FakeRun, draw, shown
@@ -92,14 +92,55 @@ def test_line_rises_to_h_falls_to_v_and_breaks_at_each_denoising_step():
     assert np.allclose(y, [*first, np.nan, *second, np.nan], equal_nan=True)
 
 
-def test_scale_grows_in_steps_and_never_shrinks():
+def test_scale_grows_in_steps_as_far_as_two_thresholds_and_never_shrinks():
     scale = Scale.start(1.0)
     assert scale.containing(np.array([0.0, 1.2]), 1.0) == scale
-    grown = scale.containing(np.array([-0.7, 2.2, np.nan]), 1.0)
-    assert (grown.low, grown.high) == (-1.0, 3.0)
+    grown = scale.containing(np.array([-0.4, 1.7, np.nan]), 1.0)
+    assert (grown.low, grown.high) == (-0.5, 2.0)
     assert grown.containing(np.array([0.1]), 1.0) == grown
     assert grown.containing(np.array([np.nan]), 1.0) == grown
-    assert scale.containing(np.array([400.0]), 1.0).high == 400.0
+    furthest = scale.containing(np.array([-90.0, 400.0]), 1.0)
+    assert (furthest.low, furthest.high) == (-1.0, 2.0)
+    assert scale.reaching(np.array([1.0, 3.0])).high == 3.75
+
+
+def test_what_is_beyond_the_scale_stays_at_its_edge_and_is_marked():
+    scale = Scale(-1.0, 2.0)
+    line = (np.arange(7.0), np.array([0.0, -3.0, -9.0, np.nan, 5.0, 0.5, -2.0]))
+    assert spans_beyond(line, scale) == [(1.5, False), (4.0, True), (6.0, False)]
+    assert scale.height(-9.0, 0) == scale.height(-1.0, 0)
+    assert scale.height(5.0, 0) == scale.height(2.0, 0)
+    assert scale.beyond(line[1]) == (-9.0, 5.0)
+    assert scale.beyond(np.array([0.0, np.nan])) == (None, None)
+
+
+class SinkingRecorder(FakeRecorder):
+    """One neuron is inhibited all the time."""
+
+    def advance(self, threshold=1.0):
+        self._drive[self.layers[0].id][40] = -3.0
+        super().advance(threshold)
+
+
+def test_a_sinking_neuron_leaves_the_threshold_in_sight_and_its_depth_is_written(qtbot, run, view):
+    fake = FakeRun(run, SinkingRecorder()).start()
+    run.select(neurons=(40, 50))
+    fake.step(2)
+    draw(qtbot, view)
+    lowest = min(
+        float(run.recorder.potentials("head.neuron", step).h[:, 40].min()) for step in (0, 1)
+    )
+    assert lowest < -9
+    assert view._scale.low == -1.0
+    assert [lane for lane, _, is_above in view.traces.cut if not is_above] == [0, 0]
+    written = f"{lowest:#.3g}".replace("-", "\N{MINUS SIGN}")
+    labels = view.plot.row_axis._labels
+    assert [label.text for label in labels[:3]] == ["neuron 40", f"↓{written}", "neuron 50"]
+    view.resize(700, 220)  # lanes without room for one more line
+    draw(qtbot, view)
+    labels = view.plot.row_axis._labels
+    assert [label.text for label in labels[:2]] == [f"neuron 40 ↓{written}", "neuron 50"]
+    assert f"neuron 40 goes down to {written}" in view.plot.accessibleDescription()
 
 
 def test_spike_touches_the_threshold_on_screen():
@@ -224,3 +265,16 @@ def test_traces_are_painted_in_the_watch_colours_of_the_theme(qtbot, run, view):
             assert {color.lower() for color in expected} <= colors_on_screen(view)
     finally:
         theme.manager.set_mode("dark")
+
+
+def test_lanes_are_reached_by_the_keys(qtbot, run, view):
+    fake = FakeRun(run).start()
+    run.select(neurons=(40, 50, 60))
+    fake.step(2)
+    draw(qtbot, view)
+    view.plot.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(view.plot.key_cursor.isVisible)
+    qtbot.keyClick(view.plot, Qt.Key.Key_Down)
+    assert "Neuron 50: " in view.plot.accessibleDescription()
+    qtbot.keyClick(view.plot, Qt.Key.Key_Space)
+    assert run.selection.neurons == (40, 60)

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication
 
 from spikestudio.app import theme
 from spikestudio.app.plots.palettes import (
@@ -15,6 +17,8 @@ from spikestudio.app.plots.raster_data import RULES
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.raster import MAX_ROWS, RasterView
 from tests.gui.fakes import SMALL_LAYERS, FakeRecorder, FakeRun, draw, layer, shown
+
+NO_MODIFIER = Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
@@ -334,3 +338,99 @@ def test_theme_switch_changes_the_colour_table(qtbot, run, view):
     finally:
         theme.manager.set_mode("dark")
     assert np.array_equal(view.item.lut, dark)
+
+
+# keys ---------------------------------------------------------------------------------------
+
+
+def press(qtbot, view, *keys):
+    for key in keys:
+        qtbot.keyClick(view.plot, key)
+
+
+def test_rows_are_reached_and_watched_by_the_keys(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    choose_rule(view, "index")
+    draw(qtbot, view)
+    view.plot.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(view.plot.key_cursor.isVisible)
+    press(qtbot, view, Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Right)
+    assert "Neuron 2: " in view.plot.accessibleDescription()
+    assert "step 1, SNN step 2" in view.caption.text
+    press(qtbot, view, Qt.Key.Key_Return)
+    assert run.selection.neurons == (2,)
+    press(qtbot, view, Qt.Key.Key_PageDown, Qt.Key.Key_Space)
+    assert run.selection.neurons == (2, 12)
+    press(qtbot, view, Qt.Key.Key_Space)
+    assert run.selection.neurons == (2,)
+    press(qtbot, view, *[Qt.Key.Key_PageDown] * 20, Qt.Key.Key_End, Qt.Key.Key_Return)
+    assert run.selection.neurons == (int(view._data.rows[-1]),)
+    assert view.plot.accessibleName()
+
+
+def test_the_place_of_the_keys_is_seen_only_with_the_focus(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    draw(qtbot, view)
+    view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    view.setFocus()
+    before = view.plot.viewport().grab().toImage()
+    view.plot.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(view.plot.key_cursor.isVisible)
+    assert view.plot.viewport().grab().toImage() != before
+    view.setFocus()
+    assert not view.plot.key_cursor.isVisible()
+    assert "Neuron" not in view.caption.text
+
+
+def test_a_click_hides_the_place_and_the_keys_go_on_from_there(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    choose_rule(view, "index")
+    draw(qtbot, view)
+    qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, pos=row_point(view, 7))
+    assert not view.plot.key_cursor.isVisible()
+    press(qtbot, view, Qt.Key.Key_Down)  # shows where it is
+    press(qtbot, view, Qt.Key.Key_Down, Qt.Key.Key_Return)
+    assert run.selection.neurons == (8,)
+
+
+def test_the_keys_of_the_window_are_left_alone_until_the_place_is_seen(qtbot, run, view):
+    def is_taken():
+        event = QKeyEvent(QEvent.Type.ShortcutOverride, Qt.Key.Key_Space, NO_MODIFIER, " ")
+        event.ignore()
+        QApplication.sendEvent(view.plot, event)
+        return event.isAccepted()
+
+    FakeRun(run).start().step(1)
+    draw(qtbot, view)
+    view.plot.setFocus(Qt.FocusReason.MouseFocusReason)
+    assert not is_taken()
+    press(qtbot, view, Qt.Key.Key_Down)
+    assert is_taken()
+
+
+# export -------------------------------------------------------------------------------------
+
+
+def test_what_is_shown_states_order_and_page(qtbot, run):
+    recorder = FakeRecorder((layer("big", 32, 28, 28),), num_steps=4)
+    view = shown(qtbot, RasterView(run))
+    assert view.shown() is None
+    FakeRun(run, recorder).start().step(3)
+    choose_rule(view, "highest rate")
+    draw(qtbot, view)
+    view.forth.click()
+    draw(qtbot, view)
+    told = view.shown()
+    assert np.array_equal(told.neurons, view._data.rows)
+    assert (told.rule, told.page) == ("highest rate up to step 3", 2)
+    assert told.pages == view.choice.pages > 2
+    assert f", page 2 of {told.pages:,}" in view.count_label.text
+
+
+def test_a_hidden_raster_tells_what_it_would_show(qtbot, run):
+    view = RasterView(run)
+    qtbot.addWidget(view)
+    FakeRun(run).start().step(2)
+    told = view.shown()
+    assert told.layer.id == run.selection.layer
+    assert told.neurons.size

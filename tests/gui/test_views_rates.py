@@ -126,3 +126,21 @@ def test_time_axes_align_across_docks(qtbot, run, view):
         ends = [each.plot.view_box.mapViewToScene(QPointF(x * per_step, 0)).x() for x in (0, 10)]
         edges.add(tuple(round(end) for end in ends))
     assert len(edges) == 1
+
+
+def test_cells_are_reached_by_the_keys(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    draw(qtbot, view)
+    view.plot.clearFocus()
+    view.plot.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(view.plot.key_cursor.isVisible)
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Right):
+        qtbot.keyClick(view.plot, key)
+    rate = run.recorder.rates()[1, 1]
+    assert view.plot.accessibleDescription() == f"{SMALL_LAYERS[1].id}, step 2: rate {rate:.3g}"
+    qtbot.keyClick(view.plot, Qt.Key.Key_Return)
+    assert run.selection.layer == SMALL_LAYERS[1].id
+    qtbot.keyClick(view.plot, Qt.Key.Key_Home)
+    qtbot.keyClick(view.plot, Qt.Key.Key_Down)
+    qtbot.keyClick(view.plot, Qt.Key.Key_Space)
+    assert run.selection.layer == SMALL_LAYERS[2].id

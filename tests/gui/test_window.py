@@ -26,6 +26,7 @@ from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
 from spikestudio.errors import ExportError
+from spikestudio.export.rasters import NOT_RECORDED
 from tests.gui.fakes import SMALL_LAYERS, FakeRecorder
 
 
@@ -352,7 +353,12 @@ def test_a_raster_is_saved_as_it_is_shown(qtbot, shell, window, tmp_path):
     choose(window, tmp_path / "raster.png")
     qtbot.waitUntil(lambda: bool(window.notifications.messages), timeout=30_000)
     assert window.notifications.messages[0].kind == "ok", window.notifications.messages[0].text
-    assert (tmp_path / "raster.png").stat().st_size > 1000
+    with Image.open(tmp_path / "raster.png") as picture:
+        rows = json.loads(picture.text["spikestudio-rows"])
+    told = window.views.raster.shown()
+    assert rows["neurons"] == told.neurons.tolist()
+    assert (rows["layer"], rows["rule"]) == (told.layer.id, "evenly spaced")
+    assert (rows["page"], rows["pages"]) == (1, told.pages)
 
 
 def test_a_file_that_cannot_be_written_is_told_and_the_window_goes_on(
@@ -384,6 +390,17 @@ def test_exported_cells_are_those_of_the_recorder(mode):
     np.testing.assert_array_equal(cells[:, recorder.snn_steps :].T, newest(layer.id, 1)[:, rows])
     if mode == "potential":
         assert np.isnan(cells[:, : recorder.snn_steps]).all()
+
+
+def test_steps_whose_spikes_were_dropped_are_no_silence():
+    recorder = FakeRecorder(num_steps=3)
+    layer = SMALL_LAYERS[0]
+    recorder.missing.add((layer.id, 1))
+    for _ in range(3):
+        recorder.advance()
+    cells = raster_cells(recorder, layer, np.arange(5), "spikes")
+    assert (cells[:, 4:8] == NOT_RECORDED).all()
+    assert np.isin(cells[:, [*range(4), *range(8, 12)]], (0, 1)).all()
 
 
 # the end, and the next start ----------------------------------------------------------------

@@ -97,7 +97,8 @@ class StepAxis(pg.AxisItem):
                 box = QRectF(left, TICK + 2, width, line)
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
         below = QRectF(0, self.height() - line, self.width(), line)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextDontClip, self.text)
+        text = metrics.elidedText(self.text, Qt.TextElideMode.ElideRight, below.width())
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +119,16 @@ class RowAxis(pg.AxisItem):
     def __init__(self) -> None:
         super().__init__("left")
         self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
-        self._title = ""
+        self._title = self._short_title = ""
         self._labels: tuple[RowLabel, ...] = ()
 
-    def set_labels(self, title: str, labels: tuple[RowLabel, ...]) -> None:
-        """Show an upright title at the far left and the labels beside the plot."""
-        if (title, labels) != (self._title, self._labels):
-            self._title, self._labels = title, labels
+    def set_labels(self, title: str, labels: tuple[RowLabel, ...], short_title: str = "") -> None:
+        """Show an upright title at the far left and the labels beside the plot.
+
+        The short title takes its place where the plot is too low for it.
+        """
+        if (title, short_title, labels) != (self._title, self._short_title, self._labels):
+            self._title, self._short_title, self._labels = title, short_title, labels
             self.update()
 
     def paint(
@@ -172,7 +176,9 @@ class RowAxis(pg.AxisItem):
         painter.translate(theme.px(8), self.height())
         painter.rotate(-90)
         box = QRectF(0, 0, self.height(), metrics.height())
-        text = metrics.elidedText(self._title, Qt.TextElideMode.ElideRight, box.width())
+        is_long = metrics.horizontalAdvance(self._title) > box.width()
+        title = self._short_title if self._short_title and is_long else self._title
+        text = metrics.elidedText(title, Qt.TextElideMode.ElideRight, box.width())
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
         painter.restore()
 

@@ -48,13 +48,13 @@ def firing_only(counts: Counts) -> Order:
     return np.flatnonzero(counts)
 
 
-EVENLY = "evenly spaced"
+EVENLY, BY_RATE, FIRING = "evenly spaced", "highest rate", "firing only"
 RULES: dict[str, Callable[[Counts], Order]] = {
     EVENLY: spread,
-    "highest rate": by_rate,
+    BY_RATE: by_rate,
     "index": by_index,
     "random": shuffled,
-    "firing only": firing_only,
+    FIRING: firing_only,
 }
 
 
@@ -88,16 +88,22 @@ class RowChoice:
         """Whether the rule would give another order now."""
         if self.order is None or steps == self.made_at:
             return False
-        if self.rule == "highest rate":
+        if self.rule == BY_RATE:
             in_order = counts[self.order]
             return bool((in_order[:-1] < in_order[1:]).any())
-        return self.rule == "firing only" and np.count_nonzero(counts) != self.order.size
+        return self.rule == FIRING and np.count_nonzero(counts) != self.order.size
+
+    def rule_text(self) -> str:
+        """Return the rule, and which spikes decided the order where they did."""
+        if self.rule in (BY_RATE, FIRING):
+            return f"{self.rule} up to step {self.made_at:,}"
+        return self.rule
 
     def text(self, shown: int, total: int) -> str:
         """Return the count label: how many of how many, by which rule."""
         if self.order is None:
             return f"{total:,} neurons, none recorded yet"
-        page = f", page {self.page + 1:,}" if self.page else ""
+        page = f", page {self.page + 1:,} of {self.pages:,}" if self.page else ""
         return f"showing {shown:,} of {total:,}, rule: {self.rule}{page}"
 
 

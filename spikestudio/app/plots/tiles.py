@@ -19,9 +19,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from spikestudio.app import theme
-from spikestudio.app.plots.grid import Grid, fit_grid
+from spikestudio.app.plots.grid import Grid, fit_panels
 
 GUTTER = 4
+LEAST_HEADING = 24  # pixels of a heading above a panel that is narrower
 
 Images = NDArray[np.uint8]  # [B, H, W, C], C is 1 or 3
 
@@ -116,14 +117,15 @@ class TileGrid(QAbstractScrollArea):
         font = theme.font("caption")
         font.setPixelSize(round(font.pixelSize() * ratio))
         painter.setFont(font)
+        metrics = painter.fontMetrics()
         first, last = self.shown_images()
         for panel, corner in zip(self._panels, self._corners, strict=True):
             origin = corner - QPoint(0, self._scroll())
             painter.setPen(theme.color("muted"))
+            heading = QPoint(origin.x(), origin.y() - self._heading() + metrics.ascent())
+            room = max(self._grid.total_width, self._device(theme.px(LEAST_HEADING)))
             painter.drawText(
-                QRect(origin.x(), origin.y() - self._heading(), self._grid.total_width, 2**15),
-                Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop,
-                panel.title,
+                heading, metrics.elidedText(panel.title, Qt.TextElideMode.ElideRight, room)
             )
             for index in range(first, last):
                 target = self._grid.tile(index).translated(origin)
@@ -219,23 +221,16 @@ class TileGrid(QAbstractScrollArea):
             self._device(self.viewport().width()) - 2 * edge,
             self._device(self.viewport().height()) - edge,
         )
-        best: Grid | None = None
-        is_beside = True
-        for beside in (True, False):
-            across, down = (number, 1) if beside else (1, number)
-            grid = fit_grid(
-                count,
-                (width, height),
-                (
-                    (space[0] - (across - 1) * gap) // across,
-                    (space[1] - (down - 1) * gap // 2) // down - heading,
-                ),
-                self._device(GUTTER),
-            )
-            needed = down * (heading + grid.total_height) + (down - 1) * gap // 2
-            if best is None or (needed <= space[1] and grid.width > best.width):
-                best, is_beside = grid, beside
-        assert best is not None
+        best, chosen = fit_panels(
+            count,
+            (width, height),
+            (
+                ((space[0] - (number - 1) * gap) // number, space[1] - heading),
+                (space[0], (space[1] - (number - 1) * gap // 2) // number - heading),
+            ),
+            self._device(GUTTER),
+        )
+        is_beside = chosen == 0
         step = (
             QPoint(best.total_width + gap, 0)
             if is_beside

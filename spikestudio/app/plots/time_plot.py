@@ -7,15 +7,25 @@ from collections.abc import Callable
 import pyqtgraph as pg
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
-from PySide6.QtGui import QHelpEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QHelpEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGraphicsGridLayout, QToolTip, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import RowAxis, StepAxis, StepLines, left_margin, right_margin
+from spikestudio.app.plots.key_cursor import MOVES, TOGGLE, KeyCursor, is_for_cursor
+
+KEY_FOCUS = (
+    Qt.FocusReason.TabFocusReason,
+    Qt.FocusReason.BacktabFocusReason,
+    Qt.FocusReason.ShortcutFocusReason,
+)
 
 
 class TimePlot(pg.GraphicsView):
     """Plot over the columns of a run; wheel zooms time, dragging looks back, y is fixed.
+
+    The arrow keys move a cursor from cell to cell as the pointer would; Enter there is a click, the
+    space bar a click with Ctrl.
 
     It shows the whole run when every column gets at least one pixel, else as many of the newest
     steps as fit, so no column is ever left out or merged.
@@ -31,9 +41,11 @@ class TimePlot(pg.GraphicsView):
         self.tip_at: Callable[[QPointF], str] | None = None
         self.is_following = True
         self._num_steps, self._per_step, self._text = 1, 1.0, ""
+        self._num_rows = 0
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setMinimumSize(theme.px(160), theme.px(96))
+        self.setMinimumSize(theme.px(160), theme.px(64))
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.enableMouse(False)  # of the whole scene: the view box has its own
         self.time_axis, self.row_axis = StepAxis(), RowAxis()
         self.view_box = pg.ViewBox(enableMenu=False)
@@ -45,6 +57,8 @@ class TimePlot(pg.GraphicsView):
         self.step_lines = StepLines()
         self.step_lines.setZValue(-10)
         self.add(self.step_lines)
+        self.key_cursor = KeyCursor()
+        self.add(self.key_cursor)
         self.scene().sigMouseClicked.connect(self._on_click)
         self.restyle()
         theme.manager.changed.connect(self.restyle)
@@ -86,6 +100,11 @@ class TimePlot(pg.GraphicsView):
         self.view_box.setLimits(xMin=0, xMax=num_steps * columns_per_step)
         self._limit_zoom()
 
+    def set_rows(self, number: int) -> None:
+        """Say how many rows or lanes there are; they fill the height."""
+        self._num_rows = number
+        self.view_box.setYRange(0, max(1, number), padding=0)
+
     def follow(self) -> None:
         """Let the shown window move with the run again."""
         if not self.is_following:
@@ -121,6 +140,52 @@ class TimePlot(pg.GraphicsView):
             self._grid.activate()
             self._limit_zoom()
             self.windowChanged.emit()
+
+    def event(self, event: QEvent) -> bool:
+        # While the cursor is seen its keys are its own, whatever commands of the window they are.
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and self.key_cursor.isVisible()
+            and is_for_cursor(event)
+        ):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  Qt override
+        if not self._num_rows or not is_for_cursor(event):
+            super().keyPressEvent(event)
+            return
+        cursor, is_shown = self.key_cursor, self.key_cursor.isVisible()
+        if not is_shown:
+            self._show_cursor()
+        elif event.key() in MOVES:
+            cursor.move(event.key(), self.columns_shown(), self._num_rows)
+        else:
+            self.clicked.emit(cursor.middle(), event.key() in TOGGLE)
+        self.hovered.emit(cursor.middle())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802  Qt override
+        super().focusInEvent(event)
+        if event.reason() in KEY_FOCUS and self._num_rows:
+            self._show_cursor()
+            self.hovered.emit(self.key_cursor.middle())
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802  Qt override
+        super().focusOutEvent(event)
+        if self.key_cursor.isVisible():
+            self.key_cursor.hide()
+            self.hovered.emit(None)
+
+    def _show_cursor(self) -> None:
+        cursor = self.key_cursor
+        cursor.go(cursor.column, cursor.row, self.columns_shown(), self._num_rows)
+        cursor.show()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        self.key_cursor.hide()
+        super().mousePressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
         super().mouseMoveEvent(event)
@@ -161,4 +226,8 @@ class TimePlot(pg.GraphicsView):
         area = self.view_box.sceneBoundingRect().adjusted(-self.row_axis.width(), 0, 0, 0)
         if area.contains(event.scenePos()):
             is_extending = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-            self.clicked.emit(self.view_box.mapSceneToView(event.scenePos()), is_extending)
+            where = self.view_box.mapSceneToView(event.scenePos())
+            if self._num_rows:  # the keys go on from there
+                columns = self.columns_shown()
+                self.key_cursor.go(where.x() // 1, where.y() // 1, columns, self._num_rows)
+            self.clicked.emit(where, is_extending)

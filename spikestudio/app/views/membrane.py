@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from spikestudio.recording.recorder import Recorder
     from spikestudio.types import LayerInfo
 
+Ends = tuple[float | None, float | None]  # least and largest potential beyond the scale
+TALL_LANE = 64  # pixels; such a lane has room for one more figure at its lower edge
 SHORT_WINDOW = 8  # denoising steps
 DEFAULT_NEURONS = 3
 
@@ -52,8 +54,9 @@ class MembraneView(View):
         "Each SNN step first shows the potential before reset, then the one after it,\n"
         "so a spike touches the dashed threshold and falls to the dotted reset value.\n"
         "Ticks above a lane: spikes. Lines are broken at each denoising step: the state starts anew.\n"
+        "Triangle at an edge: the potential is beyond the scale; the figure beside it says how far.\n"
         "Hatched: potentials of that step were not recorded.\n"
-        "Ctrl+click a lane: stop watching that neuron. Choose others in the raster.\n"
+        "Ctrl+click a lane, or Space where the arrow keys lead: stop watching that neuron.\n"
         "Wheel: zoom time. Drag: look back. Double click: follow the run again."
     )
 
@@ -69,6 +72,7 @@ class MembraneView(View):
         self.live = chip("Follow run", "Show the newest steps again (double click)")
         self.notice = PotentialsNotice(run)
         self.plot = TimePlot()
+        self.plot.setAccessibleName("Membrane potentials of the watched neurons")
         self.plot.tip_at = self._describe
         self.traces = TracesItem()
         self.hatch = HatchedSpans()
@@ -78,6 +82,7 @@ class MembraneView(View):
         self.caption = Caption()
         self._data: TracesData | None = None
         self._scale = Scale.start(1.0)
+        self._beyond: list[Ends] = []  # of each lane
         self._hovered: QPointF | None = None
         self.stack = EmptyStack(
             stacked(
@@ -143,14 +148,15 @@ class MembraneView(View):
         )
         is_short = self.window_choice.currentIndex() == 0
         self.plot.show_steps(done, SHORT_WINDOW if is_short else None)
-        self.plot.view_box.setYRange(0, max(1, lanes), padding=0)
+        self.plot.set_rows(lanes)
         left, right = self.plot.columns_shown()
         first, last = left // snn_steps, -(-right // snn_steps)  # only what is in sight is drawn
         h, v, spikes = (each[:, first:last] for each in (data.h, data.v, data.spikes))
         unit = threshold_at(self.run, 0)
         thresholds = self._threshold_line(first, last, snn_steps)
-        for values in (h, v, thresholds[1]):
+        for values in (h, v):
             self._scale = self._scale.containing(values, unit)
+        self._scale = self._scale.reaching(thresholds[1])
         self.traces.set_traces(
             [staircase(h[lane], v[lane], data.layer.v_reset, first) for lane in range(lanes)],
             [np.flatnonzero(each) + np.float64(first * snn_steps) for each in spikes],
@@ -159,6 +165,9 @@ class MembraneView(View):
             self._scale,
         )
         self.hatch.set_spans(spans_of(data.missing, snn_steps))
+        self._beyond = [
+            self._scale.beyond(np.concatenate([h[lane], v[lane]])) for lane in range(lanes)
+        ]
         self._label_lanes(data, threshold_at(self.run, done))
 
     def _threshold_line(self, first: int, last: int, snn_steps: int) -> Line:
@@ -171,15 +180,22 @@ class MembraneView(View):
 
     def _label_lanes(self, data: TracesData, threshold: float) -> None:
         tokens = theme.tokens()
-        labels = [
-            RowLabel(lane + 0.1, f"neuron {neuron:,}", color, short=f"{neuron:,}")
-            for lane, (neuron, color) in enumerate(zip(data.neurons, tokens.watch, strict=False))
-        ]
+        labels = []
+        is_tall = self.plot.row_pixels() >= theme.px(TALL_LANE) * len(data.neurons)
+        for lane, (neuron, color) in enumerate(zip(data.neurons, tokens.watch, strict=False)):
+            least, most = self._beyond[lane]
+            below = "" if least is None else f"↓{_signed(least)}"
+            above = "" if most is None else f" ↑{_signed(most)}"
+            text = f"{neuron:,}{above}" if is_tall or not below else f"{neuron:,} {below}{above}"
+            labels.append(RowLabel(lane + 0.1, f"neuron {text}", color, short=text))
+            if is_tall and below:
+                labels.append(RowLabel(lane + 0.96, below, color, has_tick=True))
         for lane in range(len(data.neurons)):
             for value, color in ((threshold, tokens.threshold), (data.layer.v_reset, tokens.muted)):
                 y = float(self._scale.height(value, lane))
                 labels.append(RowLabel(y, f"{value:.3f}", color, has_tick=True))
-        self.plot.row_axis.set_labels(f"potential (threshold = {threshold:g})", tuple(labels))
+        title = f"potential (threshold = {threshold:g})"
+        self.plot.row_axis.set_labels(title, tuple(labels), short_title="potential")
 
     def _draw_words(self, data: TracesData) -> None:
         layer = data.layer
@@ -211,7 +227,13 @@ class MembraneView(View):
     def _show_caption(self) -> None:
         text = self._describe(self._hovered) if self._hovered is not None else ""
         self.caption.set_text(text or f"{step_text(self.run)}   {image_text(self.run)}")
-        self.plot.setAccessibleDescription(f"{self.layer_label.text}; {self.caption.text}")
+        words = [self.layer_label.text, self.caption.text]
+        neurons = self._data.neurons if self._data else ()
+        for neuron, ends in zip(neurons, self._beyond, strict=False):
+            for value, way in zip(ends, ("down", "up"), strict=True):
+                if value is not None:
+                    words.append(f"neuron {neuron:,} goes {way} to {_signed(value)}, off the scale")
+        self.plot.setAccessibleDescription("; ".join(words))
 
     @Slot()
     def _on_started(self) -> None:
@@ -247,3 +269,7 @@ class MembraneView(View):
     def _restyle(self) -> None:
         self.traces.restyle()
         self._redraw()
+
+
+def _signed(value: float) -> str:
+    return figure(value).replace("-", "\N{MINUS SIGN}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -22,6 +23,8 @@ from spikestudio.app.viewmodels.facts import Fact, facts
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.widgets.model_card import CardState, ModelCard
+
+LOW = 180  # pixels; a dock that is lower shows its cards in one line each
 
 
 class ModelView(View):
@@ -65,7 +68,7 @@ class ModelView(View):
         column.addSpacing(2 * theme.SPACE)
         column.addLayout(self._facts)
         column.addStretch(1)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
@@ -73,6 +76,7 @@ class ModelView(View):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
 
+        theme.manager.changed.connect(self._fit)
         checkpoint.entriesChanged.connect(self._on_entries_changed)
         checkpoint.loadingChanged.connect(self.mark_dirty)
         checkpoint.loaded.connect(self._on_loaded)
@@ -100,6 +104,16 @@ class ModelView(View):
         row.addWidget(self.devices)
         return row
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        self._fit()
+
+    @Slot()
+    def _fit(self) -> None:
+        is_low = self.height() < theme.px(LOW)
+        for card in self.cards:
+            card.set_low(is_low=is_low)
+
     def refresh(self) -> None:
         loading, model = self._checkpoint.loading, self._checkpoint.model
         for card in self.cards:
@@ -122,6 +136,7 @@ class ModelView(View):
         for card in self.cards:
             card.clicked.connect(self._on_card_clicked)
             self._cards_layout.addWidget(card)
+        self._fit()
         self._empty.setVisible(not self.cards)
         self.mark_dirty()
 

@@ -119,16 +119,25 @@ class PotentialsNotice(QWidget):
 class Caption(QWidget):
     """A line of small text, cut with an ellipsis where it does not fit; never asks for a layout.
 
-    One that ``is_whole`` is never cut, as high as a control, and asks for its width.
+    One that ``is_whole`` is as high as a control and asks for its width; it is cut only where that
+    is more than its parent has.
     """
 
-    def __init__(self, *, is_whole: bool = False) -> None:
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        is_whole: bool = False,
+        role: theme.TypeRole = "caption",
+        token: str = "muted",
+    ) -> None:
         super().__init__()
         self._text = ""
-        self._is_whole = is_whole
-        horizontal = QSizePolicy.Policy.Fixed if is_whole else QSizePolicy.Policy.Ignored
+        self._is_whole, self._role, self._token = is_whole, role, token
+        horizontal = QSizePolicy.Policy.Maximum if is_whole else QSizePolicy.Policy.Ignored
         self.setSizePolicy(horizontal, QSizePolicy.Policy.Fixed)
         theme.manager.changed.connect(self.updateGeometry)
+        self.set_text(text)
 
     @property
     def text(self) -> str:
@@ -146,18 +155,18 @@ class Caption(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override
-        metrics = QFontMetrics(theme.font("caption"))
+        metrics = QFontMetrics(theme.font(self._role))
         if self._is_whole:
             return QSize(metrics.horizontalAdvance(self._text) + 2, theme.px(28))
         return QSize(0, metrics.height() + theme.px(4))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         painter = QPainter(self)
-        painter.setFont(theme.font("caption"))
-        painter.setPen(theme.color("muted"))
-        text = painter.fontMetrics().elidedText(
-            self._text, Qt.TextElideMode.ElideRight, self.width()
-        )
+        painter.setFont(theme.font(self._role))
+        painter.setPen(theme.color(self._token))
+        parent = self.parentWidget()  # a row that breaks lets a long line stick out of it
+        room = min(self.width(), parent.width() - self.x()) if parent else self.width()
+        text = painter.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, room)
         painter.drawText(
             self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -31,6 +34,7 @@ from spikestudio.app.views.parts import (
     chip,
     fill,
     image_text,
+    line,
     stacked,
     step_text,
     steps_done,
@@ -46,6 +50,18 @@ MAX_ROWS = 256
 MODES: tuple[Mode, ...] = ("spikes", "potential")
 
 
+@dataclass(frozen=True, slots=True)
+class ShownRows:
+    """What the raster shows of a layer: ``neurons`` from top to bottom, on a page of some."""
+
+    layer: LayerInfo
+    neurons: NDArray[np.intp]
+    mode: Mode
+    rule: str
+    page: int
+    pages: int
+
+
 class RasterView(View):
     """Rows are neurons, chosen by a rule that the count label states; columns are SNN steps."""
 
@@ -58,7 +74,8 @@ class RasterView(View):
         "The order stays as it was when the rows were chosen; Re-sort applies the rule again.\n"
         "Click a row: watch that neuron. Ctrl+click: add it or take it away, up to eight.\n"
         "Hatched: not recorded. Wheel: zoom time. Drag: look back. Double click: follow again.\n"
-        "Point at a row: which neuron it is, its spikes so far and its rate."
+        "Point at a row: which neuron it is, its spikes so far and its rate.\n"
+        "Keys: arrows go from row to row, Enter watches, Space adds or takes away."
     )
 
     sampleRequested = Signal()  # noqa: N815
@@ -82,6 +99,7 @@ class RasterView(View):
         self.scale = ScaleBar()
         self.notice = PotentialsNotice(run)
         self.plot = TimePlot()
+        self.plot.setAccessibleName("Raster: neurons by SNN time steps")
         self.plot.tip_at = self._describe
         self.item = RasterItem()
         self.hatch = HatchedSpans()
@@ -95,10 +113,10 @@ class RasterView(View):
         self.stack = EmptyStack(
             stacked(
                 tool_row(self.layers, self.mode, self.resort, self.live, self.scale),
-                tool_row(self.count_label, self.rule, self.back, self.forth),
+                tool_row(self.count_label, self.rule),
                 self.notice,
                 self.plot,
-                self.caption,
+                line(self.caption, self.back, self.forth),
                 stretch=self.plot,
             ),
             "Spikes of every neuron of a layer appear here as they happen.",
@@ -138,13 +156,34 @@ class RasterView(View):
         if is_complete and data.counted and self.choice.order is None:
             self.choice.make(data.counts, data.counted)
         if self.choice.order is not None:
-            size = min(MAX_ROWS, self.plot.row_pixels())
-            data.choose(MODES[self.mode.current], self.choice.rows(size))
+            data.choose(MODES[self.mode.current], self.choice.rows(self._page_size()))
             is_complete &= data.fill(done, deadline)
         if not is_complete:
             self.mark_dirty()
         self._draw_plot(recorder, data, done)
         self._draw_controls(recorder, data)
+
+    def shown(self) -> ShownRows | None:
+        """Return what the dock shows, or would show if it were not hidden; None before a run."""
+        recorder, layer = self.run.recorder, self.run.layer(self.run.selection.layer)
+        if recorder is None or layer is None:
+            return None
+        data, choice = self._data_of(recorder, layer), self.choice
+        data.count(steps_done(self.run), math.inf)
+        if choice.order is None and data.counted:
+            choice.make(data.counts, data.counted)
+        neurons = data.rows if data.rows.size else choice.rows(self._page_size())
+        return ShownRows(
+            layer,
+            neurons,
+            MODES[self.mode.current],
+            choice.rule_text(),
+            choice.page + 1,
+            choice.pages,
+        )
+
+    def _page_size(self) -> int:
+        return min(MAX_ROWS, self.plot.row_pixels())
 
     def _data_of(self, recorder: Recorder, layer: LayerInfo) -> RasterData:
         if self._data is None or self._data.layer != layer:
@@ -158,7 +197,7 @@ class RasterView(View):
             recorder.num_steps, snn_steps, f"denoising step, {snn_steps} SNN time steps each"
         )
         self.plot.show_steps(done)
-        self.plot.view_box.setYRange(0, max(1, data.rows.size), padding=0)
+        self.plot.set_rows(data.rows.size)
         first, last = self.plot.columns_shown()
         self.item.set_picture(
             data.window(first, last, self.run.selection.neurons), self._lut, first

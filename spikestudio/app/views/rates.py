@@ -39,7 +39,8 @@ class RatesView(View):
         "The scale is fixed: 0 to 0.5 and more. Blank cells are not reached yet.\n"
         "Dashed lines: the threshold or the temperature was changed there.\n"
         "Click a cell or a name: look at that layer in the other docks.\n"
-        "Point at a cell: its layer, step and rate."
+        "Point at a cell: its layer, step and rate.\n"
+        "Keys: arrows go from cell to cell, Enter selects the layer."
     )
 
     sampleRequested = Signal()  # noqa: N815
@@ -91,7 +92,7 @@ class RatesView(View):
         unit = f", mean of {self._merged} per cell" if self._merged > 1 else ""
         self.plot.set_time(steps, 1 / self._merged, f"denoising step{unit}")
         self.plot.show_steps(steps)
-        self.plot.view_box.setYRange(0, layers, padding=0)
+        self.plot.set_rows(layers)
         self.item.set_picture(scalar_indices(cells, *RATE_RANGE), scalar_lut())
         self.marks.set_columns(
             tuple(change.step / self._merged for change in self.run.changes if change.step > 0)

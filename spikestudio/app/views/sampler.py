@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -18,13 +19,15 @@ from PySide6.QtWidgets import (
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions
 from spikestudio.app.viewmodels import parameters
+from spikestudio.app.viewmodels.rate_change import rate_change
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.sampler import LIVE_PARAMETERS, SamplerModel
 from spikestudio.app.views.base import View
+from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.app.widgets.command_button import CommandButton
 from spikestudio.app.widgets.icons import IconButton
-from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow
+from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow, ResetDot
 from spikestudio.app.widgets.seed_box import SeedBox
 from spikestudio.errors import ConfigError
 
@@ -46,10 +49,11 @@ class SamplerView(View):
         "What the next run does. The same values give the same images.\n"
         "Drag a slider or type any legal number; the dot beside it goes back to the default.\n"
         "Threshold: lower = more spikes (paper: inhibitory guidance).\n"
-        "Threshold and temperature can be changed during a run, from its next step on;\n"
+        "Below it: the mean rate of all layers now, and in the step before the last change.\n"
+        "Threshold and temperature can be changed during a run, from its next step on; "
         "the other values are for the next run.\n"
-        "Clip: predictions of the clean image that leave the image range are cut; where the network\n"
-        "is unsure, at high noise, cutting shifts the image.\n"
+        "Clip: what a predicted clean image has outside its range is cut off at every step; "
+        "at high noise, where the network is unsure, that shifts the image.\n"
         "Step does one denoising step and waits. Cancel keeps what the run has."
     )
 
@@ -83,6 +87,10 @@ class SamplerView(View):
         }
         self.clip = QCheckBox("Clip predicted x0 to the image range")
         self.clip.setToolTip("Keep every predicted clean image in [-1, 1], not only the last")
+        self.clip_reset = ResetDot()
+        self.clip_note = QLabel()
+        theme.set_role(self.clip_note, "caption")
+        self.rate = Caption()
         self.wide = QCheckBox("Wide")
         self.wide.setToolTip("Let the slider span 0.5 to 1.5")
         self.wide.setAccessibleName("Wide threshold range")
@@ -94,18 +102,18 @@ class SamplerView(View):
     # construction ---------------------------------------------------------------------------
 
     def _build(self, actions: Actions) -> None:
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(12, 4, 12, 12)
-        column.setSpacing(10)
+        self._content = content = QWidget()
+        self._column = column = QVBoxLayout(content)
+        column.setContentsMargins(12, 4, 12, 4)
         column.addLayout(self._first_row(actions))
         column.addLayout(self._choices())
         threshold = self.rows["threshold"]
         threshold.top.insertWidget(1, self.wide)
         threshold.top.insertSpacing(1, 2 * theme.SPACE)
+        threshold.column.addWidget(self.rate)
         for row in self.rows.values():
             column.addWidget(row)
-        column.addWidget(self.clip)
+        column.addWidget(self._clip_row())
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -115,7 +123,20 @@ class SamplerView(View):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(scroll, 1)
-        layout.addWidget(self._commands(actions))
+        self._footer = self._commands(actions)
+        layout.addWidget(self._footer)
+
+    def _clip_row(self) -> QWidget:
+        self._clip_widgets = QWidget()
+        grid = QGridLayout(self._clip_widgets)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(theme.SPACE)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self.clip, 0, 0)
+        grid.addWidget(self.clip_reset, 0, 1)
+        grid.addWidget(self.clip_note, 1, 0, 1, 2)
+        self.clip_note.hide()
+        return self._clip_widgets
 
     def _first_row(self, actions: Actions) -> QHBoxLayout:
         dice = IconButton("mdi6.dice-5-outline", actions["roll-seed"].toolTip())
@@ -148,16 +169,40 @@ class SamplerView(View):
 
     def _commands(self, actions: Actions) -> QWidget:
         footer = QWidget()
-        grid = QGridLayout(footer)
-        grid.setContentsMargins(12, 8, 12, 12)
+        self._grid = grid = QGridLayout(footer)
         grid.setSpacing(2 * theme.SPACE)
         self.buttons = {
             name: CommandButton(actions[name], icon_name, role="outline")
             for name, icon_name in BUTTONS
         }
-        for index, button in enumerate(self.buttons.values()):
-            grid.addWidget(button, index // 2, index % 2)
         return footer
+
+    # room -----------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        self._fit()
+
+    @Slot()
+    def _fit(self) -> None:
+        """Draw closer together where the dock is too low to show every control otherwise."""
+        self._set_dense(is_dense=False)
+        controls = self._column.heightForWidth(self.width())  # notes may break into more lines
+        if controls + self._footer.sizeHint().height() > self.height():
+            self._set_dense(is_dense=True)
+
+    def _set_dense(self, *, is_dense: bool) -> None:
+        self._column.setSpacing(theme.px(8 if is_dense else 10))
+        for row in self.rows.values():
+            row.slider.set_labels_shown(is_shown=not is_dense)
+            row.column.setSpacing(0 if is_dense else theme.SPACE)
+        self._grid.setContentsMargins(12, 4 if is_dense else 8, 12, 8 if is_dense else 12)
+        columns = len(self.buttons) if is_dense else 2
+        for index, (name, button) in enumerate(self.buttons.items()):
+            button.set_text_shown(not is_dense or name == "sample")
+            self._grid.addWidget(button, index // columns, index % columns)
+        for layout in (self._column, self._grid):
+            layout.invalidate()
 
     def _connect(self) -> None:
         self.seed.edited.connect(self._on_seed)
@@ -169,9 +214,12 @@ class SamplerView(View):
             row.resetRequested.connect(self._on_reset)
         self.wide.toggled.connect(self._on_wide)
         self.clip.clicked.connect(self._on_clip)
+        self.clip_reset.clicked.connect(self._on_clip_reset)
         self._sampler.modelChanged.connect(self._on_model_changed)
         self._sampler.requestChanged.connect(self.mark_dirty)
-        self.run.stateChanged.connect(self.mark_dirty)
+        for signal in (self.run.stateChanged, self.run.stepFinished, self.run.started):
+            signal.connect(self.mark_dirty)
+        theme.manager.changed.connect(self._fit)
 
     # from the user --------------------------------------------------------------------------
 
@@ -210,6 +258,10 @@ class SamplerView(View):
     def _on_clip(self, is_clipped: bool) -> None:
         self._change("clip_x0", is_clipped)
 
+    @Slot()
+    def _on_clip_reset(self) -> None:
+        self._on_reset("clip_x0")
+
     def _change(self, name: str, value: int | float | str | None) -> None:
         try:
             self._sampler.set(**{name: value})
@@ -232,8 +284,9 @@ class SamplerView(View):
         for widget in (self.classes, self._class_label, self.rows["guidance"]):
             widget.setVisible(bool(classes))
         self.rows["temperature"].setVisible(sampler.has_temperature)
-        self.clip.setVisible(not sampler.has_temperature)
+        self._clip_widgets.setVisible(not sampler.has_temperature)
         self.rows["steps"].set_parameter(parameters.steps_up_to(sampler.max_steps))
+        self._fit()
         self.mark_dirty()
 
     def refresh(self) -> None:
@@ -242,7 +295,8 @@ class SamplerView(View):
         self.num.set_number(request.num)
         self.samplers.set_choice(request.sampler)
         self.classes.set_choice(request.class_label)
-        self.clip.setChecked(request.clip_x0)
+        self._show_clip(is_clipped=request.clip_x0, is_default=defaults.clip_x0)
+        self.rate.set_text(rate_change(self.run).text())
         for name, row in self.rows.items():
             row.show_value(getattr(request, name), getattr(defaults, name))
             row.show_note(*self._note(name))
@@ -256,6 +310,14 @@ class SamplerView(View):
             else ""
         )
 
+    def _show_clip(self, *, is_clipped: bool, is_default: bool) -> None:
+        self.clip.setChecked(is_clipped)
+        default = "clipped" if is_default else "not clipped"
+        self.clip_reset.show_default(None if is_clipped == is_default else default)
+        text, _ = self._note("clip_x0")
+        self.clip_note.setText(text)
+        self.clip_note.setVisible(bool(text))
+
     def _note(self, name: str) -> tuple[str, str]:
         """Return the line under a control, and the role it is written in."""
         if name in self._sampler.pending:
@@ -263,7 +325,7 @@ class SamplerView(View):
         if self._sampler.differs_from_run(name) and name not in LIVE_PARAMETERS:
             return "Applies to the next run.", "caption"
         if name == "threshold":
-            return "Lower = more spikes (paper: inhibitory guidance).", "caption"
+            return "Lower = more spikes (inhibitory guidance).", "caption"
         if name == "snn_steps" and self._sampler.request.snn_steps != self._sampler.trained_steps:
             trained = self._sampler.trained_steps
             return f"Trained with {trained}; with another number quality may fall.", "warn"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 THUMB = 40
 PAD = 6
+LOW_HEIGHT, LOW_THUMB = 28, 20  # of a card with one line
 
 
 class CardState(Enum):
@@ -38,6 +39,7 @@ class ModelCard(QAbstractButton):
         super().__init__(parent)
         self.entry = entry
         self.state = CardState.IDLE
+        self._is_low = False
         self._thumbnail = thumbnail(entry.path)
         self._line = summary(entry.card) if entry.card else CardState.UNUSABLE.value
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -54,7 +56,16 @@ class ModelCard(QAbstractButton):
         self.setAccessibleName(f"{name}, {state.value}" if state.value else name)
         self.update()
 
+    def set_low(self, *, is_low: bool) -> None:
+        """Take one line of text, or two."""
+        if is_low != self._is_low:
+            self._is_low = is_low
+            self.updateGeometry()
+            self.update()
+
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        if self._is_low:
+            return QSize(theme.px(260), theme.px(LOW_HEIGHT))
         text = QFontMetrics(theme.font()).height() + QFontMetrics(theme.font("caption")).height()
         return QSize(theme.px(260), max(theme.px(THUMB), text) + 2 * theme.px(PAD))
 
@@ -66,7 +77,7 @@ class ModelCard(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_frame(painter)
-        pad, thumb = theme.px(PAD), theme.px(THUMB)
+        pad, thumb = theme.px(PAD), theme.px(LOW_THUMB if self._is_low else THUMB)
         box = QRect(pad, (self.height() - thumb) // 2, thumb, thumb)
         architecture = self.entry.card.architecture if self.entry.card else ""
         paint_thumbnail(painter, box, self._thumbnail, architecture)
@@ -92,22 +103,20 @@ class ModelCard(QAbstractButton):
         name_font, line_font = theme.font("body", semibold=True), theme.font("caption")
         name, line = QFontMetrics(name_font), QFontMetrics(line_font)
         width = end - area.left()
-        top = (self.height() - name.height() - line.height() - 2) // 2
+        total = name.height() if self._is_low else name.height() + line.height() + 2
+        base = (self.height() - total) // 2 + name.ascent()
+        shown = name.elidedText(self.entry.name, Qt.TextElideMode.ElideRight, width)
         painter.setFont(name_font)
         painter.setPen(theme.color("text"))
-        painter.drawText(
-            area.left(),
-            top + name.ascent(),
-            name.elidedText(self.entry.name, Qt.TextElideMode.ElideRight, width),
-        )
+        painter.drawText(area.left(), base, shown)
+        below = QPoint(area.left(), base + name.descent() + 2 + line.ascent())
+        if self._is_low:
+            beside = name.horizontalAdvance(shown) + theme.px(8)
+            below, width = QPoint(area.left() + beside, base), width - beside
         text = self.state.value if self.state is CardState.LOADING else self._line
         painter.setFont(line_font)
         painter.setPen(theme.color("error" if self.state is CardState.UNUSABLE else "muted"))
-        painter.drawText(
-            area.left(),
-            top + name.height() + 2 + line.ascent(),
-            line.elidedText(text, Qt.TextElideMode.ElideRight, width),
-        )
+        painter.drawText(below, line.elidedText(text, Qt.TextElideMode.ElideRight, width))
 
 
 def summary(card: Card) -> str:

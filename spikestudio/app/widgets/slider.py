@@ -37,6 +37,7 @@ class NumberSlider(QSlider):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._parameter = parameter
         self._number = parameter.low
+        self._has_labels = True
         self.setRange(0, POSITIONS)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(parameter.title)
@@ -59,6 +60,13 @@ class NumberSlider(QSlider):
         """Span another range; the value stays."""
         self._parameter = parameter
         self.set_number(self._number)
+
+    def set_labels_shown(self, *, is_shown: bool) -> None:
+        """Write numbers at the marks, or leave them out to be lower."""
+        if is_shown != self._has_labels:
+            self._has_labels = is_shown
+            self.updateGeometry()
+            self.update()
 
     def _fraction(self, number: float) -> float:
         low, high = self._parameter.low, self._parameter.high
@@ -137,7 +145,7 @@ class NumberSlider(QSlider):
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override
         height = theme.px(HANDLE) + 4
-        if self._parameter.labels:
+        if self._has_labels and self._parameter.labels:
             height += QFontMetrics(theme.font("axis")).height()
         return QSize(theme.px(160), height)
 
@@ -185,7 +193,7 @@ class NumberSlider(QSlider):
         for mark in self._parameter.marks:
             at = left + length * self._fraction(mark)
             painter.setPen(QPen(theme.color("muted" if self.isEnabled() else "disabled"), 1))
-            if mark in self._parameter.labels:
+            if self._has_labels and mark in self._parameter.labels:
                 text = f"{mark:.{self._parameter.decimals}f}"
                 width = metrics.horizontalAdvance(text)
                 start = min(max(at - width / 2, 0), self.width() - width)

@@ -59,16 +59,29 @@ def test_an_interrupt_is_status_130(command: Command, monkeypatch: pytest.Monkey
 def test_without_a_command_the_window_opens(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[tuple[str, bool]] = []
+    opened: list[tuple[str, str, bool]] = []
 
-    def main(checkpoint: str = "", *, reset_layout: bool = False) -> int:
-        opened.append((checkpoint, reset_layout))
+    def main(checkpoint: str = "", layout: str = "", *, reset_layout: bool = False) -> int:
+        opened.append((checkpoint, layout, reset_layout))
         return 7
 
     monkeypatch.setattr("spikestudio.app.entry.main", main)
     assert command().status == 7
     assert command("app", "--checkpoint", "sddpm-mnist", "--reset-layout").status == 7
-    assert opened == [("", False), ("sddpm-mnist", True)]
+    assert command("app", "--layout", "teach").status == 7
+    assert opened == [("", "", False), ("sddpm-mnist", "", True), ("", "teach", False)]
+
+
+def test_an_unknown_layout_is_said_in_one_sentence_and_opens_nothing(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr("spikestudio.app.entry.main", lambda *args, **_: opened.append(args))
+    done = command("app", "--layout", "cinema")
+    assert done.status == 1
+    assert done.err.startswith("There is no layout 'cinema': choose one of Watch,")
+    assert done.err.count("\n") == 1
+    assert opened == []
 
 
 def test_no_display_is_said_in_one_sentence(

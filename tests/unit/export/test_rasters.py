@@ -14,20 +14,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spikestudio.errors import ExportError
-from spikestudio.export.rasters import NOT_RECORDED, combine, save_raster
+from spikestudio.export.rasters import NOT_RECORDED, ROWS_CHUNK, Rows, combine, save_raster
 
 ORIGIN = {"schema_version": 1, "request": {"seed": 3}}
 FACTS: dict[str, Any] = {
-    "layer": "downblocks.0.neuron1",
-    "rule": "highest rate",
-    "shown": 6,
-    "total": 6272,
+    "rows": Rows(
+        layer="downblocks.0.neuron1",
+        neurons=(9, 3, 6, 1, 2, 5),
+        total=6272,
+        rule="highest rate",
+        page=2,
+        pages=1046,
+    ),
     "snn_steps": 4,
-    "threshold": 0.997,
+    "thresholds": [0.997] * 10,
     "provenance": ORIGIN,
 }
 INK = (27, 31, 38)
 GREY = (227, 231, 236)
+THRESHOLD = (184, 74, 0)
+SHOWN = "6 of 6,272 neurons, highest rate, page 2 of 1,046"
 
 
 def draw(path: Path, cells: NDArray[Any], **facts: Any) -> tuple[NDArray[np.uint8], list[str]]:
@@ -47,6 +53,7 @@ def draw(path: Path, cells: NDArray[Any], **facts: Any) -> tuple[NDArray[np.uint
         save_raster(path, cells, **(FACTS | facts))
     with Image.open(path) as picture:
         assert json.loads(picture.text["spikestudio"]) == ORIGIN
+        assert json.loads(picture.text[ROWS_CHUNK])["neurons"] == [9, 3, 6, 1, 2, 5]
         return np.asarray(picture.convert("RGB")), [text for text in texts if text]
 
 
@@ -71,12 +78,34 @@ def test_every_spike_covers_the_same_number_of_pixels(tmp_path: Path) -> None:
 def test_the_captions_are_honest(tmp_path: Path) -> None:
     _, texts = draw(tmp_path / "a.png", np.zeros((6, 8), np.uint8))
     assert "Spikes of downblocks.0.neuron1" in texts
-    assert "6 of 6,272 neurons, highest rate; threshold 0.997" in texts
+    assert {SHOWN, "threshold 0.997"} <= set(texts)
     assert "SNN time step (4 per denoising step)" in texts
-    _, texts = draw(tmp_path / "a.png", np.zeros((6, 8), np.float32), threshold=[1.0, 0.9])
+    _, texts = draw(tmp_path / "a.png", np.zeros((6, 8), np.float32), thresholds=[1.0, 0.9])
     assert "Potential before reset of downblocks.0.neuron1" in texts
-    assert "6 of 6,272 neurons, highest rate; threshold 1, then 0.9" in texts
+    assert {SHOWN, "threshold 1, 0.9 from step 2 (dashed)"} <= set(texts)
     assert "potential ÷ threshold" in texts
+
+
+def test_the_threshold_is_that_of_each_step(tmp_path: Path) -> None:
+    potentials = np.full((6, 12), 0.75, np.float32)
+    same, _ = draw(tmp_path / "a.png", potentials, thresholds=[1.0] * 3)
+    changed, texts = draw(tmp_path / "b.png", potentials, thresholds=[1.0, 0.5, 0.5])
+    half = slice(600, 650)  # rows of pixels inside the drawing
+    assert (same[half] == changed[half])[:, 250:500].all()  # step 1
+    assert (same[half] != changed[half])[:, 550:750].any(axis=-1).all()  # step 2: 0.75 is above 0.5
+    assert count(same[:, :1100], THRESHOLD) == 0
+    assert count(changed[:, :1100], THRESHOLD) > 100
+    assert "threshold 1, 0.5 from step 2 (dashed)" in texts
+    _, texts = draw(tmp_path / "c.png", potentials, thresholds=[1.0, 0.9, 1.1])
+    assert "threshold 1, 0.9 from step 2 (dashed), 1.1 from step 3 (dashed)" in texts
+    long = np.zeros((6, 20), np.uint8)
+    _, texts = draw(tmp_path / "d.png", long, thresholds=[1.0, 0.9, 1.1, 1.0, 0.8])
+    assert "threshold 0.8 to 1.1, changed at 4 steps (dashed)" in texts
+
+
+def test_a_single_page_is_not_counted() -> None:
+    rows = Rows(layer="a", neurons=(1, 0), total=2, rule="index")
+    assert rows.text() == "2 of 2 neurons, index"
 
 
 def test_what_was_not_recorded_is_grey_and_said(tmp_path: Path) -> None:

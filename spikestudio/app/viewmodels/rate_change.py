@@ -1,0 +1,44 @@
+"""What a change of the threshold did to the spikes of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikestudio.app.viewmodels.run import RunModel
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """Mean firing rate of all layers in the newest step, and in the last before the change.
+
+    ``before`` is None in a run whose threshold was not changed, ``now`` before its first step.
+    """
+
+    now: float | None = None
+    before: float | None = None
+    step: int = 0  # of ``before``, counted from 1
+
+    def text(self) -> str:
+        """Return the line that stands beside the threshold."""
+        if self.now is None:
+            return "Mean rate of all layers: not known yet"
+        if self.before is None:
+            return f"Mean rate of all layers {self.now:.3f}"
+        change = f"{(self.now / self.before - 1) * 100:+.1f} %" if self.before else "from none"
+        change = change.replace("-", "\N{MINUS SIGN}")
+        return f"Mean rate {self.now:.3f}, was {self.before:.3f} at step {self.step:,}: {change}"
+
+
+def rate_change(run: RunModel) -> RateChange:
+    """Return the rates of the current or last run around its last change of the threshold."""
+    if run.run is None or run.step is None:
+        return RateChange()
+    mean = np.nanmean(run.run.recorder.rates()[:, : run.step.step + 1], axis=0)
+    threshold, changed_at = run.run.request.threshold, 0
+    for change in run.changes:
+        if change.threshold != threshold and change.step <= run.step.step:
+            threshold, changed_at = change.threshold, change.step
+    before = float(mean[changed_at - 1]) if changed_at else None
+    return RateChange(float(mean[-1]), before, changed_at)
