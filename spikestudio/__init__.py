@@ -6,12 +6,18 @@
     for event in run: ...
     run.result.images
 
+    run = ss.sample(model, record=ss.Record(path="run.h5", watch=[("neuron", 5)]))
+    for event in run: ...
+    run.recorder.activity().silent_share, run.recorder.watched(0).h
+
 Importing the package is cheap: torch is imported when ``load`` or ``sample`` is first called.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from spikestudio.recording.record import Record as Record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["__version__", "load", "sample"]
+__all__ = ["Record", "__version__", "load", "sample"]
 
 
 def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
@@ -35,15 +41,23 @@ def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
     return load(name_or_path, device)
 
 
-def sample(model: LoadedModel, **parameters: Any) -> SamplingRun:  # noqa: ANN401  of several types
+def sample(
+    model: LoadedModel,
+    *,
+    record: Record | None = None,
+    **parameters: Any,  # noqa: ANN401  of several types
+) -> SamplingRun:
     """Run to be iterated over: doing so does the work and yields its events.
 
-    ``parameters`` are fields of ``SamplingRequest``; those left out are the model's defaults. Raises
-    ``ConfigError`` for one that is unknown, out of range, or not for this model.
+    ``parameters`` are fields of ``SamplingRequest``; those left out are the model's defaults. What is
+    recorded is read from ``run.recorder`` at any time, and afterwards from the file of ``record``, if
+    it names one, with ``spikestudio.recording.hdf5.open_recording``. Raises ``ConfigError`` for a
+    parameter that is unknown, out of range, or not for this model.
     """
     from dataclasses import fields
 
     from spikestudio.errors import ConfigError
+    from spikestudio.export.provenance import provenance
     from spikestudio.sampling.request import SamplingRequest
     from spikestudio.sampling.run import SamplingRun
 
@@ -53,7 +67,8 @@ def sample(model: LoadedModel, **parameters: Any) -> SamplingRun:  # noqa: ANN40
         raise ConfigError(
             f"Unknown parameter {unknown[0]!r}: choose from {', '.join(known)}.", field=unknown[0]
         )
-    return SamplingRun(model, SamplingRequest(**model.defaults() | parameters))
+    request = SamplingRequest(**model.defaults() | parameters)
+    return SamplingRun(model, request, record=record, describe=provenance)
 
 
 def __getattr__(name: str) -> str:

@@ -11,6 +11,7 @@ command line and the window's message area show.
     │   └── StateDictMismatchError   its tensors do not fit the architecture it names
     ├── SamplingError                a run that could not go on
     │   └── NumericalError           it produced NaN or infinity
+    ├── RecordingError               a recording file that cannot be read
     ├── DataError                    a data set that cannot be read or fetched
     ├── TrainingError                a training run that cannot start or go on
     └── ExportError                  a result that could not be written
@@ -80,6 +81,14 @@ class SamplingError(SpikeStudioError):
 
 class NumericalError(SamplingError):
     """A network evaluation produced NaN or infinity."""
+
+
+class RecordingError(SpikeStudioError):
+    """A recording file cannot be read; ``path`` is the file."""
+
+    def __init__(self, message: str, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class DataError(SpikeStudioError):

@@ -13,7 +13,13 @@ from spikestudio.app.jobs import Jobs
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.sampling.events import Event, RunStarted, StepFinished
-from spikestudio.sampling.worker import LoadFailed, ModelLoaded, ModelLoading
+from spikestudio.sampling.worker import (
+    InspectFailed,
+    LoadFailed,
+    ModelLoaded,
+    ModelLoading,
+    Recomputed,
+)
 
 FASTEST_MS, SLOWEST_MS, IDLE_MS = 33, 250, 200
 DRAWING_SHARE = 0.08  # of the time; the rest belongs to the sampler, which shares the interpreter
@@ -121,6 +127,9 @@ class Bridge(QObject):
     def _take(self, event: object) -> None:
         if isinstance(event, ModelLoading | ModelLoaded | LoadFailed):
             self._checkpoint.take(event)
+            return
+        if isinstance(event, Recomputed | InspectFailed):
+            self._run.take_recomputed(event)
             return
         if not isinstance(event, Event):
             raise TypeError(f"The worker sent {type(event).__name__}, which is no event.")

@@ -10,8 +10,11 @@ from spikestudio.app.bridge import Bridge
 from spikestudio.app.jobs import Jobs
 from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
+from spikestudio.app.viewmodels.inspection import Inspection
+from spikestudio.app.viewmodels.lesion import LesionModel
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.sampler import SamplerModel
+from spikestudio.app.viewmodels.timeline import TimelineModel
 from spikestudio.sampling.control import RunControl
 from spikestudio.sampling.mailbox import Mailbox
 from spikestudio.sampling.request import SamplingRequest
@@ -24,6 +27,8 @@ class WorkerPort(Protocol):
     def load(self, path: Path, device: str) -> None: ...
 
     def sample(self, request: SamplingRequest, image: int, layer: str) -> RunControl: ...
+
+    def inspect(self, step: int, layer: str, image: int) -> None: ...
 
     def close(self) -> None: ...
 
@@ -39,6 +44,9 @@ class Context:
     run: RunModel
     checkpoint: CheckpointModel
     sampler: SamplerModel
+    timeline: TimelineModel
+    inspection: Inspection
+    lesions: LesionModel
     bridge: Bridge
     is_closed: bool = False
 
@@ -48,6 +56,7 @@ class Context:
             return
         self.is_closed = True
         self.bridge.stop()
+        self.timeline.pause()
         if self.sampler.control is not None:
             self.sampler.control.cancel()
         self.worker.close()
@@ -66,7 +75,12 @@ def create(
     run = RunModel()
     checkpoint = CheckpointModel(worker.load, settings.device)
     sampler = SamplerModel(run, worker.sample)
+    timeline = TimelineModel(run)
+    inspection = Inspection(run, timeline, worker.inspect)
+    lesions = LesionModel(run, sampler)
+    lesions.runRequested.connect(sampler.sample_request)
     bridge = Bridge(mailbox, run, checkpoint, jobs)
+    timeline.cursorChanged.connect(bridge.wake)
     return Context(
         store=store,
         settings=settings,
@@ -75,5 +89,8 @@ def create(
         run=run,
         checkpoint=checkpoint,
         sampler=sampler,
+        timeline=timeline,
+        inspection=inspection,
+        lesions=lesions,
         bridge=bridge,
     )

@@ -15,13 +15,18 @@ from spikestudio.app.actions import Actions
 from spikestudio.app.context import Context
 from spikestudio.app.layouts import DEFAULT, LAYOUTS, Split
 from spikestudio.app.views.base import View
+from spikestudio.app.views.efficiency import EfficiencyView
 from spikestudio.app.views.image import ImageView
+from spikestudio.app.views.layer_table import LayerTableView
+from spikestudio.app.views.lesions import LesionsView
 from spikestudio.app.views.membrane import MembraneView
 from spikestudio.app.views.model import ModelView
+from spikestudio.app.views.mosaic import MosaicView
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.views.raster import RasterView
 from spikestudio.app.views.rates import RatesView
 from spikestudio.app.views.sampler import SamplerView
+from spikestudio.app.views.timeline import TimelineView
 from spikestudio.app.views.tokens import TokensView
 from spikestudio.app.widgets.help_card import HelpCard
 from spikestudio.app.widgets.icons import IconButton
@@ -44,7 +49,7 @@ MOVING_EVENTS = frozenset(
     )
 )
 RESIZED_MS = 80  # after the last change of the window's size
-STATE_VERSION = 1  # of saved arrangements; another one is not restored
+STATE_VERSION = 2  # of saved arrangements; another one is not restored
 
 
 class Views:
@@ -61,7 +66,35 @@ class Views:
         self.membrane = MembraneView(run)
         self.rates = RatesView(run)
         self.tokens = TokensView(run)
-        self.plots = (self.image, self.raster, self.membrane, self.rates, self.tokens)
+        self.timeline = TimelineView(run, context.timeline)
+        self.mosaic = MosaicView(run, context.timeline)
+        self.layers = LayerTableView(run, context.sampler)
+        self.efficiency = EfficiencyView(run)
+        self.lesions = LesionsView(run, context.lesions)
+        self.plots = (
+            *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
+            *(self.tokens, self.layers, self.efficiency, self.lesions),
+        )
+        self._context = context
+        context.checkpoint.loaded.connect(self._give_operations)
+        for signal in (context.timeline.cursorChanged, context.timeline.liveChanged):
+            signal.connect(self._look_at_cursor)
+
+    def _give_operations(self) -> None:
+        model = self._context.checkpoint.model
+        operations = model.operations if model else None
+        self.efficiency.set_operations(operations)
+        self.layers.set_operations(operations)
+
+    def _look_at_cursor(self) -> None:
+        timeline = self._context.timeline
+        step, snn_step = timeline.cursor.step, timeline.cursor.snn_step
+        is_live = timeline.is_live
+        for view in (self.raster, self.membrane):
+            view.plot.look_at(None if is_live else step * timeline.snn_steps + snn_step)
+        for still in (self.image, self.tokens):
+            still.look_at(None if is_live else step)
+        self.rates.look_at(None if is_live else step)
 
     def by_id(self) -> dict[str, View]:
         """Return the views by their ids, in the order of the menu."""
@@ -223,6 +256,7 @@ class DockManager(QObject):
         self.layout_name = DEFAULT
         self._is_full: bool | None = None  # whether the window was large enough for the full layout
         self._before_present: tuple[QByteArray, Qt.WindowState] | None = None
+        self._open_before: set[Dock] = set()
         self._titles = QTimer(self)  # the tab bars exist only after the window has laid them out
         self._titles.setSingleShot(True)
         self._titles.timeout.connect(self._follow_tabs)
@@ -360,6 +394,7 @@ class DockManager(QObject):
     def present(self, dock: Dock) -> None:
         """Let one dock fill the screen until ``end_present``."""
         if self._before_present is None:
+            self._open_before = {dock for dock in self.docks.values() if not dock.isHidden()}
             self._before_present = (
                 self._window.saveState(STATE_VERSION),
                 self._window.windowState(),
@@ -374,6 +409,8 @@ class DockManager(QObject):
             self._before_present = None
             self._window.setWindowState(window_state)
             self._window.restoreState(state, STATE_VERSION)
+            for dock in self.docks.values():
+                dock.setVisible(dock in self._open_before)
 
     # keeping --------------------------------------------------------------------------------
 

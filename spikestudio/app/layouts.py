@@ -45,7 +45,10 @@ class Layout:
 
 _CONTROLS = Split("column", ("model", "sampler"), (38, 62))
 _CLOSE_CONTROLS = Split("column", ("model", "sampler"), (18, 82))  # the sampler shows all it has
-_TABS = Split("tabs", ("rates", "tokens"))
+_TABS = Split("tabs", ("rates", "tokens", "efficiency"))
+_PICTURE = Split("column", ("image", "timeline"), (76, 24))
+_ROWS = Split("tabs", ("raster", "mosaic"))
+_TABLES = Split("tabs", ("layers", "rates", "tokens", "efficiency", "lesions"))
 _CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
 
 LAYOUTS = {
@@ -58,7 +61,7 @@ LAYOUTS = {
                 "row",
                 (
                     _CONTROLS,
-                    "image",
+                    _PICTURE,
                     Split("column", ("raster", "membrane", _TABS), (36, 34, 30)),
                 ),
                 (20, 46, 34),
@@ -67,8 +70,8 @@ LAYOUTS = {
                 "row",
                 (
                     _CLOSE_CONTROLS,
-                    "image",
-                    Split("tabs", ("raster", "membrane", "rates", "tokens")),
+                    _PICTURE,
+                    Split("tabs", ("raster", "membrane", "rates", "tokens", "efficiency")),
                 ),
                 (25, 37, 38),
             ),
@@ -92,8 +95,8 @@ LAYOUTS = {
                 "row",
                 (
                     _CONTROLS,
-                    Split("column", ("raster", "membrane"), (1, 1)),
-                    Split("column", ("image", _TABS), (1, 1)),
+                    Split("column", (_ROWS, "membrane", "timeline"), (42, 36, 22)),
+                    Split("column", ("image", _TABLES), (1, 1)),
                 ),
                 (20, 44, 36),
             ),
@@ -101,8 +104,8 @@ LAYOUTS = {
                 "row",
                 (
                     _CLOSE_CONTROLS,
-                    Split("column", ("raster", "membrane"), (1, 1)),
-                    Split("tabs", ("image", "rates", "tokens")),
+                    Split("column", (_ROWS, "membrane", "timeline"), (40, 34, 26)),
+                    Split("tabs", ("image", *_TABLES.view_ids())),
                 ),
                 (25, 45, 30),
             ),

@@ -127,6 +127,7 @@ class MainWindow(QMainWindow):
         context.run.stateChanged.connect(self._on_run_state_changed)
         self.views.model.openRequested.connect(self.open_file)
         self.views.sampler.rejected.connect(self.notifications.warn)
+        context.run.recomputeFailed.connect(self.notifications.warn)
         self.views.sampler.wideChanged.connect(self._on_wide_changed)
         for view in self.views.plots:
             view.sampleRequested.connect(self._on_sample)

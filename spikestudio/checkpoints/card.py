@@ -161,10 +161,10 @@ class Card:
         card._check_consistency(path)
         return card
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, path: Path = Path("new checkpoint")) -> dict[str, Any]:
         """All fields as plain JSON values; raises ``CheckpointError`` if they break the schema."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        Card.from_json(values, Path("new checkpoint"))
+        Card.from_json(values, path)
         return values
 
     def run_defaults(self) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from spikestudio import paths
 from spikestudio.checkpoints.card import Card
-from spikestudio.checkpoints.safetensors_io import read_header
-from spikestudio.errors import CheckpointError
+from spikestudio.checkpoints.contents import open_checkpoint
+from spikestudio.errors import CheckpointError, ConfigError
 
 SUFFIX = ".safetensors"
+SUFFIXES = (SUFFIX, ".pt", ".pth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def resolve(name_or_path: str | Path) -> Path:
         return path
     names = ", ".join(dict.fromkeys(file.stem for file in known))
     raise CheckpointError(
-        f"There is no checkpoint {str(name_or_path)!r}: give the path of a {SUFFIX} file"
+        f"There is no checkpoint {str(name_or_path)!r}: give the path of a {SUFFIX}, .pt or .pth file"
         + (f", or one of {names}." if names else "."),
         path=path,
     )
@@ -58,17 +59,16 @@ def resolve(name_or_path: str | Path) -> Path:
 
 def _files(folder: Path) -> list[Path]:
     try:
-        return sorted(file for file in folder.iterdir() if file.suffix == SUFFIX)
+        return sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES)
     except OSError:  # no folder, or none that may be read: nothing to list
         return []
 
 
 def _entry(path: Path, *, is_bundled: bool) -> Entry:
+    size = path.stat().st_size if path.is_file() else 0
     try:
-        header = read_header(path)
-    except CheckpointError as error:
-        size = path.stat().st_size if path.is_file() else 0
+        contents = open_checkpoint(path)
+    except (CheckpointError, ConfigError) as error:
         return Entry(path.stem, path, None, str(error), size, 0, is_bundled)
-    return Entry(
-        path.stem, path, header.card, None, header.size_bytes, header.num_parameters, is_bundled
-    )
+    parameters = contents.num_parameters
+    return Entry(path.stem, path, contents.card, None, size, parameters, is_bundled)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,23 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikestudio.checkpoints.building import build_network, checked_tensors
 from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.catalog import resolve
-from spikestudio.checkpoints.construction import construct, outline
+from spikestudio.checkpoints.contents import open_checkpoint
 from spikestudio.checkpoints.devices import pick_device
-from spikestudio.checkpoints.safetensors_io import AUXILIARY, Header, read_header, read_tensors
-from spikestudio.errors import CheckpointError, ConfigError, StateDictMismatchError
-from spikestudio.models.config import from_json
-from spikestudio.models.registry import ARCHITECTURES
+from spikestudio.checkpoints.safetensors_io import hash_state
+from spikestudio.errors import ConfigError
 from spikestudio.neurons.nodes import LIFNode, set_threshold, spiking_layers
 from spikestudio.types import LayerInfo
 
-_CONSTANTS = ("timembedding.0.weight", "coef")
-"""Ends of the keys of constant tables: a file may lack them, because the network computes its own."""
-_CONSTANT_TOLERANCE = 2e-3  # absolute; the tables are at most 1 and may be stored in float16
 _FIXED_CHUNKS = {"sdit": 8}
 """Architectures that are always evaluated with the same number of images."""
-_STORED_AS = {torch.float32: ("F32", "F16", "BF16"), torch.int64: ("I64",)}
 
 
 class LoadedModel:
@@ -196,7 +192,8 @@ def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
     Parameters
     ----------
     name_or_path
-        ``sddpm-mnist``, or a ``.safetensors`` file.
+        ``sddpm-mnist``, a ``.safetensors`` file of ours, or a ``.pt`` or ``.pth`` file of the papers'
+        code. What an official file cannot say is assumed; its card says so.
     device
         ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the fastest.
 
@@ -208,84 +205,15 @@ def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
         The device is not available.
     """
     device = pick_device(device)
-    header = read_header(resolve(name_or_path))
-    architecture = ARCHITECTURES[header.card.architecture]
-    config: Any
-    try:
-        config = from_json(architecture.config_type, header.card.config)
-    except ConfigError as error:
-        raise CheckpointError(
-            f"The configuration of {header.path} cannot be used: {error}", path=header.path
-        ) from error
-    # Without memory first: a hostile configuration must not make us allocate more than the file has.
-    _compare(header, outline(lambda: architecture.build(config)))
-    tensors = read_tensors(header)
-    _check_finite(header.path, tensors)
-    network = construct(lambda: architecture.build(config))
-    _fill(header.path, network, tensors)
-    set_threshold(network, header.card.v_threshold)
+    contents = open_checkpoint(resolve(name_or_path))
+    tensors = checked_tensors(contents)
+    network = build_network(contents, tensors)
+    card = contents.card
+    if contents.is_official:
+        card = replace(card, tensors_sha256=hash_state(tensors))
+    set_threshold(network, card.v_threshold)
     network.eval().requires_grad_(False).to(device)
-    return LoadedModel(header.card, network, device, header.path)
-
-
-def _compare(header: Header, needed: Mapping[str, Tensor]) -> None:
-    """Raise ``StateDictMismatchError`` unless the file has the tensors that the network needs."""
-    stored = {k: info for k, info in header.tensors.items() if not k.startswith(AUXILIARY)}
-    missing = [k for k in needed if k not in stored and not k.endswith(_CONSTANTS)]
-    unexpected = [k for k in stored if k not in needed]
-    mismatched = [
-        k
-        for k, info in stored.items()
-        if k in needed
-        and (info.shape != tuple(needed[k].shape) or info.dtype not in _STORED_AS[needed[k].dtype])
-    ]
-    groups = (
-        ("missing", missing),
-        ("unexpected", unexpected),
-        ("of another shape or type", mismatched),
-    )
-    if not (missing or unexpected or mismatched):
-        return
-    counts = "; ".join(
-        f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
-        for what, names in groups
-        if names
-    )
-    raise StateDictMismatchError(
-        f"The tensors of {header.path} do not fit the {header.card.architecture} network that its "
-        f"card describes: {counts}; get the file again or choose another.",
-        path=header.path,
-        missing=missing,
-        unexpected=unexpected,
-        mismatched=mismatched,
-    )
-
-
-def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
-    if broken:
-        raise CheckpointError(
-            f"{path} holds NaN or infinite weights in {len(broken)} of {len(tensors)} tensors "
-            f"({', '.join(broken[:3])}): its training diverged, so choose another file.",
-            path=path,
-        )
-
-
-def _fill(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy the tensors into the network, widening float16 to float32; constants must agree."""
-    for name, target in network.state_dict().items():
-        tensor = tensors.get(name)
-        if tensor is None:
-            continue
-        if name.endswith(_CONSTANTS):
-            if not torch.allclose(tensor.to(target), target, rtol=0, atol=_CONSTANT_TOLERANCE):
-                raise CheckpointError(
-                    f"The constant table {name} in {path} has other values than the architecture "
-                    "defines: the file is damaged, so choose another.",
-                    path=path,
-                )
-        else:
-            target.copy_(tensor)
+    return LoadedModel(card, network, device, contents.path)
 
 
 def _padded(x: Tensor, size: int) -> Tensor:

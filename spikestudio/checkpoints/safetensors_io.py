@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from spikestudio.atomic import atomic_write
 from spikestudio.checkpoints import strict_json
 from spikestudio.checkpoints.card import Card
-from spikestudio.checkpoints.pickle_io import refuse_pickle
+from spikestudio.checkpoints.dtypes import ITEM_BYTES, torch_dtypes
+from spikestudio.checkpoints.files import damaged, require_file, unreadable
+from spikestudio.checkpoints.torch_file import is_torch_file, read_torch_file
 from spikestudio.errors import CheckpointError, UnknownFormatError
 
 if TYPE_CHECKING:
@@ -28,10 +30,6 @@ CARD_KEY = "spikestudio"
 AUXILIARY = "aux."
 MAX_HEADER_BYTES = 4 * 1024 * 1024
 MAX_TENSORS = 20_000
-_ITEM_BYTES = {
-    **{"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2},
-    **{"I32": 4, "F32": 4, "I64": 8, "F64": 8},
-}
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,200}")
 
 
@@ -78,13 +76,7 @@ def read_header(path: Path) -> Header:
     """
     try:
         # Looked at before it is opened: a pipe would block for ever.
-        if not path.is_file():
-            what = "a folder" if path.is_dir() else "no file"
-            raise CheckpointError(
-                f"Cannot open {path}: there is {what} of that name, so check the path "
-                "(spikestudio list shows the checkpoints at hand).",
-                path=path,
-            )
+        require_file(path)
         size = path.stat().st_size
         with path.open("rb") as file:
             start = file.read(8)
@@ -92,18 +84,15 @@ def read_header(path: Path) -> Header:
             _check_start(path, start, size, length)
             data = file.read(length)
     except OSError as error:
-        raise CheckpointError(
-            f"Cannot read {path}: {error.strerror or error}; check the file and its permissions.",
-            path=path,
-        ) from error
+        raise unreadable(path, error) from error
     if len(data) < length:
-        raise _damaged(path, "it is truncated")
+        raise damaged(path, "it is truncated")
     try:
         entries = strict_json.parse(data)
     except ValueError as error:
-        raise _damaged(path, f"of its header, {error}") from None
+        raise damaged(path, f"of its header, {error}") from None
     if not isinstance(entries, dict):
-        raise _damaged(path, "its header is not a table")
+        raise damaged(path, "its header is not a table")
     metadata = entries.pop("__metadata__", {})
     tensors = _tensor_table(path, entries, 8 + length, size)
     return Header(path, size, _card(path, metadata), tensors)
@@ -126,10 +115,7 @@ def read_tensors(header: Header) -> dict[str, Tensor]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(
-            f"Cannot read {path}: {error.strerror or error}; check the file and its permissions.",
-            path=path,
-        ) from error
+        raise unreadable(path, error) from error
     if len(data) != header.size_bytes:
         raise CheckpointError(f"{path} changed while it was read; load it again.", path=path)
     view = memoryview(data)
@@ -146,7 +132,7 @@ def read_tensors(header: Header) -> dict[str, Tensor]:
     try:
         return load(data)
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], card: Card) -> Card:
@@ -157,7 +143,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], card: Card) -> Card:
     from safetensors.torch import save as serialise
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    card = replace(card, tensors_sha256=hash_tensors(_described(plain)))
+    card = replace(card, tensors_sha256=hash_state(plain))
     text = json.dumps(card.to_json(), ensure_ascii=False, allow_nan=False)
     data = serialise(plain, metadata={CARD_KEY: text})
     with atomic_write(path) as temporary:
@@ -179,16 +165,17 @@ def hash_tensors(items: Iterable[tuple[str, str, tuple[int, ...], Any]]) -> str:
     return digest.hexdigest()
 
 
+def hash_state(tensors: Mapping[str, Tensor]) -> str:
+    """``hash_tensors`` of contiguous tensors on the CPU."""
+    return hash_tensors(_described(tensors))
+
+
 def _described(
     tensors: Mapping[str, Tensor],
 ) -> Iterable[tuple[str, str, tuple[int, ...], Any]]:
     import torch
 
-    names = {
-        **{torch.bool: "BOOL", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16"},
-        **{torch.int32: "I32", torch.int64: "I64", torch.float16: "F16"},
-        **{torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64"},
-    }
+    names = {dtype: name for name, dtype in torch_dtypes().items()}
     for name, tensor in tensors.items():
         raw = tensor.reshape(-1).view(torch.uint8).numpy()
         yield name, names[tensor.dtype], tuple(tensor.shape), raw
@@ -199,7 +186,13 @@ def _check_start(path: Path, start: bytes, size: int, length: int) -> None:
         raise UnknownFormatError(
             f"Cannot open {path}: it is empty, so get it again or choose another file.", path=path
         )
-    refuse_pickle(path)
+    if is_torch_file(path):
+        read_torch_file(path)  # says so if it is unsafe
+        raise UnknownFormatError(
+            f"Cannot use {path} as it is: it is a pickled PyTorch file without a SpikeStudio card, so "
+            "convert it with spikestudio convert.",
+            path=path,
+        )
     if len(start) < 8 or length < 2 or length > MAX_HEADER_BYTES:
         raise UnknownFormatError(
             f"Cannot open {path}: it is not a safetensors file; choose a checkpoint that ends in "
@@ -207,32 +200,32 @@ def _check_start(path: Path, start: bytes, size: int, length: int) -> None:
             path=path,
         )
     if 8 + length > size:
-        raise _damaged(path, "it is truncated, or no safetensors file")
+        raise damaged(path, "it is truncated, or no safetensors file")
 
 
 def _tensor_table(
     path: Path, entries: dict[str, Any], data_start: int, size: int
 ) -> dict[str, TensorInfo]:
     if len(entries) > MAX_TENSORS:
-        raise _damaged(path, f"it lists {len(entries)} tensors where {MAX_TENSORS} are allowed")
+        raise damaged(path, f"it lists {len(entries)} tensors where {MAX_TENSORS} are allowed")
     tensors = {}
     for name, entry in entries.items():
         if not _NAME.fullmatch(name):
-            raise _damaged(path, f"it holds a tensor of the odd name {name[:40]!a}")
+            raise damaged(path, f"it holds a tensor of the odd name {name[:40]!a}")
         info = _tensor_info(entry, data_start)
         if info is None:
-            raise _damaged(path, f"the entry of its tensor {name[:80]!r} makes no sense")
+            raise damaged(path, f"the entry of its tensor {name[:80]!r} makes no sense")
         tensors[name] = info
     # Tensors fill the rest of the file without gaps or overlaps, as the format demands.
     position = data_start
     for info in sorted(tensors.values(), key=lambda info: (info.begin, info.end)):
         if info.begin != position:
-            raise _damaged(path, "its tensors overlap or leave gaps")
+            raise damaged(path, "its tensors overlap or leave gaps")
         position = info.end
     if position > size:
-        raise _damaged(path, f"it is truncated ({size} bytes of {position})")
+        raise damaged(path, f"it is truncated ({size} bytes of {position})")
     if position < size:
-        raise _damaged(path, f"it has {size - position} bytes too many")
+        raise damaged(path, f"it has {size - position} bytes too many")
     return tensors
 
 
@@ -247,10 +240,10 @@ def _tensor_info(entry: object, data_start: int) -> TensorInfo | None:
             is_shape = len(shape) <= 8 and all(type(n) is int and n >= 0 for n in shape)
             if (
                 not rest
-                and dtype in _ITEM_BYTES
+                and dtype in ITEM_BYTES
                 and is_shape
                 and 0 <= begin <= end
-                and end - begin == prod(shape) * _ITEM_BYTES[dtype]
+                and end - begin == prod(shape) * ITEM_BYTES[dtype]
             ):
                 return TensorInfo(dtype, tuple(shape), data_start + begin, data_start + end)
     return None
@@ -267,11 +260,5 @@ def _card(path: Path, metadata: object) -> Card:
     try:
         data = text.encode()
     except UnicodeEncodeError:
-        raise _damaged(path, "its card is not text") from None
+        raise damaged(path, "its card is not text") from None
     return Card.from_bytes(data, path)
-
-
-def _damaged(path: Path, reason: str) -> UnknownFormatError:
-    return UnknownFormatError(
-        f"Cannot open {path} because {reason}: get the file again or choose another.", path=path
-    )

@@ -9,35 +9,62 @@ import typer
 from spikestudio.cli.console import print_json, stdout
 
 if TYPE_CHECKING:
+    from spikestudio.checkpoints.contents import Contents
+    from spikestudio.checkpoints.examine import Findings
     from spikestudio.checkpoints.loader import LoadedModel
     from spikestudio.types import LayerInfo
 
 
 def inspect(
-    file: Annotated[str, typer.Argument(help="Path or name of a checkpoint.")],
+    file: Annotated[str, typer.Argument(help="Path or name of a checkpoint, ours or official.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show a checkpoint's card, spiking layers, neurons and parameters."""
+    """Show a checkpoint's card, spiking layers and parameters, and whether its tensors are sound."""
     from spikestudio.checkpoints.catalog import resolve
-    from spikestudio.checkpoints.safetensors_io import read_header
+    from spikestudio.checkpoints.contents import open_checkpoint
 
-    read_header(resolve(file))  # a wrong file is known by now, before torch is loaded
+    contents = open_checkpoint(
+        resolve(file)
+    )  # a wrong file is known by now, before torch is loaded
 
+    from spikestudio.checkpoints.building import examine
     from spikestudio.checkpoints.loader import load
+    from spikestudio.errors import CheckpointError
 
-    report = _report(load(file))
+    try:
+        model = load(contents.path)
+    except CheckpointError as error:
+        if not contents.is_official:  # ours are whole or damaged: there is nothing to mend
+            raise
+        findings = examine(contents)
+        if as_json:
+            print_json(_facts(contents, findings) | {"error": str(error)})
+        else:
+            _print_findings(findings)
+        raise
+    findings = examine(contents, values=False)  # those that are there have been checked
+    report = _facts(contents, findings) | _report(model)
     if as_json:
         print_json(report)
     else:
         _print(report)
+        _print_findings(findings)
+
+
+def _facts(contents: Contents, findings: Findings) -> dict[str, Any]:
+    return {
+        "name": contents.path.stem,
+        "path": str(contents.path),
+        "size_bytes": contents.path.stat().st_size,
+        "official": contents.is_official,
+        "findings": findings.to_json(),
+        "card": contents.card.to_json(),
+    }
 
 
 def _report(model: LoadedModel) -> dict[str, Any]:
     layers = [*model.layers, *model.codec_layers]
     return {
-        "name": model.name,
-        "path": str(model.path),
-        "size_bytes": model.path.stat().st_size,
         "parameters": sum(parameter.numel() for parameter in model.network.parameters()),
         "neurons": sum(layer.num_neurons for layer in layers),
         "layers": [_layer(layer) for layer in layers],
@@ -94,6 +121,23 @@ def _print(report: dict[str, Any]) -> None:
         layers.add_row(layer["id"], layer["neuron"], shape, f"{layer['neurons']:,}")
     stdout().print()
     stdout().print(layers)
+
+
+def _print_findings(findings: Findings) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = findings.rows()
+    stdout().print()
+    if not rows:
+        stdout().print("Tensors: all as the network needs them.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("finding", "tensor", "details"):
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    stdout().print(table)
 
 
 def _pairs(values: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ COMMANDS = {
     "app": "spikestudio.cli.window:app",
     "list": "spikestudio.cli.list:list_",
     "inspect": "spikestudio.cli.inspect:inspect",
+    "convert": "spikestudio.cli.convert:convert",
     "sample": "spikestudio.cli.sample:sample",
     "data": "spikestudio.cli.data:app",
     "train": "spikestudio.cli.train:train",

@@ -51,15 +51,22 @@ def sample(
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the fastest.")] = "auto",
     columns: Annotated[int | None, typer.Option(help="Images per row of a grid.", min=1)] = None,
     rgb: Annotated[bool, typer.Option("--rgb", help="Repeat grey to three channels.")] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="run.h5: stream spikes and states of every step to it.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw images with a model; what is left out is the model's own default."""
+    from spikestudio.atomic import check_writable
     from spikestudio.checkpoints.catalog import resolve
-    from spikestudio.checkpoints.safetensors_io import read_header
+    from spikestudio.checkpoints.contents import open_checkpoint
+    from spikestudio.recording.record import Record
     from spikestudio.sampling.request import SamplingRequest
 
     output = _Output(out, columns, rgb)
     output.check()
+    if record is not None:
+        check_writable(record)
     given: dict[str, Any] = {
         name: value
         for name, value in (
@@ -71,7 +78,9 @@ def sample(
         if value is not None
     }
     SamplingRequest(**given)
-    read_header(resolve(file))  # most of what can be wrong is known by now, before torch is loaded
+    open_checkpoint(
+        resolve(file)
+    )  # most of what can be wrong is known by now, before torch is loaded
 
     from spikestudio.checkpoints.loader import load
     from spikestudio.export.provenance import provenance
@@ -81,11 +90,16 @@ def sample(
     tune_allocator()
     model = load(file, device)
     _refuse_unused(model, given)
-    result = _work(SamplingRun(model, SamplingRequest(**model.defaults() | given)))
+    request = SamplingRequest(**model.defaults() | given)
+    run = SamplingRun(model, request, record=Record(path=record), describe=provenance)
+    result = _work(run)
     origin = provenance(result)
     output.write(result, origin)
+    if run.recorder.file_error:
+        fail(run.recorder.file_error)
     if as_json:
-        print_json({"out": out, "seconds": round(result.seconds, 3), **origin})
+        recorded = {} if record is None else {"record": str(record)}
+        print_json({"out": out, **recorded, "seconds": round(result.seconds, 3), **origin})
     else:
         images = "1 image" if result.request.num == 1 else f"{result.request.num} images"
         stdout().print(f"Wrote {images} to {out} ({result.seconds:.1f} s).", soft_wrap=True)
@@ -155,7 +169,12 @@ def _work(run: SamplingRun) -> RunResult:
                     raise SamplingError(message)
                 case Cancelled(result=result):
                     done = f"{result.steps_done} of {len(result.timesteps)} steps"
-                    fail(f"Cancelled after {done}; nothing was written.")
+                    kept = (
+                        f"they are in {run.record.path}"
+                        if run.record.path
+                        else "nothing was written"
+                    )
+                    fail(f"Cancelled after {done}; {kept}.")
                     raise typer.Exit(CANCELLED)
     assert run.result is not None  # a run that ends otherwise has finished
     return run.result

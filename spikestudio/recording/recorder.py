@@ -1,46 +1,45 @@
 """What every neuron did, in bounded memory.
 
-Always kept: each layer's firing rate at each denoising step. Within the byte budget: bit-packed spikes
-of every layer of one image, and the potentials of one chosen layer of it. When the budget is reached
-the oldest potentials go first, then the oldest spikes; rates stay.
+Always kept: how often each layer fired at each SNN step, and how many of its neurons never or always
+did. Within the byte budget: bit-packed spikes of one image, the potentials of one chosen layer and of a
+few watched neurons of it, and the state of the whole batch that entered each step, from which any step
+can be computed again. `Store` says in which order they go when the budget is reached.
 
-One thread writes, any thread reads; what is read is a copy.
+One thread writes, any thread reads; what is read is a copy or cannot be written to.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.errors import ConfigError, ExportError
+from spikestudio.recording.record import DEFAULT_BUDGET_MB, MEBIBYTE, Neuron, Record, watch_list
+from spikestudio.recording.store import Store
+from spikestudio.recording.values import (
+    Activity,
+    Parameters,
+    Potentials,
+    State,
+    StepRecord,
+    Watched,
+)
 from spikestudio.types import LayerInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-DEFAULT_BUDGET_BYTES = 512 * 1024 * 1024
+DEFAULT_BUDGET_BYTES = DEFAULT_BUDGET_MB * MEBIBYTE
+_EXACT_IN_FLOAT32 = 2**24
 
-Key = tuple[str, int]  # layer id, denoising step
-
-
-@dataclass(frozen=True, slots=True)
-class Potentials:
-    """One layer of one image in one denoising step, float32 ``[T, N]`` each.
-
-    ``h`` is the potential before reset (it reaches the threshold at a spike), ``v`` after it, and
-    ``current`` the input. ``threshold`` is the one in force.
-    """
-
-    h: NDArray[np.float32]
-    v: NDArray[np.float32]
-    current: NDArray[np.float32]
-    threshold: float
+Sink = Callable[[StepRecord], None]
+_Constants = tuple[float, float | None, float | None, bool]  # threshold, reset, tau, is free
 
 
 class Recorder:
@@ -52,12 +51,15 @@ class Recorder:
         The layers to watch, in order of evaluation.
     num_steps, snn_steps
         Denoising steps of the run and SNN steps in each.
-    image
-        Position in the batch of the image whose spikes and potentials are kept.
-    layer
-        Id of the layer whose potentials are kept; an unknown one stands for the middle layer.
-    budget_bytes
-        Bound on what spikes and potentials may take.
+    record
+        What to keep; its ``image`` must be one of the batch.
+    origin
+        ``request`` and ``checkpoint`` of the run, as in its provenance.
+
+    Raises
+    ------
+    ConfigError
+        A layer to record or a neuron to watch does not exist.
     """
 
     def __init__(
@@ -66,30 +68,47 @@ class Recorder:
         *,
         num_steps: int,
         snn_steps: int,
-        image: int = 0,
-        layer: str = "",
-        budget_bytes: int = DEFAULT_BUDGET_BYTES,
+        record: Record | None = None,
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
+        record = record or Record()
         self.layers = layers
         self.num_steps = num_steps
         self.snn_steps = snn_steps
-        self.image = image
-        self.budget_bytes = budget_bytes
+        self.image = record.image
+        self.budget_bytes = record.budget_bytes
+        self.origin = origin or {}
         self.steps_done = 0
+        self.sink: Sink | None = None
+        self.file_error = ""
         self._lock = threading.Lock()
         self._index = {layer.id: i for i, layer in enumerate(layers)}
-        self._rates = np.full((len(layers), num_steps), np.nan, np.float32)
-        self._spikes: OrderedDict[Key, NDArray[np.uint8]] = OrderedDict()
-        self._potentials: OrderedDict[Key, Potentials] = OrderedDict()
-        self._bytes = 0
-        self._selected = layer if layer in self._index else layers[len(layers) // 2].id
+        for layer_id in record.layers or ():
+            self._check_layer(layer_id, "layers")
+        self.recorded = tuple(
+            layer.id for layer in layers if record.layers is None or layer.id in record.layers
+        )
+        self._activity = Activity.empty(len(layers), num_steps, snn_steps)
+        self._parameters: list[Parameters] = []
+        self._store = Store()
+        self._is_muted = False
+        is_known = record.potentials in self._index
+        self._selected = record.potentials if is_known else layers[len(layers) // 2].id
+        self._watch: tuple[Neuron, ...] = ()
+        self.set_watch(record.watch)
 
     # Reading, from any thread.
 
     @property
     def bytes_used(self) -> int:
-        """Bytes that spikes and potentials take now."""
-        return self._bytes
+        """Bytes that everything but the counts takes now."""
+        return self._store.nbytes
+
+    @property
+    def dropped(self) -> str:
+        """One sentence on what the budget did not allow to keep; empty if all is there."""
+        with self._lock:
+            return self._store.sentence(self.budget_bytes, self.steps_done)
 
     @property
     def selected(self) -> str:
@@ -101,24 +120,83 @@ class Recorder:
         if layer_id in self._index:
             self._selected = layer_id
 
+    @property
+    def watch(self) -> tuple[Neuron, ...]:
+        """The neurons whose potentials are kept at every step."""
+        return self._watch
+
+    def set_watch(self, neurons: Sequence[Neuron]) -> None:
+        """Watch these neurons from the next denoising step on; raises ``ConfigError``."""
+        watch = watch_list(neurons)
+        for layer_id, index in watch:
+            self._check_layer(layer_id, "watch")
+            size = self._layer(layer_id).num_neurons
+            if index >= size:
+                raise ConfigError(
+                    f"Layer {layer_id} has no neuron {index} to watch: choose from 0 to {size - 1}.",
+                    field="watch",
+                )
+        self._watch = watch
+
     def rates(self) -> NDArray[np.float32]:
         """Spikes per neuron and SNN step, over the whole batch, ``[layers, steps]``; NaN: not yet."""
         with self._lock:
-            return self._rates.copy()
+            return self._activity.rates
+
+    def activity(self) -> Activity:
+        """Counts of every layer and step, a copy."""
+        with self._lock:
+            return self._activity.copy()
 
     def spikes(self, layer_id: str, step: int) -> NDArray[np.uint8] | None:
-        """0 or 1, ``[T, N]``; None where not recorded."""
+        """0 or 1, ``[T, N]``; None where not recorded (see ``missing``)."""
         with self._lock:
-            packed = self._spikes.get((layer_id, step))
+            packed = self._store.spikes.get((layer_id, step))
         if packed is None:
             return None
-        num_neurons = self.layers[self._index[layer_id]].num_neurons
-        return np.unpackbits(packed, axis=1, count=num_neurons)
+        return np.unpackbits(packed, axis=1, count=self._layer(layer_id).num_neurons)
 
     def potentials(self, layer_id: str, step: int) -> Potentials | None:
         """Potentials of one step; None where not recorded. Its arrays must not be written to."""
         with self._lock:
-            return self._potentials.get((layer_id, step))
+            return self._store.potentials.get((layer_id, step))
+
+    def watched(self, step: int) -> Watched | None:
+        """The watched neurons of one step; None where none were, or no longer are."""
+        with self._lock:
+            return self._store.watched.get(step)
+
+    def parameters(self, step: int) -> Parameters | None:
+        """What was in force in a step; None if it is not done."""
+        with self._lock:
+            return self._parameters[step] if 0 <= step < len(self._parameters) else None
+
+    def state(self, step: int) -> State | None:
+        """What entered a step; None where not kept: it follows from an earlier one, or the seed."""
+        with self._lock:
+            return self._store.states.get(step)
+
+    def missing(self, layer_id: str, step: int) -> str:
+        """Why there are no spikes of a layer in a step, in a few words; empty if there are."""
+        with self._lock:
+            if (layer_id, step) in self._store.spikes:
+                return ""
+        if step >= self.steps_done:
+            return "not computed yet"
+        if layer_id not in self.recorded:
+            return "this layer was not chosen to be recorded"
+        return f"let go to stay within {self.budget_bytes / MEBIBYTE:g} MiB"
+
+    def _layer(self, layer_id: str) -> LayerInfo:
+        return self.layers[self._index[layer_id]]
+
+    def _check_layer(self, layer_id: str, field: str) -> None:
+        if layer_id not in self._index:
+            near = get_close_matches(layer_id, self._index, n=1, cutoff=0)
+            raise ConfigError(
+                f"This model has no layer {layer_id!r} to record: choose one such as {near[0]}.",
+                field=field,
+            )
 
     # Writing, from the sampling thread.
 
@@ -139,82 +217,206 @@ class Recorder:
             for handle in handles:
                 handle.remove()
 
-    def _finish_step(
-        self,
-        step: int,
-        rates: dict[str, float],
-        spikes: dict[str, NDArray[np.uint8]],
-        potentials: dict[str, Potentials],
-    ) -> None:
-        with self._lock:
-            for layer_id, rate in rates.items():
-                self._rates[self._index[layer_id], step] = rate
-            for layer_id, packed in spikes.items():
-                self._spikes[layer_id, step] = packed
-                self._bytes += packed.nbytes
-            for layer_id, value in potentials.items():
-                self._potentials[layer_id, step] = value
-                self._bytes += _nbytes(value)
-            self._drop_oldest()
-            self.steps_done = step + 1
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Record nothing of what the network does meanwhile."""
+        self._is_muted = True
+        try:
+            yield
+        finally:
+            self._is_muted = False
 
-    def _drop_oldest(self) -> None:
-        while self._bytes > self.budget_bytes and (self._potentials or self._spikes):
-            if self._potentials:
-                self._bytes -= _nbytes(self._potentials.popitem(last=False)[1])
-            else:
-                self._bytes -= self._spikes.popitem(last=False)[1].nbytes
+    def _finish_step(self, record: StepRecord) -> None:
+        if self.sink is not None:
+            try:
+                self.sink(record)
+            except ExportError as error:  # a full disk must not end the run
+                self.file_error = str(error)
+                self.sink = None
+        totals, snn_steps = record.totals, self.snn_steps
+        with self._lock:
+            self._activity.counts[:, record.step] = totals[:, :snn_steps]
+            self._activity.neurons[:, record.step] = totals[:, snn_steps]
+            self._activity.silent[:, record.step] = totals[:, snn_steps + 1]
+            self._activity.saturated[:, record.step] = totals[:, snn_steps + 2]
+            self._parameters.append(record.parameters)
+            self._store.add(record, self.budget_bytes)
+            self.steps_done = record.step + 1
 
 
 class Probe:
     """The writing side while a network is watched.
 
     A denoising step may take several evaluations (chunks of a large batch); ``first_row`` and
-    ``num_rows`` say which rows of the whole batch the next one holds.
+    ``num_rows`` say which rows of the whole batch the next one holds. Sums stay on the device until the
+    step is finished.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.first_row = 0
         self.num_rows = 1
-        self._counts: dict[str, float] = {}
-        self._totals: dict[str, int] = {}
-        self._spikes: dict[str, NDArray[np.uint8]] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._selected: str | None = None  # taken over from the recorder when the step begins
+        self._watch: dict[str, Tensor] = {}
+        self._totals: dict[str, Tensor] = {}
+        self._spikes: dict[str, Tensor] = {}
         self._potentials: dict[str, Potentials] = {}
+        self._watched: dict[_Constants, list[tuple[str, Tensor, Tensor | None]]] = {}
+
+    def _begin(self) -> None:
+        import torch
+
+        self._selected = self.recorder.selected
+        watch: dict[str, list[int]] = {}
+        for layer_id, index in self.recorder.watch:
+            watch.setdefault(layer_id, []).append(index)
+        self._watch = {layer_id: torch.tensor(indices) for layer_id, indices in watch.items()}
 
     def hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         """Forward hook of one layer."""
+        is_recorded = name in self.recorder.recorded
 
         def note(node: Any, args: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ANN401
+            if self.recorder._is_muted:
+                return
+            if self._selected is None:
+                self._begin()
             spikes = output[:, : self.num_rows]  # a padded row is not counted
-            self._counts[name] = self._counts.get(name, 0.0) + float(spikes.sum())
-            self._totals[name] = self._totals.get(name, 0) + spikes.numel()
+            totals = _totals(spikes)
+            self._totals[name] = self._totals[name] + totals if name in self._totals else totals
             row = self.recorder.image - self.first_row
             if not 0 <= row < self.num_rows:
                 return
-            self._spikes[name] = np.packbits(_neurons(spikes[:, row]).astype(np.uint8), axis=1)
-            if name == self.recorder.selected:
-                current = args[0][:, row]
-                h, v = node.potentials(current)
-                self._potentials[name] = Potentials(
-                    _neurons(h), _neurons(v), _neurons(current), node.v_threshold
-                )
+            if is_recorded:
+                self._spikes[name] = _packable(spikes[:, row])
+            current = args[0][:, row]
+            if name in self._watch:
+                self._note_watched(name, node, current)
+            if name == self._selected:
+                self._potentials[name] = whole_potentials(node, current)
 
         return note
 
-    def finish_step(self, step: int) -> None:
+    def _note_watched(self, name: str, node: Any, current: Tensor) -> None:  # noqa: ANN401
+        """Take the input of the watched neurons; what follows from it is computed for all at once."""
+        chosen = self._watch[name].to(current.device)
+        forced = None if node.forced is None else node.forced.flatten()[chosen]
+        constants = (node.v_threshold, node.v_reset, node.tau, forced is None)
+        group = self._watched.setdefault(constants, [])
+        group.append((name, current.flatten(1)[:, chosen], forced))
+
+    def finish_step(
+        self,
+        step: int,
+        parameters: Parameters,
+        state: State | None = None,
+        logits: NDArray[np.float32] | None = None,
+    ) -> None:
         """Store what was seen since the last call as denoising step ``step``."""
-        rates = {name: count / self._totals[name] for name, count in self._counts.items()}
-        self.recorder._finish_step(step, rates, self._spikes, self._potentials)
-        self._counts, self._totals, self._spikes, self._potentials = {}, {}, {}, {}
+        recorder = self.recorder
+        totals = np.zeros((len(recorder.layers), recorder.snn_steps + 3), np.int64)
+        if self._totals:
+            rows = [recorder._index[name] for name in self._totals]
+            totals[rows] = _stacked(self._totals)
+        record = StepRecord(
+            step=step,
+            parameters=parameters,
+            totals=totals,
+            spikes=_packed(self._spikes),
+            potentials=self._potentials,
+            watched=self._gather_watched(),
+            state=state,
+            logits=logits,
+        )
+        self._clear()
+        recorder._finish_step(record)
+
+    def _gather_watched(self) -> Watched | None:
+        if not self._watched:
+            return None
+        import torch
+
+        from spikestudio.neurons.nodes import potentials
+
+        neurons: list[Neuron] = []
+        thresholds: list[float] = []
+        values = []
+        for (threshold, v_reset, tau, _), group in self._watched.items():
+            names, inputs, parts = zip(*group, strict=True)
+            neurons += [(name, i) for name in names for i in self._watch[name].tolist()]
+            current = torch.cat(inputs, dim=1)
+            thresholds += [threshold] * current.shape[1]
+            forced = None if parts[0] is None else torch.cat(parts)
+            h, v = potentials(current, threshold, v_reset, tau, forced)
+            values.append(torch.stack([h, v, current.to(h.dtype)]))
+        h, v, current = tuple(_frozen(torch.cat(values, dim=2).float().cpu().numpy()))
+        return Watched(tuple(neurons), h, v, current, np.array(thresholds, np.float32))
+
+
+def whole_potentials(node: Any, current: Tensor) -> Potentials:  # noqa: ANN401  an IF or LIF node
+    """Potentials of every neuron of a layer under the currents ``[T, ...]`` of one image."""
+    h, v = node.potentials(current)
+    return Potentials(_neurons(h), _neurons(v), _neurons(current), node.v_threshold)
+
+
+def unpacked(spikes: Tensor) -> NDArray[np.uint8]:
+    """Spikes ``[T, ...]`` of one image as uint8 ``[T, N]``, neurons in row-major order."""
+    return _packable(spikes).cpu().numpy()
+
+
+def _totals(spikes: Tensor) -> Tensor:
+    """Spikes at each SNN step, neurons, silent and saturated ones of ``[T, B, ...]``: ``[T + 3]``.
+
+    Sums of zeros and ones in float32 are exact below 2^24.
+    """
+    import torch
+
+    snn_steps, size = len(spikes), spikes[0].numel()
+    dtype = torch.float32 if size * snn_steps <= _EXACT_IN_FLOAT32 else torch.float64
+    counts = spikes.sum(tuple(range(1, spikes.ndim)), dtype=dtype)
+    # Arithmetic on floats is vectorised, counting what is not zero is not: ten times as fast.
+    fired = spikes[0] + spikes[1] if snn_steps > 1 else spikes[0].clone()
+    for each in spikes[2:]:
+        fired += each
+    active = fired.clamp(max=1).sum(dtype=dtype)
+    saturated = fired.sub_(snn_steps - 1).clamp_(min=0).sum(dtype=dtype)
+    ends = torch.stack([torch.full_like(active, size), size - active, saturated])
+    return torch.cat([counts, ends]).to(torch.int64)
+
+
+def _packable(spikes: Tensor) -> Tensor:
+    import torch
+
+    return spikes.flatten(1).to(torch.uint8)
+
+
+def _stacked(totals: dict[str, Tensor]) -> NDArray[np.int64]:
+    import torch
+
+    return torch.stack(list(totals.values())).cpu().numpy()
+
+
+def _packed(spikes: dict[str, Tensor]) -> dict[str, NDArray[np.uint8]]:
+    """Pack bits, after one transfer of all layers."""
+    if not spikes:
+        return {}
+    import torch
+
+    widths = [each.shape[1] for each in spikes.values()]
+    whole = torch.cat(list(spikes.values()), dim=1).cpu().numpy()
+    parts = np.split(whole, np.cumsum(widths)[:-1], axis=1)
+    packed = (np.packbits(part, axis=1) for part in parts)
+    return dict(zip(spikes, packed, strict=True))
 
 
 def _neurons(x: Tensor) -> NDArray[np.float32]:
     """``[T, ...]`` of one image as float32 ``[T, N]``, neurons in row-major order, a frozen copy."""
-    array = np.array(x.detach().flatten(1).float().cpu().numpy(), order="C")
+    return _frozen(np.array(x.detach().flatten(1).float().cpu().numpy(), order="C"))
+
+
+def _frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
     array.setflags(write=False)
     return array
-
-
-def _nbytes(potentials: Potentials) -> int:
-    return potentials.h.nbytes + potentials.v.nbytes + potentials.current.nbytes

@@ -20,12 +20,21 @@ def to_pixels(x: Tensor, low: float, high: float) -> NDArray[np.uint8]:
 
 def as_data(x: Tensor, card: Card) -> NDArray[np.uint8]:
     """Images ``[B, C, H, W]`` in [-1, 1] as the data set has them: its channels and its size."""
-    if card.image_channels == 1 and x.shape[1] > 1:
+    return _fitted(x, card.image_size, card.image_channels)
+
+
+def as_shown(x: NDArray[np.float32], shown: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Recorded states ``[B, C, H, W]`` in the number, size and channels of pictures seen before."""
+    return _fitted(torch.from_numpy(np.array(x[: len(shown)])), shown.shape[1], shown.shape[3])
+
+
+def _fitted(x: Tensor, image_size: int, channels: int) -> NDArray[np.uint8]:
+    if channels == 1 and x.shape[1] > 1:
         x = x.mean(1, keepdim=True)
     pixels = to_pixels(x, -1.0, 1.0)
-    if pixels.shape[1] == card.image_size:
+    if pixels.shape[1] == image_size:
         return pixels
-    size = (card.image_size, card.image_size)
+    size = (image_size, image_size)
     resized = [
         np.asarray(Image.fromarray(each.squeeze()).resize(size, Image.Resampling.BILINEAR))
         for each in pixels

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from spikestudio.errors import ConfigError
+from spikestudio.neurons.overrides import Override, as_overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class SamplingRequest:
     (threshold guidance, arXiv 2306.17046); ``temperature`` applies to token models only;
     ``class_label`` (None draws one label per image from that image's random stream) and ``guidance``
     to class-conditional models only. ``clip_x0`` keeps every predicted clean image in [-1, 1], not only
-    the last; it applies to models of pixels only.
+    the last; it applies to models of pixels only. ``overrides`` are experiments on neurons, given as
+    ``Override`` or as their plain values; a threshold among them wins over ``threshold``.
     """
 
     num: int = 16
@@ -56,6 +58,7 @@ class SamplingRequest:
     class_label: int | None = None
     guidance: float = 1.0
     clip_x0: bool = True
+    overrides: tuple[Override, ...] = ()
 
     def __post_init__(self) -> None:
         for name, limits in RANGES.items():
@@ -78,10 +81,11 @@ class SamplingRequest:
                 f"Unknown sampler {self.sampler!r}: choose one of {', '.join(SAMPLERS)}.",
                 field="sampler",
             )
+        object.__setattr__(self, "overrides", as_overrides(self.overrides))
 
     def to_json(self) -> dict[str, Any]:
-        """All parameters as plain values."""
-        return asdict(self)
+        """All parameters as plain values, with which the same request can be made again."""
+        return asdict(self) | {"overrides": [each.to_json() for each in self.overrides]}
 
 
 def check_range(name: str, value: float) -> None:

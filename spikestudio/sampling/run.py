@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,23 @@ import torch
 from torch import Tensor
 
 from spikestudio.checkpoints.loader import LoadedModel
-from spikestudio.diffusion.absorbing import TokenStep, unmask, unmask_times
-from spikestudio.diffusion.samplers import SAMPLERS, SamplerStep, guided
-from spikestudio.diffusion.schedules import GaussianSchedule, spaced_times
-from spikestudio.errors import ConfigError, NumericalError, SamplingError, SpikeStudioError
+from spikestudio.diffusion.absorbing import TokenStep, unmask_times
+from spikestudio.diffusion.samplers import SAMPLERS, SamplerStep
+from spikestudio.diffusion.schedules import spaced_times
+from spikestudio.errors import (
+    ConfigError,
+    ExportError,
+    NumericalError,
+    SamplingError,
+    SpikeStudioError,
+)
 from spikestudio.neurons.nodes import set_threshold
+from spikestudio.neurons.overrides import check_overrides, overridden
+from spikestudio.recording.hdf5 import RecordingWriter
+from spikestudio.recording.record import Record
 from spikestudio.recording.recorder import Probe, Recorder
+from spikestudio.recording.values import Parameters, State
+from spikestudio.sampling.chain import Chain, Predict, guess, in_chunks, make_chain, state_shapes
 from spikestudio.sampling.control import RunCancelledError, RunControl
 from spikestudio.sampling.events import (
     Cancelled,
@@ -39,10 +52,11 @@ from spikestudio.sampling.events import (
 from spikestudio.sampling.pixels import as_data, to_pixels
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.result import RunResult
-from spikestudio.seeds import ImageStreams
 from spikestudio.types import LayerInfo
 
 PREVIEW_IMAGES = 64  # a preview shows the first ones of a larger batch
+
+Describe = Callable[[RunResult], Mapping[str, Any]]
 
 _run_ids = itertools.count(1)
 
@@ -60,13 +74,18 @@ class SamplingRun:
         Takes commands from other threads.
     image, layer
         Position in the batch of the image whose neurons are recorded, and id of the layer of which
-        the potentials are (see ``Recorder``).
+        the potentials are (see ``Recorder``). ``record`` says both and more.
+    record
+        What to record.
+    describe
+        Gives the provenance that a recording file carries; needed for ``record.path``.
 
     Raises
     ------
     ConfigError
         The request does not fit the model: another kind of sampler, more steps than it was trained
-        with, an unknown class, or SNN steps of a model that is locked to its own.
+        with, an unknown class, SNN steps of a model that is locked to its own, or a layer or neuron
+        that it does not have.
     """
 
     def __init__(
@@ -77,6 +96,8 @@ class SamplingRun:
         *,
         image: int = 0,
         layer: str = "",
+        record: Record | None = None,
+        describe: Describe | None = None,
     ) -> None:
         self.model = model
         self.request = request
@@ -85,17 +106,26 @@ class SamplingRun:
         self.result: RunResult | None = None
         self.timesteps = plan(model, request)
         self.layers = run_layers(model)
+        check_overrides(request.overrides, self.layers, len(self.timesteps))
+        self.record = record or Record(image=image, potentials=layer)
+        if self.record.path is not None and describe is None:
+            raise ValueError("A recording file needs a provenance: give describe as well.")
+        self._describe = describe
         self.recorder = Recorder(
             self.layers,
             num_steps=len(self.timesteps),
             snn_steps=request.snn_steps,
-            image=min(image, request.num - 1),
-            layer=layer,
+            record=replace(self.record, image=min(self.record.image, request.num - 1)),
+            origin={
+                "request": request.to_json(),
+                "checkpoint": {"name": model.name, "tensors_sha256": model.card.tensors_sha256},
+            },
         )
         self._threshold = request.threshold
         self._temperature = request.temperature
         self._thresholds: list[float] = []
         self._temperatures: list[float] = []
+        self._chain: Chain = iter(())
         self._labels: Tensor | None = None
         self._images: np.ndarray[Any, np.dtype[np.uint8]] | None = None  # of a token model
         self._latest: Tensor | None = None  # of a pixel model
@@ -114,15 +144,17 @@ class SamplingRun:
         network.set_snn_steps(self.request.snn_steps)
         try:
             with self.recorder.attached(network, self.control.check) as probe:
-                yield RunStarted(
-                    run_id=self.run_id,
-                    request=self.request,
-                    device=self.model.device,
-                    timesteps=self.timesteps,
-                    layers=self.layers,
-                    recorder=self.recorder,
-                )
-                yield from self._steps(probe)
+                self._prepare(probe)
+                with self._file():
+                    yield RunStarted(
+                        run_id=self.run_id,
+                        request=self.request,
+                        device=self.model.device,
+                        timesteps=self.timesteps,
+                        layers=self.layers,
+                        recorder=self.recorder,
+                    )
+                    yield from self._steps(probe)
             self.result = self._make_result()
             yield Finished(run_id=self.run_id, result=self.result)
         except RunCancelledError:
@@ -134,17 +166,55 @@ class SamplingRun:
             network.set_snn_steps(self.model.card.snn_steps)
             set_threshold(network, self.model.card.v_threshold)
 
-    def _steps(self, probe: Probe) -> Iterator[Event]:
+    @contextmanager
+    def _file(self) -> Iterator[None]:
+        """Stream what is recorded to a file, if asked for."""
+        path, describe = self.record.path, self._describe
+        if path is None or describe is None:
+            yield
+            return
+        writer = RecordingWriter(
+            path,
+            self.recorder,
+            states=state_shapes(self.model, self.request),
+            provenance=describe(self._make_result()),
+        )
+        self.recorder.sink = writer.add
+        try:
+            yield
+        finally:
+            self.recorder.sink = None
+            try:
+                writer.close(describe(self._make_result()))
+            except ExportError as error:  # the images are there all the same
+                self.recorder.file_error = self.recorder.file_error or str(error)
+
+    def _prepare(self, probe: Probe) -> None:
+        """Make the chain, which knows the classes, before anything is evaluated."""
+        predict = self._checked(in_chunks(self.model.predict, self.model.chunk, probe))
         with torch.inference_mode():
-            chain = self._chain(probe)
+            self._chain, self._labels = make_chain(
+                self.model, self.request, self.timesteps, predict, lambda: self._temperature
+            )
+
+    def _steps(self, probe: Probe) -> Iterator[Event]:
+        network, request = self.model.network, self.request
+        before: TokenStep | None = None
         for step in range(len(self.timesteps)):
             yield from self._wait_if_paused(step)
             yield from self._take_parameters(step)
             started = time.monotonic()
-            set_threshold(self.model.network, self._threshold)
-            with torch.inference_mode():
-                previews = self._show(next(chain), probe)
-            probe.finish_step(step)
+            set_threshold(network, self._threshold)
+            with (
+                torch.inference_mode(),
+                overridden(network, request.overrides, step, self.layers),
+            ):
+                done = next(self._chain)
+                previews = self._show(done, probe)
+                state, logits = self._state(done, before)
+            parameters = Parameters(self._threshold, self._temperature)
+            probe.finish_step(step, parameters, state, logits)
+            before = done if isinstance(done, TokenStep) else None
             self._thresholds.append(self._threshold)
             self._temperatures.append(self._temperature)
             yield StepFinished(
@@ -179,70 +249,42 @@ class SamplingRun:
             temperature=self._temperature,
         )
 
-    def _chain(self, probe: Probe) -> Iterator[SamplerStep | TokenStep]:
-        return (
-            self._token_chain(probe) if self.model.is_token_model else self._gaussian_chain(probe)
-        )
+    def _checked(self, function: Predict) -> Predict:
+        """Raise ``NumericalError`` for NaN or infinity, which clipping would hide later."""
 
-    def _gaussian_chain(self, probe: Probe) -> Iterator[SamplerStep]:
-        model, request = self.model, self.request
-        config: Any = model.network.config
-        shape = (config.image_channels, config.image_size, config.image_size)
-        streams = ImageStreams(request.seed, request.num, request.first_image)
-        x = streams.normal(*shape).to(model.device)
-        predict = self._in_chunks(model.predict, probe)
-        if model.num_classes is not None:
-            self._labels = streams.labels(model.num_classes)
-            if request.class_label is not None:
-                self._labels.fill_(request.class_label)
-            predict = guided(
-                predict, self._labels.to(model.device), request.guidance, model.num_classes
-            )
-        return SAMPLERS[request.sampler](
-            predict,
-            x,
-            schedule=GaussianSchedule.linear(config.num_train_timesteps),
-            times=self.timesteps,
-            noise=lambda like: streams.normal(*like.shape[1:]).to(like),
-            clip_x0=request.clip_x0,
-        )
-
-    def _token_chain(self, probe: Probe) -> Iterator[TokenStep]:
-        model, request = self.model, self.request
-        config: Any = model.network.config
-        streams = ImageStreams(request.seed, request.num, request.first_image)
-        return unmask(
-            self._in_chunks(model.predict, probe),
-            shape=(request.num, config.grid_size, config.grid_size),
-            steps=request.steps,
-            mask_id=config.mask_id,
-            temperature=lambda: self._temperature,
-            uniform=lambda shape: streams.uniform(*shape[1:]).to(model.device),
-            num_timesteps=config.num_train_timesteps,
-        )
-
-    def _in_chunks(self, function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
-        """Evaluate a batch in parts, telling the probe which rows each part holds.
-
-        Raises ``NumericalError`` for NaN or infinity, which clipping would hide later.
-        """
-
-        def evaluate(*batch: Tensor) -> Any:  # noqa: ANN401  a tensor or a pair, as the model gives
-            parts = []
-            for first in range(0, len(batch[0]), self.model.chunk):
-                part = [each[first : first + self.model.chunk] for each in batch]
-                probe.first_row, probe.num_rows = first, len(part[0])
-                output = function(*part)
-                parts.append(output if isinstance(output, tuple) else (output,))
-            whole = tuple(torch.cat(each) for each in zip(*parts, strict=True))
-            if not all(bool(each.isfinite().all()) for each in whole):
+        def evaluate(*batch: Tensor) -> Any:  # noqa: ANN401
+            output = function(*batch)
+            parts = output if isinstance(output, tuple) else (output,)
+            if not all(bool(each.isfinite().all()) for each in parts):
                 raise NumericalError(
                     f"The network gave NaN or infinity at denoising step {len(self._thresholds) + 1}: "
                     "try a threshold closer to 1 or another checkpoint."
                 )
-            return whole if len(whole) > 1 else whole[0]
+            return output
 
         return evaluate
+
+    def _state(
+        self, done: SamplerStep | TokenStep, before: TokenStep | None
+    ) -> tuple[State, np.ndarray[Any, np.dtype[np.float32]] | None]:
+        """What entered the step and what it predicted, and a token model's logits for a file."""
+        if isinstance(done, SamplerStep):
+            return {"x_t": _array(done.x_t), "x0_hat": _array(done.x0_hat)}, None
+        masked = before or TokenStep(
+            -1,
+            0,
+            torch.full_like(done.tokens, int(self.model.card.mask_id or 0)),
+            torch.full_like(done.order, -1),
+            torch.zeros_like(done.confidence),
+            done.logits,
+        )
+        state = {
+            "tokens": _array(masked.tokens.to(torch.int32)),
+            "revealed": _array(masked.order),
+            "confidence": _array(masked.confidence),
+            "guess": _array(guess(done).to(torch.int32)),
+        }
+        return state, _array(done.logits) if self.recorder.sink else None
 
     def _show(self, step: SamplerStep | TokenStep, probe: Probe) -> list[Event]:
         if isinstance(step, TokenStep):
@@ -255,9 +297,8 @@ class SamplingRun:
         return [ImagePreview(run_id=self.run_id, step=step.index, x_t=x_t, x0_hat=x0_hat)]
 
     def _show_tokens(self, step: TokenStep, probe: Probe) -> list[Event]:
-        is_masked = step.order < 0
-        guess = torch.where(is_masked, step.logits.argmax(1), step.tokens)
-        decoded = to_pixels(self._in_chunks(self.model.decode, probe)(guess), 0.0, 1.0)
+        decode = self._checked(in_chunks(self.model.decode, self.model.chunk, probe))
+        decoded = to_pixels(decode(guess(step)), 0.0, 1.0)
         self._images = decoded
         self._tokens = step.tokens.to(torch.int32).cpu().numpy()
         tokens = TokensUnmasked(
@@ -295,6 +336,13 @@ def run_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
     """Layers that fire in a run: the denoiser's, and a token model's decoder, which draws previews."""
     decoder = (each for each in model.codec_layers if not each.id.startswith("vqsvae.encoder."))
     return (*model.layers, *decoder)
+
+
+def _array(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
+    """A copy that cannot be written to."""
+    array = np.array(tensor.cpu().numpy(), order="C")
+    array.setflags(write=False)
+    return array
 
 
 def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:

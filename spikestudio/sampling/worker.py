@@ -9,20 +9,27 @@ import logging
 import queue
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikestudio.checkpoints.card import Card
-from spikestudio.errors import SpikeStudioError
-from spikestudio.sampling.control import RunControl
-from spikestudio.sampling.events import Failed
+from spikestudio.errors import SamplingError, SpikeStudioError
+from spikestudio.metrics.operations import Operations
+from spikestudio.recording.record import Record
+from spikestudio.sampling.control import RunCancelledError, RunControl
+from spikestudio.sampling.events import Failed, StepFinished
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.types import LayerInfo
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.loader import LoadedModel
+    from spikestudio.recording.values import Readable
+    from spikestudio.sampling.recompute import LayerStep
+    from spikestudio.sampling.run import Describe, SamplingRun
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +47,7 @@ class ModelInfo:
     defaults: SamplingRequest
     parameters: int
     tsm_locked: bool
+    operations: Operations | None = None  # of one network evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,68 @@ class LoadFailed:
     details: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """A denoising step was computed again; ``activity`` is what one layer of one image did in it.
+
+    ``record`` is the recorder or recording that it belongs to; nothing was added to it.
+    """
+
+    record: Readable
+    step: int
+    layer: str
+    image: int
+    activity: LayerStep
+
+
+@dataclass(frozen=True, slots=True)
+class InspectFailed:
+    """A step could not be computed again."""
+
+    step: int
+    layer: str
+    image: int
+    message: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Inspection:
+    step: int
+    layer: str
+    image: int
+    recording: Readable | None  # None is the last run
+
+
+class _Control(RunControl):
+    """Commands to a run that also looks at other steps while it waits."""
+
+    def __init__(self, inspect: Callable[[], None]) -> None:
+        super().__init__()
+        self._inspect = inspect
+        self._is_asked = False
+
+    def ask(self) -> None:
+        """Look at a step now if the run waits; between two steps it does so anyhow."""
+        with self._condition:
+            self._is_asked = True
+            self._condition.notify_all()
+
+    def wait(self) -> None:
+        while self._was_asked():
+            self._inspect()
+        super().wait()
+
+    def _was_asked(self) -> bool:
+        """Block until asked, or until the run has not to wait any more."""
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._is_asked or self._cancelled or not self._paused or self._single_steps
+            )
+            is_asked, self._is_asked = self._is_asked, False
+            return is_asked
+
+
 class Worker:
     """Thread with a queue of commands; events go to ``publish``, which any thread may call."""
 
@@ -73,7 +143,9 @@ class Worker:
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._model: LoadedModel | None = None
         self._closing = threading.Event()
-        self._running: RunControl | None = None
+        self._running: _Control | None = None
+        self._run: SamplingRun | None = None  # the last one, to be looked into
+        self._wanted: deque[_Inspection] = deque(maxlen=1)  # the newest
         self._thread = threading.Thread(target=self._work, name="sampling")
         self._thread.start()
 
@@ -81,11 +153,36 @@ class Worker:
         """Load a checkpoint in the background."""
         self._commands.put(lambda: self._load(path, device))
 
-    def sample(self, request: SamplingRequest, image: int = 0, layer: str = "") -> RunControl:
-        """Start a run after what is queued; the control is valid at once."""
-        control = RunControl()
-        self._commands.put(lambda: self._sample(request, control, image, layer))
+    def sample(
+        self,
+        request: SamplingRequest,
+        image: int = 0,
+        layer: str = "",
+        record: Record | None = None,
+        describe: Describe | None = None,
+    ) -> RunControl:
+        """Start a run after what is queued; the control is valid at once.
+
+        ``record`` says more than ``image`` and ``layer`` do; see ``SamplingRun``.
+        """
+        control = _Control(self._inspect_newest)
+        record = record or Record(image=image, potentials=layer)
+        self._commands.put(lambda: self._sample(request, control, record, describe))
         return control
+
+    def inspect(
+        self, step: int, layer: str, image: int = 0, recording: Readable | None = None
+    ) -> None:
+        """Compute a step again and publish ``Recomputed``; of several asked for only the newest.
+
+        It is a step of the last run, or of a recording of the model that is loaded. It is done between
+        two steps of a run in progress, also of one that waits.
+        """
+        self._wanted.append(_Inspection(step, layer, image, recording))
+        self._commands.put(self._inspect_newest)
+        running = self._running
+        if running is not None:
+            running.ask()
 
     def close(self) -> None:
         """Cancel the run, drop what is queued, and wait for the thread to end."""
@@ -116,7 +213,11 @@ class Worker:
             self._publish(ModelLoaded(info))
 
     def _sample(
-        self, request: SamplingRequest, control: RunControl, image: int, layer: str
+        self,
+        request: SamplingRequest,
+        control: _Control,
+        record: Record,
+        describe: Describe | None,
     ) -> None:
         from spikestudio.sampling.run import SamplingRun
 
@@ -127,10 +228,13 @@ class Worker:
         try:
             if self._model is None:
                 raise SpikeStudioError("No model is loaded: choose one first.")
-            run = SamplingRun(self._model, request, control, image=image, layer=layer)
+            run = SamplingRun(self._model, request, control, record=record, describe=describe)
             run_id = run.run_id
+            self._run = run
             for event in run:
                 self._publish(event)
+                if isinstance(event, StepFinished):
+                    self._inspect_newest()
         except SpikeStudioError as error:
             self._publish(Failed(run_id=run_id, message=str(error)))
         except Exception as error:
@@ -143,10 +247,48 @@ class Worker:
                 )
             )
 
+    def _inspect_newest(self) -> None:
+        """Do the inspection asked for last, if it was not done yet."""
+        try:
+            wanted = self._wanted.popleft()
+        except IndexError:
+            return
+        place = (wanted.step, wanted.layer, wanted.image)
+        try:
+            record, activity = self._recompute(wanted)
+        except RunCancelledError:  # of the run in progress: its command comes up again after that
+            if not self._wanted:
+                self._wanted.append(wanted)
+        except SpikeStudioError as error:
+            self._publish(InspectFailed(*place, str(error)))
+        except Exception as error:
+            logger.exception("A step could not be computed again")
+            message = _unexpected("compute the step again", error)
+            self._publish(InspectFailed(*place, message, traceback.format_exc()))
+        else:
+            self._publish(Recomputed(record, *place, activity))
+
+    def _recompute(self, wanted: _Inspection) -> tuple[Readable, LayerStep]:
+        from spikestudio.sampling.recompute import recompute
+
+        run, record = self._run, wanted.recording
+        model = self._model
+        if record is None:
+            model = None if run is None else run.model
+        if model is None:
+            raise SamplingError("There is no run to look into: sample first.")
+        with run.recorder.muted() if run is not None else nullcontext():
+            if record is None:
+                assert run is not None  # it has the model
+                record = run.recorder
+            layers = recompute(model, record, wanted.step, [wanted.layer], wanted.image)
+        return record, layers[wanted.layer]
+
 
 def describe(model: LoadedModel) -> ModelInfo:
     """Torch-free description of a loaded model."""
     from spikestudio.checkpoints.devices import available_devices
+    from spikestudio.metrics.tracing import count_operations
     from spikestudio.sampling.run import run_layers
 
     config: Any = model.network.config
@@ -160,6 +302,7 @@ def describe(model: LoadedModel) -> ModelInfo:
         defaults=SamplingRequest(**model.defaults()),
         parameters=sum(p.numel() for p in model.network.parameters()),
         tsm_locked=bool(getattr(config, "tsm", False)),
+        operations=count_operations(model.network),
     )
 
 

@@ -86,7 +86,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
                 options={"weighting": "balanced"},
             ),
         ),
-        defaults={"sampler": "ddim", "steps": 30},
+        defaults={"sampler": "ancestral", "steps": 32, "clip_x0": False},
     ),
     ("sddpm", "paper"): Preset(
         config=SDDPMConfig(),
@@ -138,7 +138,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
     ("sdit", "micro"): Preset(
         config=SDiTConfig(image_channels=1, patch_size=4, width=128),
         stages=(_micro("denoiser", 8_000, 1e-3, options={"weighting": "balanced"}),),
-        defaults={"sampler": "ddim", "steps": 30, "guidance": 2.0},
+        defaults={"sampler": "ddim", "steps": 20, "guidance": 2.0, "clip_x0": False},
     ),
     ("sdit", "paper"): Preset(
         config=SDiTConfig(),

@@ -95,6 +95,7 @@ class FakeWorker:
         self.loads: list[tuple[Path, str]] = []
         self.requests: list[SamplingRequest] = []
         self.images: list[int] = []
+        self.inspections: list[tuple[int, str, int]] = []
         self.layers: list[str] = []
         self.control: RunControl | None = None
         self.recorder: FakeRecorder | None = None
@@ -127,6 +128,9 @@ class FakeWorker:
         self._is_waiting = False
         self.recorder = FakeRecorder(self._layers, request.steps, request.snn_steps)
         return self.control
+
+    def inspect(self, step: int, layer: str, image: int) -> None:
+        self.inspections.append((step, layer, image))
 
     def close(self) -> None:
         self.is_closed = True

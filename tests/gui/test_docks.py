@@ -66,7 +66,7 @@ def test_a_small_window_turns_the_plots_into_tabs(qtbot, make_shell):
     shell = make_shell(1280, 720)
     docks = shell.window.docks.docks
     tabs = shell.window.tabifiedDockWidgets(docks["raster"])
-    assert {dock.view.view_id for dock in tabs} == {"membrane", "rates", "tokens"}
+    assert {dock.view.view_id for dock in tabs} == {"membrane", "rates", "tokens", "efficiency"}
 
 
 def test_a_layout_follows_the_size_of_the_window_unless_docks_were_changed(qtbot, shell):

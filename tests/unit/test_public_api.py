@@ -14,7 +14,7 @@ from tests.unit.checkpoints import tiny
 
 
 def test_the_names_of_the_package() -> None:
-    assert set(ss.__all__) == {"__version__", "load", "sample"}
+    assert set(ss.__all__) == {"Record", "__version__", "load", "sample"}
     assert isinstance(ss.__version__, str)
     assert ss.__version__
     with pytest.raises(AttributeError, match="nothing"):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spikestudio.app.plots.palettes import FIRST_WATCHED, SILENT, SPIKE, potential_indices
 
 if TYPE_CHECKING:
-    from spikestudio.recording.recorder import Recorder
+    from spikestudio.app.viewmodels.run import Known
     from spikestudio.types import LayerInfo
 
 Mode = Literal["spikes", "potential"]
@@ -115,16 +115,16 @@ class RasterData:
     ``counted`` steps whose spikes were recorded.
     """
 
-    def __init__(self, recorder: Recorder, layer: LayerInfo) -> None:
+    def __init__(self, source: Known, layer: LayerInfo) -> None:
         self.layer = layer
         self.mode: Mode = "spikes"
         self.counts: Counts = np.zeros(layer.num_neurons, np.uint16)
         self.counted = self.known = 0
         self.rows: Order = np.empty(0, np.intp)
         self.missing: list[int] = []  # filled steps of which nothing was recorded in this mode
-        self.picture = np.zeros((0, recorder.num_steps * recorder.snn_steps), np.uint8)
+        self.picture = np.zeros((0, source.num_steps * source.snn_steps), np.uint8)
         self.filled = 0
-        self._recorder = recorder
+        self._source = source
         self._newest: tuple[int, NDArray[np.uint8] | None] = (-1, None)
 
     def count(self, done: int, deadline: float) -> bool:
@@ -148,7 +148,7 @@ class RasterData:
 
     def fill(self, done: int, deadline: float) -> bool:
         """Draw the steps before ``done``; False if the deadline came first."""
-        snn_steps = self._recorder.snn_steps
+        snn_steps = self._source.snn_steps
         while self.filled < done:
             step = self.filled
             columns = slice(step * snn_steps, (step + 1) * snn_steps)
@@ -173,7 +173,7 @@ class RasterData:
 
     def _spikes(self, step: int) -> NDArray[np.uint8] | None:
         if self._newest[0] != step:  # counting and drawing read the same step in turn
-            self._newest = (step, self._recorder.spikes(self.layer.id, step))
+            self._newest = (step, self._source.spikes(self.layer.id, step))
         return self._newest[1]
 
     def _indices(self, step: int) -> NDArray[np.uint8] | None:
@@ -181,7 +181,7 @@ class RasterData:
         if self.mode == "spikes":
             spikes = self._spikes(step)
             return None if spikes is None else np.where(spikes[:, self.rows], SPIKE, SILENT)
-        potentials = self._recorder.potentials(self.layer.id, step)
+        potentials = self._source.potentials(self.layer.id, step)
         if potentials is None:
             return None
         return potential_indices(potentials.h[:, self.rows], potentials.threshold)

@@ -57,6 +57,11 @@ class TimePlot(pg.GraphicsView):
         self.step_lines = StepLines()
         self.step_lines.setZValue(-10)
         self.add(self.step_lines)
+        self.moment = pg.InfiniteLine(
+            angle=90, movable=False
+        )  # that is looked at, if not the newest
+        self.moment.hide()
+        self.add(self.moment)
         self.key_cursor = KeyCursor()
         self.add(self.key_cursor)
         self.scene().sigMouseClicked.connect(self._on_click)
@@ -85,6 +90,7 @@ class TimePlot(pg.GraphicsView):
     def restyle(self) -> None:
         """Take over the theme's colours, type and margins."""
         self.setBackground(theme.tokens().surface)
+        self.moment.setPen(theme.tokens().accent, width=theme.px(2))
         self._grid.setContentsMargins(0, theme.px(4), right_margin(), 0)
         self.time_axis.restyle()
         self.row_axis.setWidth(left_margin(self.width()))
@@ -110,6 +116,27 @@ class TimePlot(pg.GraphicsView):
         if not self.is_following:
             self.is_following = True
             self.followingChanged.emit(True)
+
+    def mark(self, column: float | None) -> None:
+        """Draw the line of the moment that is looked at, without moving to it."""
+        self.moment.setVisible(column is not None)
+        if column is not None:
+            self.moment.setPos(column)
+
+    def look_at(self, column: int | None) -> None:
+        """Mark a column and bring it into sight; None: no longer, and follow the run again."""
+        self.mark(None if column is None else column + 0.5)
+        if column is None:
+            self.follow()
+            return
+        low, high = self.view_box.viewRange()[0]
+        if not low <= column < high:
+            first = max(0.0, column - (high - low) / 2)
+            self.view_box.setXRange(first, first + high - low, padding=0)
+        if self.is_following:
+            self.is_following = False
+            self.followingChanged.emit(False)
+        self.windowChanged.emit()
 
     def show_steps(self, done: int, newest: int | None = None) -> None:
         """Show the newest steps (None: the whole run) unless the user looks elsewhere."""

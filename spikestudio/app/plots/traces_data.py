@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from spikestudio.recording.recorder import Recorder
+    from spikestudio.app.viewmodels.run import Known
     from spikestudio.types import LayerInfo
 
 
@@ -19,29 +19,29 @@ class TracesData:
     is boolean of the same shape. ``missing`` lists the steps without potentials.
     """
 
-    def __init__(self, recorder: Recorder, layer: LayerInfo, neurons: tuple[int, ...]) -> None:
+    def __init__(self, source: Known, layer: LayerInfo, neurons: tuple[int, ...]) -> None:
         self.layer = layer
         self.neurons = neurons
-        shape = (len(neurons), recorder.num_steps, recorder.snn_steps)
+        shape = (len(neurons), source.num_steps, source.snn_steps)
         self.h = np.full(shape, np.nan, np.float32)
         self.v = np.full(shape, np.nan, np.float32)
         self.spikes = np.zeros(shape, bool)
         self.missing: list[int] = []
         self.filled = 0
-        self._recorder = recorder
+        self._source = source
 
     def fill(self, done: int, deadline: float) -> bool:
         """Read the steps before ``done``; False if the deadline came first."""
         ids = np.asarray(self.neurons, np.intp)
         while self.filled < done:
             step = self.filled
-            potentials = self._recorder.potentials(self.layer.id, step)
+            potentials = self._source.potentials(self.layer.id, step)
             if potentials is None:
                 self.missing.append(step)
             else:
                 self.h[:, step] = potentials.h[:, ids].T
                 self.v[:, step] = potentials.v[:, ids].T
-            if (spikes := self._recorder.spikes(self.layer.id, step)) is not None:
+            if (spikes := self._source.spikes(self.layer.id, step)) is not None:
                 self.spikes[:, step] = spikes[:, ids].T
             self.filled += 1
             if time.perf_counter() > deadline:

@@ -5,6 +5,8 @@ Fed by the bridge on the GUI thread with the newest events; holds no widget and 
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -24,11 +26,20 @@ from spikestudio.sampling.events import (
     StepFinished,
     TokensUnmasked,
 )
+from spikestudio.sampling.worker import InspectFailed, Recomputed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spikestudio.recording.recorder import Recorder
+    from spikestudio.recording.values import Potentials
+    from spikestudio.sampling.recompute import LayerStep
     from spikestudio.sampling.result import RunResult
     from spikestudio.types import LayerInfo
+
+
+MAX_RECOMPUTED = 32  # steps of a layer that are kept beside what was recorded
 
 
 class RunState(Enum):
@@ -57,6 +68,29 @@ class Selection:
     neurons: tuple[int, ...] = ()
 
 
+class Known:
+    """What is known of the neurons of a run: recorded, or computed again (``recomputed``)."""
+
+    def __init__(self, recorder: Recorder, recomputed: Mapping[tuple[str, int], LayerStep]) -> None:
+        self._recorder = recorder
+        self._recomputed = recomputed
+        self.num_steps, self.snn_steps = recorder.num_steps, recorder.snn_steps
+
+    def spikes(self, layer_id: str, step: int) -> NDArray[np.uint8] | None:
+        """0 or 1, ``[T, N]``; None where not known."""
+        recorded = self._recorder.spikes(layer_id, step)
+        if recorded is not None or (layer_id, step) not in self._recomputed:
+            return recorded
+        return self._recomputed[layer_id, step].spikes
+
+    def potentials(self, layer_id: str, step: int) -> Potentials | None:
+        """Potentials and currents, ``[T, N]``; None where not known."""
+        recorded = self._recorder.potentials(layer_id, step)
+        if recorded is not None or (layer_id, step) not in self._recomputed:
+            return recorded
+        return self._recomputed[layer_id, step].potentials
+
+
 class RunModel(QObject):
     """Newest state of the current (or last) run. Attributes first, then one signal per concern."""
 
@@ -67,6 +101,8 @@ class RunModel(QObject):
     parametersChanged = Signal()  # noqa: N815
     stateChanged = Signal()  # noqa: N815
     selectionChanged = Signal()  # noqa: N815
+    recomputedChanged = Signal()  # noqa: N815  a step of a layer was computed again
+    recomputeFailed = Signal(str)  # noqa: N815  in one sentence
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -79,6 +115,12 @@ class RunModel(QObject):
         self.result: RunResult | None = None
         self.failure: Failed | None = None
         self.selection = Selection()
+        self.recomputed: OrderedDict[tuple[str, int], LayerStep] = OrderedDict()
+
+    @property
+    def known(self) -> Known | None:
+        """What is known of the neurons of the recorded image."""
+        return Known(self.recorder, self.recomputed) if self.recorder else None
 
     @property
     def recorder(self) -> Recorder | None:
@@ -118,6 +160,16 @@ class RunModel(QObject):
         if self.state.is_active:
             self._set_state(RunState.STOPPING)
 
+    def take_recomputed(self, answer: Recomputed | InspectFailed) -> None:
+        """Take in a step that was computed again, unless it belongs to another run."""
+        if isinstance(answer, InspectFailed):
+            self.recomputeFailed.emit(answer.message)
+        elif answer.record is self.recorder:
+            self.recomputed[answer.layer, answer.step] = answer.activity
+            while len(self.recomputed) > MAX_RECOMPUTED:
+                self.recomputed.popitem(last=False)
+            self.recomputedChanged.emit()
+
     def take(self, event: Event) -> None:
         """Take in the newest event of its type."""
         match event:
@@ -153,6 +205,7 @@ class RunModel(QObject):
         self.run = event
         self.step = self.preview = self.tokens = self.result = self.failure = None
         self.changes = []
+        self.recomputed.clear()
         self.state = RunState.RUNNING
         ids = {layer.id for layer in event.layers}
         image = min(self.selection.image, event.request.num - 1)

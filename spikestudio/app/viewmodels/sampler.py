@@ -145,6 +145,12 @@ class SamplerModel(QObject):
         if self.can_sample:
             self._start()
 
+    @Slot(object)
+    def sample_request(self, request: SamplingRequest) -> None:
+        """Start a run with another request than the one being edited."""
+        if self.can_sample:
+            self._start(request)
+
     @Slot()
     def toggle_pause(self) -> None:
         """Pause before the next denoising step, or go on."""
@@ -175,11 +181,13 @@ class SamplerModel(QObject):
             self._run.set_stopping()
             self.commandsChanged.emit()
 
-    def _start(self, *, is_single_step: bool = False) -> None:
+    def _start(
+        self, request: SamplingRequest | None = None, *, is_single_step: bool = False
+    ) -> None:
         self.is_starting = True
         self.pending = frozenset()
         selection = self._run.selection
-        self.control = self._sample(self.request, selection.image, selection.layer)
+        self.control = self._sample(request or self.request, selection.image, selection.layer)
         if is_single_step:
             self.control.step_once()  # before anything else: the run begins in another thread
         self.commandsChanged.emit()

@@ -9,9 +9,11 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from spikestudio.app.plots.tiles import Panel, TileGrid
+from spikestudio.app.viewmodels.moments import preview_after
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, EmptyStack, fill, stacked, step_text
+from spikestudio.sampling.events import ImagePreview
 
 
 class ImageView(View):
@@ -32,10 +34,12 @@ class ImageView(View):
 
     def __init__(self, run: RunModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
+        self._preview: ImagePreview | None = None
         self.tiles = TileGrid()
         self.tiles.setAccessibleName("Images of the batch")
         self.caption = Caption()
         self._hovered: tuple[int, int, int, int] | None = None
+        self._step: int | None = None  # that is looked at; None: the newest
         self.stack = EmptyStack(
             stacked(self.tiles, self.caption, stretch=self.tiles),
             "Images appear here as they are drawn out of noise.",
@@ -48,11 +52,19 @@ class ImageView(View):
         for signal in (run.started, run.previewChanged, run.stepFinished, run.selectionChanged):
             signal.connect(self.mark_dirty)
 
+    def look_at(self, step: int | None) -> None:
+        """Show the pictures of an earlier step; None: the newest."""
+        self._step = step
+        self.mark_dirty()
+
     def refresh(self) -> None:
-        """Draw the newest preview."""
+        """Draw the newest preview, or that of the step looked at."""
         preview = self.run.preview
         if self.run.run is None:
             return
+        if self._step is not None:
+            preview = preview_after(self.run, self._step)
+        self._preview = preview
         self.stack.show_content()
         if preview is None:
             self.tiles.set_panels((), 0)
@@ -72,6 +84,17 @@ class ImageView(View):
             )
         self._show_caption()
 
+    def _step_text(self) -> str:
+        started, preview = self.run.run, self._preview
+        if self._step is None or started is None:
+            return step_text(self.run)
+        text = f"step {self._step + 1:,} of {len(started.timesteps):,}"
+        if preview is None:
+            return f"{text}: its pictures were not kept"
+        if preview.step != self._step:
+            return f"{text}; pictures of step {preview.step + 1:,}"
+        return f"{text}, t = {started.timesteps[self._step]}"
+
     @Slot(int)
     def _on_clicked(self, image: int) -> None:
         self.run.select(image=image)
@@ -84,7 +107,7 @@ class ImageView(View):
 
     @Slot()
     def _show_caption(self) -> None:
-        parts = [step_text(self.run)]
+        parts = [self._step_text()]
         grid = self.tiles.grid
         if grid is not None:
             first, last = self.tiles.shown_images()

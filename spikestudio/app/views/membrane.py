@@ -16,7 +16,7 @@ from spikestudio.app.plots.text import figure, place
 from spikestudio.app.plots.time_plot import TimePlot
 from spikestudio.app.plots.traces_data import TracesData
 from spikestudio.app.plots.traces_item import MAX_LANES, Line, Scale, TracesItem, staircase
-from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.run import Known, RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
     FRAME_SECONDS,
@@ -28,6 +28,7 @@ from spikestudio.app.views.parts import (
     fill,
     image_text,
     line,
+    recomputed_text,
     stacked,
     step_text,
     steps_done,
@@ -105,7 +106,13 @@ class MembraneView(View):
         run.started.connect(self._on_started)
         for signal in (run.stepFinished, run.selectionChanged, run.stateChanged):
             signal.connect(self.mark_dirty)
+        run.recomputedChanged.connect(self._on_recomputed)
         theme.manager.changed.connect(self._restyle)
+
+    @Slot()
+    def _on_recomputed(self) -> None:
+        self._data = None  # read anew, with the steps that were computed again
+        self._redraw()
 
     def refresh(self) -> None:
         """Read what the recorder has got since the last frame, and draw the lanes."""
@@ -137,7 +144,7 @@ class MembraneView(View):
         watched = self.run.selection.neurons[:MAX_LANES]
         neurons = tuple(neuron for neuron in watched if neuron < layer.num_neurons)
         if self._data is None or (self._data.layer, self._data.neurons) != (layer, neurons):
-            self._data = TracesData(recorder, layer, neurons)
+            self._data = TracesData(Known(recorder, self.run.recomputed), layer, neurons)
             self._scale = Scale.start(threshold_at(self.run, 0))
         return self._data
 
@@ -226,7 +233,8 @@ class MembraneView(View):
 
     def _show_caption(self) -> None:
         text = self._describe(self._hovered) if self._hovered is not None else ""
-        self.caption.set_text(text or f"{step_text(self.run)}   {image_text(self.run)}")
+        where = f"{step_text(self.run)}   {image_text(self.run)}{recomputed_text(self.run)}"
+        self.caption.set_text(text or where)
         words = [self.layer_label.text, self.caption.text]
         neurons = self._data.neurons if self._data else ()
         for neuron, ends in zip(neurons, self._beyond, strict=False):

@@ -95,7 +95,7 @@ class PotentialsNotice(QWidget):
         is_active = self._run.state.is_active
         is_chosen = recorder is not None and recorder.selected == layer
         if not is_active:
-            text = "Potentials of this layer were not recorded in this run."
+            text = "Potentials were not recorded here: the step that is looked at is recomputed."
         elif is_chosen:
             text = "Potentials of this layer are recorded from the next step on."
         else:
@@ -299,6 +299,13 @@ def step_text(run: RunModel) -> str:
     if run.step is None:
         return f"waiting for step 1 of {total:,}"
     return f"step {run.step.step + 1:,} of {total:,}, t = {run.step.t}"
+
+
+def recomputed_text(run: RunModel) -> str:
+    """Return which steps of the selected layer are not recordings but were computed again."""
+    layer = run.selection.layer
+    steps = sorted(step + 1 for name, step in run.recomputed if name == layer)
+    return f"   recomputed: step {', '.join(f'{step:,}' for step in steps)}" if steps else ""
 
 
 def image_text(run: RunModel) -> str:

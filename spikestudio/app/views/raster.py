@@ -21,7 +21,7 @@ from spikestudio.app.plots.scale_bar import ScaleBar
 from spikestudio.app.plots.text import figure, place
 from spikestudio.app.plots.time_plot import TimePlot
 from spikestudio.app.plots.traces_item import MAX_LANES
-from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.run import Known, RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.layer_chooser import LayerChooser
 from spikestudio.app.views.parts import (
@@ -35,6 +35,7 @@ from spikestudio.app.views.parts import (
     fill,
     image_text,
     line,
+    recomputed_text,
     stacked,
     step_text,
     steps_done,
@@ -141,7 +142,15 @@ class RasterView(View):
         run.started.connect(self._on_started)
         for signal in (run.stepFinished, run.selectionChanged, run.stateChanged):
             signal.connect(self.mark_dirty)
+        run.recomputedChanged.connect(self._on_recomputed)
         theme.manager.changed.connect(self._restyle)
+
+    @Slot()
+    def _on_recomputed(self) -> None:
+        recorder = self.run.recorder
+        if self._data is not None and recorder is not None:  # the order of the rows stays
+            self._data = RasterData(Known(recorder, self.run.recomputed), self._data.layer)
+        self._redraw()
 
     def refresh(self) -> None:
         """Read what the recorder has got since the last frame, and draw the rows."""
@@ -187,7 +196,7 @@ class RasterView(View):
 
     def _data_of(self, recorder: Recorder, layer: LayerInfo) -> RasterData:
         if self._data is None or self._data.layer != layer:
-            self._data = RasterData(recorder, layer)
+            self._data = RasterData(Known(recorder, self.run.recomputed), layer)
             self.choice.reset()
         return self._data
 
@@ -255,7 +264,7 @@ class RasterView(View):
     def _show_caption(self) -> None:
         text = self._describe(self._hovered) if self._hovered is not None else ""
         if not text:
-            text = f"{step_text(self.run)}   {image_text(self.run)}"
+            text = f"{step_text(self.run)}   {image_text(self.run)}{recomputed_text(self.run)}"
         self.caption.set_text(text)
         self.plot.setAccessibleDescription(f"{self.count_label.text}; {text}")
 

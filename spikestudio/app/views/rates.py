@@ -61,6 +61,7 @@ class RatesView(View):
         self._rates: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._merged = 1  # denoising steps per cell
         self._hovered: QPointF | None = None
+        self._step: int | None = None
         self.stack = EmptyStack(
             stacked(self.plot, line(self.caption, self.scale), stretch=self.plot),
             "Firing rates of every layer, step by step, appear here.",
@@ -92,6 +93,7 @@ class RatesView(View):
         unit = f", mean of {self._merged} per cell" if self._merged > 1 else ""
         self.plot.set_time(steps, 1 / self._merged, f"denoising step{unit}")
         self.plot.show_steps(steps)
+        self.plot.mark(None if self._step is None else (self._step + 0.5) / self._merged)
         self.plot.set_rows(layers)
         self.item.set_picture(scalar_indices(cells, *RATE_RANGE), scalar_lut())
         self.marks.set_columns(
@@ -105,6 +107,11 @@ class RatesView(View):
         )
         self._label_rows()
         self._show_caption()
+
+    def look_at(self, step: int | None) -> None:
+        """Mark the step that is looked at."""
+        self._step = step
+        self.mark_dirty()
 
     def _label_rows(self) -> None:
         tokens, selected = theme.tokens(), self.run.selection.layer

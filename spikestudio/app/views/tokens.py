@@ -14,6 +14,7 @@ from spikestudio.app.plots.palettes import code_colors, scalar_indices, scalar_l
 from spikestudio.app.plots.scale_bar import ScaleBar
 from spikestudio.app.plots.text import figure
 from spikestudio.app.plots.token_item import TokenMap, TokenPicture
+from spikestudio.app.viewmodels.moments import tokens_after
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
@@ -58,6 +59,8 @@ class TokensView(View):
         self.map.setAccessibleName("Token map and decoded image")
         self.caption = Caption()
         self._hovered: tuple[int, int] | None = None
+        self._step: int | None = None  # that is looked at; None: the newest
+        self._tokens: TokensUnmasked | None = None
         self.stack = EmptyStack(
             stacked(tool_row(self.color, self.scale), self.map, self.caption, stretch=self.map),
             EMPTY,
@@ -70,11 +73,19 @@ class TokensView(View):
             signal.connect(self.mark_dirty)
         theme.manager.changed.connect(self._redraw)
 
+    def look_at(self, step: int | None) -> None:
+        """Show the tokens of an earlier step; None: the newest."""
+        self._step = step
+        self.mark_dirty()
+
     def refresh(self) -> None:
-        """Draw the newest token map of the selected image."""
+        """Draw the token map of the selected image, the newest or that of the step looked at."""
         started, tokens, preview = self.run.run, self.run.tokens, self.run.preview
         if started is None:
             return
+        if self._step is not None:
+            tokens = tokens_after(self.run, self._step)
+        self._tokens = tokens
         if started.request.sampler != "absorbing":
             self.stack.show_empty(NO_TOKENS, has_button=False)
             return
@@ -83,7 +94,8 @@ class TokensView(View):
         if tokens is None:
             self.map.set_picture(None)
         else:
-            decoded = preview.decoded if preview else None
+            # the codebook's picture is only there for the newest step
+            decoded = preview.decoded if preview and preview.step == tokens.step else None
             is_masked = tokens.tokens[image] == tokens.mask_id
             self.map.set_picture(
                 TokenPicture(
@@ -140,8 +152,10 @@ class TokensView(View):
         self.draw_if_needed()
 
     def _show_caption(self) -> None:
-        tokens, started = self.run.tokens, self.run.run
-        if tokens is None or started is None:
+        tokens, started = self._tokens, self.run.run
+        if (tokens is None or started is None) and self._step is not None:
+            text = f"step {self._step + 1:,}: its tokens were not kept"
+        elif tokens is None or started is None:
             text = "waiting for step 1"
         elif self._hovered is not None:
             text = self._describe(self._hovered, tokens)

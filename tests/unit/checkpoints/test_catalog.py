@@ -10,6 +10,7 @@ from spikestudio import paths
 from spikestudio.checkpoints.catalog import list_checkpoints, resolve
 from spikestudio.errors import CheckpointError
 from tests.unit.checkpoints import tiny
+from tests.unit.checkpoints.official_files import make_network, write
 
 
 @pytest.fixture
@@ -42,6 +43,19 @@ def test_good_and_broken_files_are_listed(folders: tuple[Path, Path]) -> None:
     assert (mine.name, mine.is_bundled) == ("mine", False)
 
 
+def test_official_files_are_listed(folders: tuple[Path, Path]) -> None:
+    _, own = folders
+    network = make_network("sdit")
+    write(own, "sdit", network, bare=True).rename(own / "theirs.pt")
+    (own / "broken.pth").write_bytes(b"\x80\x02")
+    broken, official = list_checkpoints()
+    assert broken.error is not None
+    assert official.card is not None
+    assert (official.name, official.card.architecture) == ("theirs", "sdit")
+    assert official.num_parameters == sum(each.numel() for each in network.state_dict().values())
+    assert resolve("theirs") == own / "theirs.pt"
+
+
 def test_no_folder_means_no_entries(folders: tuple[Path, Path]) -> None:
     for folder in folders:
         folder.rmdir()
@@ -72,11 +86,12 @@ def test_an_unknown_name_lists_the_known_ones(folders: tuple[Path, Path]) -> Non
 
 def test_the_catalogue_needs_no_torch(tmp_path: Path) -> None:
     tiny.save(tmp_path / "a.safetensors", "sddpm")
+    write(tmp_path, "sdit", make_network("sdit"), bare=True).rename(tmp_path / "b.pt")
     code = (
         "import sys; from pathlib import Path\n"
         "from spikestudio import paths; paths.bundled_checkpoints = lambda: Path(sys.argv[1])\n"
         "from spikestudio.checkpoints.catalog import list_checkpoints\n"
-        "assert list_checkpoints()[0].card is not None\n"
+        "assert all(entry.card is not None for entry in list_checkpoints())\n"
         "assert 'torch' not in sys.modules, 'torch was imported'\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from spikestudio.checkpoints import loader, safetensors_io
 from spikestudio.checkpoints.devices import available_devices, pick_device
+from spikestudio.checkpoints.examine import CONSTANTS
 from spikestudio.errors import CheckpointError, ConfigError, StateDictMismatchError
 from spikestudio.neurons.nodes import spiking_layers
 from tests.unit.checkpoints import tiny
@@ -163,14 +164,14 @@ def test_half_precision_weights_are_widened(tmp_path: Path, architecture: str) -
     loaded = loader.load(path).network.state_dict()
     for name, value in network.state_dict().items():
         assert loaded[name].dtype == value.dtype
-        if not name.endswith(loader._CONSTANTS):  # computed, so not rounded
+        if not name.endswith(CONSTANTS):  # computed, so not rounded
             assert torch.equal(loaded[name], halves[name].to(value.dtype))
 
 
 def test_constant_tables_may_be_absent_but_not_wrong(tmp_path: Path, architecture: str) -> None:
     path = tmp_path / "model.safetensors"
     state = tiny.make_network(architecture).state_dict()
-    constants = [name for name in state if name.endswith(loader._CONSTANTS)]
+    constants = [name for name in state if name.endswith(CONSTANTS)]
     assert bool(constants) == (architecture != "sdit")
     bare = {name: value for name, value in state.items() if name not in constants}
     safetensors_io.save(path, bare, tiny.make_card(architecture))

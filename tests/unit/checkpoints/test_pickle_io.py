@@ -4,27 +4,19 @@ import argparse
 import io
 import os
 import pickle
+import time
 import zipfile
-from collections.abc import Callable
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from spikestudio.checkpoints.pickle_io import imports
+from spikestudio.checkpoints.pickle_io import MAX_OPCODES, Namespace, parse
 from spikestudio.checkpoints.safetensors_io import read_header
 from spikestudio.errors import CheckpointError, UnknownFormatError, UnsafeCheckpointError
-
-
-class Bomb:
-    """Makes a folder when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
-        return os.mkdir, (str(self.path),)
+from tests.unit.checkpoints.hostile import Bomb
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
@@ -50,31 +42,90 @@ def test_a_crafted_torch_file_is_refused_whatever_its_name(
     assert not crater.exists()
 
 
-def test_plain_tensors_are_refused_as_a_format(tmp_path: Path) -> None:
+def test_plain_tensors_are_sent_to_conversion(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     torch.save({"net_model": torch.nn.Linear(2, 2).state_dict(), "step": 3}, path)
-    with pytest.raises(UnknownFormatError, match=r"reads \.safetensors only"):
+    with pytest.raises(UnknownFormatError, match="spikestudio convert"):
         read_header(path)
 
 
-def test_a_namespace_is_listed(tmp_path: Path) -> None:
-    path = tmp_path / "model.pt"
-    torch.save({"args": argparse.Namespace(lr=1)}, path)
-    with pytest.raises(UnsafeCheckpointError) as caught:
-        read_header(path)
-    assert "argparse.Namespace" in caught.value.wanted
+def test_a_namespace_is_data() -> None:
+    data = pickle.dumps({"args": argparse.Namespace(lr=1, name="x")}, protocol=2)
+    reading = parse(data)
+    assert (reading.error, reading.wanted) == (None, set())
+    assert reading.value == {"args": Namespace({"lr": 1, "name": "x"})}
+
+
+VALUES = [
+    *(
+        None,
+        True,
+        3,
+        -(2**40),
+        2.5,
+        "text",
+        b"bytes",
+        [1, [2]],
+        (1,),
+        (1, 2),
+        (1, 2, 3),
+        (1, 2, 3, 4),
+    ),
+    *({"a": {1: ()}}, OrderedDict(a=1), 10**30, "", [], ()),
+]
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_plain_values_are_read_as_they_were(protocol: int) -> None:
+    reading = parse(pickle.dumps([VALUES[0:], VALUES], protocol=protocol))
+    if protocol == 2:  # bytes are a call of a function there
+        assert reading.wanted == {"_codecs.encode"}
+    else:
+        assert (reading.error, reading.wanted) == (None, set())
+        assert reading.value == [VALUES, VALUES]
 
 
 def test_names_reused_through_the_memo_are_found() -> None:
     data = pickle.dumps([os.mkdir, os.rmdir, os.mkdir], protocol=4)
     module = os.mkdir.__module__
-    assert imports(data) == {f"{module}.mkdir", f"{module}.rmdir"}
+    assert parse(data).wanted == {f"{module}.mkdir", f"{module}.rmdir"}
 
 
 def test_a_cut_pickle_still_tells_what_it_wanted() -> None:
     data = pickle.dumps(os.mkdir, protocol=4)
-    assert imports(data[:-1]) == imports(data)
-    assert imports(b"\x80\x04\x95garbage") == set()
+    assert parse(data[:-1]).wanted == parse(data).wanted
+    assert parse(b"\x80\x04\x95garbage").wanted == set()
+    assert parse(b"\x80\x04\x95garbage").error
+
+
+def test_odd_escapes_in_a_text_are_no_matter() -> None:
+    assert parse(b"\x80\x02S'a\\(b'\n.").error is None
+
+
+def test_calls_that_torch_allows_are_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"\x80\x02c__builtin__\nbytearray\nJ\x00\x00\x00\x40\x85R.")
+    with pytest.raises(UnsafeCheckpointError, match="bytearray"):
+        read_header(path)
+
+
+SLOW = {
+    "long module name": b"\x8c\xc8" + b"m" * 200 + b"\x94" + b"h\x00h\x00\x930" * 100_000,
+    "large keys": b"\x8b\x00\x80\x00\x00" + b"\x01" * 0x8000 + b"\x94}" + b"(h\x00h\x00u" * 90_000,
+    "states": b"cargparse\nNamespace\n)R\x94}" + b"(K\x01K\x02u" * 50_000 + b"0h\x00",
+    "deep lists": b"](" * 100_000 + b"t" * 100_000,
+    "deep tuples": b")" + b"\x85" * 300_000 + b"\x94h\x00h\x00\x93",
+    "marks": b"(" * 350_000 + b"1" * 350_000,
+    "many": b"N" * (MAX_OPCODES + 10),
+    "duplicates": b"]" + b"2" * 200_000 + b"a" * 199_999,
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_no_pickle_takes_long(name: str) -> None:
+    before = time.process_time()
+    parse(b"\x80\x04" + SLOW[name] + b".")
+    assert time.process_time() - before < 10  # one second here, and quadratic work would take hours
 
 
 def test_other_archives_are_refused(tmp_path: Path) -> None:

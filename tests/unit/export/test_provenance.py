@@ -9,6 +9,7 @@ import pytest
 
 import spikestudio as ss
 from spikestudio.export.provenance import of_image, provenance
+from spikestudio.neurons.overrides import Override
 from spikestudio.paths import resource
 from spikestudio.sampling.events import StepFinished
 from spikestudio.sampling.result import RunResult
@@ -58,6 +59,20 @@ def test_that_of_one_image_fits_the_schema_too(tmp_path: Path) -> None:
     assert single["image_seeds"] == origin["image_seeds"][2:]
     assert single["labels"] == origin["labels"][2:]
     assert len(origin["image_seeds"]) == 3  # untouched
+
+
+def test_overrides_are_told_and_fit_the_schema(tmp_path: Path) -> None:
+    result = run(tmp_path, "sdit")
+    overrides = (
+        Override(layer="*", kind="tau", value=3.0),
+        Override(layer="in_blocks.0.lif1", kind="silence", channels=(1, 2), steps=(0, 1)),
+    )
+    origin = provenance(replace(result, request=replace(result.request, overrides=overrides)))
+    jsonschema.validate(json.loads(json.dumps(origin, allow_nan=False)), SCHEMA)
+    assert [Override.from_json(each) for each in origin["request"]["overrides"]] == [*overrides]
+    origin["request"]["overrides"][0]["kind"] = "mute"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(origin, SCHEMA)
 
 
 def test_the_schema_refuses_what_is_not_provenance(tmp_path: Path) -> None:

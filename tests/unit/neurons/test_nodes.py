@@ -52,7 +52,7 @@ def test_closed_form_firing_rate(node, steps, rate, current):
 
 def pairs():
     atan = surrogate.ATan()
-    for threshold, reset in [(1.0, 0.0), (0.997, 0.0), (1.5, 0.25)]:
+    for threshold, reset in [(1.0, 0.0), (0.997, 0.0), (1.5, 0.25), (0.997, None)]:
         yield (
             IFNode(threshold, reset),
             neuron.IFNode(threshold, reset, atan, step_mode="m", store_v_seq=True),

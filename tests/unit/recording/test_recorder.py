@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.neurons.nodes import IFNode, spiking_layers
+from spikestudio.recording.record import Record
 from spikestudio.recording.recorder import Recorder
+from spikestudio.recording.values import Parameters
 from spikestudio.sampling.events import Event, StepFinished
 from spikestudio.sampling.run import SamplingRun, run_layers
 from spikestudio.types import LayerInfo
 from tests.tiny import tiny_model, tiny_request
 
+PARAMETERS = Parameters(1.0, 1.0)
 MODELS = {
     "sddpm": ("sddpm", {}),
     "tsm": ("sddpm", {"tsm": True}),
@@ -237,7 +240,11 @@ def stored_bytes(recorder: Recorder) -> int:
                 total += recorder.snn_steps * -(-layer.num_neurons // 8)
             kept = recorder.potentials(layer.id, step)
             if kept is not None:
-                total += kept.h.nbytes + kept.v.nbytes + kept.current.nbytes
+                total += kept.nbytes
+    for step in range(recorder.num_steps):
+        total += sum(array.nbytes for array in (recorder.state(step) or {}).values())
+        watched = recorder.watched(step)
+        total += 0 if watched is None else watched.nbytes
     return total
 
 
@@ -300,7 +307,7 @@ def plain_recorder(num_neurons: int, num_steps: int) -> Recorder:
     layers = tuple(
         LayerInfo(name, "IF", (num_neurons,), 1.0, 0.0, None) for name in ("first", "second")
     )
-    return Recorder(layers, num_steps=num_steps, snn_steps=2, layer="first")
+    return Recorder(layers, num_steps=num_steps, snn_steps=2, record=Record(potentials="first"))
 
 
 def test_potentials_go_before_spikes_and_the_oldest_first():
@@ -311,7 +318,7 @@ def test_potentials_go_before_spikes_and_the_oldest_first():
     with recorder.attached(network, lambda: None) as probe:
         for step in range(4):
             network(x + step)
-            probe.finish_step(step)
+            probe.finish_step(step, PARAMETERS)
     assert [recorder.potentials("first", step) is not None for step in range(4)] == [
         False,
         False,
@@ -326,7 +333,7 @@ def test_potentials_go_before_spikes_and_the_oldest_first():
     with recorder.attached(network, lambda: None) as probe:
         for step in range(4):
             network(x + step)
-            probe.finish_step(step)
+            probe.finish_step(step, PARAMETERS)
     assert all(recorder.potentials("first", step) is None for step in range(4))
     left = [
         (name, step)
@@ -343,7 +350,7 @@ def test_a_number_of_neurons_that_fills_no_byte():
     x = torch.rand(2, 1, 13) * 2
     with recorder.attached(network, lambda: None) as probe:
         spikes = network(x)
-        probe.finish_step(0)
+        probe.finish_step(0, PARAMETERS)
     assert np.array_equal(recorder.spikes("second", 0), spikes[:, 0].numpy())
     assert recorder.bytes_used == 2 * 2 * 2 + 3 * 2 * 13 * 4
 

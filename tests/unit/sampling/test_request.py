@@ -6,6 +6,7 @@ import math
 import pytest
 
 from spikestudio.errors import ConfigError
+from spikestudio.neurons.overrides import Override
 from spikestudio.sampling.request import RANGES, SAMPLERS, SamplingRequest, check_range
 
 WHOLE = ("num", "first_image", "seed", "steps", "snn_steps")
@@ -94,3 +95,19 @@ def test_clipping_is_on_or_off(value):
 def test_a_request_survives_json():
     request = SamplingRequest(num=3, first_image=5, seed=7, class_label=2, threshold=0.997)
     assert SamplingRequest(**json.loads(json.dumps(request.to_json()))) == request
+
+
+def test_overrides_survive_json_and_may_be_given_as_plain_values():
+    lesion = Override(layer="*", kind="silence", neurons=(3, 1), steps=(0, 4))
+    request = SamplingRequest(overrides=[lesion, {"layer": "a", "kind": "threshold", "value": 0.5}])
+    assert request.overrides == (lesion, Override(layer="a", kind="threshold", value=0.5))
+    assert SamplingRequest(**json.loads(json.dumps(request.to_json()))) == request
+    assert hash(request) == hash(SamplingRequest(**request.to_json()))
+    assert SamplingRequest().to_json()["overrides"] == []
+
+
+@pytest.mark.parametrize("overrides", [None, "*", [3], [{"layer": "a", "kind": "mute"}]])
+def test_what_is_no_override_is_refused(overrides):
+    with pytest.raises(ConfigError) as caught:
+        SamplingRequest(overrides=overrides)
+    assert_one_sentence(str(caught.value))

@@ -1,0 +1,67 @@
+"""Asks for a step to be computed again where what is looked at was not recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.timeline import TimelineModel
+
+SETTLED_MS = 120  # without another seek: scrubbing asks for nothing on its way
+
+
+class Inspection(QObject):
+    """Follows the timeline and the selected layer; the answers go to ``RunModel.recomputed``.
+
+    Nothing is asked for while the newest step of a run in progress is shown: it is being recorded.
+    """
+
+    def __init__(
+        self,
+        run: RunModel,
+        timeline: TimelineModel,
+        inspect: Callable[[int, str, int], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._run = run
+        self._timeline = timeline
+        self._inspect = inspect
+        self._asked: tuple[str, int] | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SETTLED_MS)
+        self._timer.timeout.connect(self._ask)
+        for signal in (
+            timeline.cursorChanged,
+            timeline.liveChanged,
+            run.selectionChanged,
+            run.stateChanged,
+        ):
+            signal.connect(self._timer.start)
+        run.started.connect(self._forget)
+        run.recomputeFailed.connect(self._forget)
+
+    @property
+    def wanted(self) -> tuple[str, int] | None:
+        """Layer and step that are looked at and not known; None if there are none."""
+        run, timeline, known = self._run, self._timeline, self._run.known
+        layer, step = run.selection.layer, timeline.cursor.step
+        is_watched_live = timeline.is_live and run.state.is_active
+        if known is None or is_watched_live or step >= timeline.steps_done or not run.layer(layer):
+            return None
+        return None if known.potentials(layer, step) is not None else (layer, step)
+
+    @Slot()
+    def _ask(self) -> None:
+        wanted, recorder = self.wanted, self._run.recorder
+        if wanted is not None and recorder is not None and wanted != self._asked:
+            self._asked = wanted
+            layer, step = wanted
+            self._inspect(step, layer, recorder.image)
+
+    @Slot()
+    def _forget(self) -> None:
+        self._asked = None

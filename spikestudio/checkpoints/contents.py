@@ -1,0 +1,85 @@
+"""Any checkpoint file, ours or official, as a card, descriptions of tensors and a way to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spikestudio.checkpoints.card import Card
+from spikestudio.checkpoints.examine import Stored
+from spikestudio.checkpoints.files import require_file, unreadable
+from spikestudio.checkpoints.official import Choices, read_official
+from spikestudio.checkpoints.safetensors_io import AUXILIARY, read_header, read_tensors
+from spikestudio.checkpoints.torch_file import is_torch_file
+from spikestudio.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds, before its tensors are read.
+
+    ``tensors`` leaves out those under ``aux.``, which are no part of the network; ``read`` gives all.
+    ``renamed`` pairs names in an official file with ours.
+    """
+
+    path: Path
+    card: Card
+    tensors: Mapping[str, Stored]
+    read: Callable[[], dict[str, Tensor]]
+    renamed: tuple[tuple[str, str], ...] = ()
+    is_official: bool = False
+    is_strict: bool = False
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers in the network's tensors."""
+        return sum(prod(tensor.shape) for tensor in self.tensors.values())
+
+
+def open_checkpoint(
+    path: Path,
+    second: Path | None = None,
+    choices: Choices | None = None,
+    *,
+    must_be_official: bool = False,
+) -> Contents:
+    """Read what a checkpoint says of itself; needs no torch.
+
+    Parameters
+    ----------
+    path, second
+        A ``.safetensors`` file of ours, or an official file and, for Spiking-Diffusion, its other half.
+    choices
+        What is known of an official file.
+    must_be_official
+        Refuse files of ours.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be used; the subclasses say in which way.
+    ConfigError
+        A choice that contradicts the file, or a file of ours where an official one is wanted.
+    """
+    require_file(path)
+    try:
+        is_official = is_torch_file(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if is_official:
+        found = read_official(path, second, choices)
+        is_strict = choices is not None and choices.strict
+        return Contents(path, found.card, found.tensors, found.read, found.renamed, True, is_strict)
+    header = read_header(path)
+    if must_be_official or second is not None or choices not in (None, Choices()):
+        raise ConfigError(
+            f"{path} is a SpikeStudio checkpoint already: its card has every setting."
+        )
+    tensors = {k: info for k, info in header.tensors.items() if not k.startswith(AUXILIARY)}
+    return Contents(path, header.card, tensors, lambda: read_tensors(header))

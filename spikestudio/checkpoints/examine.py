@@ -1,0 +1,209 @@
+"""How the tensors of a file compare with those that its network needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from spikestudio.checkpoints.dtypes import torch_dtypes
+from spikestudio.errors import CheckpointError, StateDictMismatchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CONSTANTS = ("timembedding.0.weight", "coef")
+"""Ends of the keys of constant tables: a file may lack them, because the network computes its own."""
+_TOLERANCE = 2e-3  # absolute; the tables are at most 1 and may be stored in float16
+_STRICT_TOLERANCE = 2e-4  # what sines of times up to 1000 differ by between float32 libraries
+_STORED_AS = {"F32": ("F32", "F16", "BF16"), "I64": ("I64",)}
+
+
+class Stored(Protocol):
+    """Type and shape of a tensor in a file."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A tensor of another shape or type than is needed, both as text."""
+
+    name: str
+    stored: str
+    needed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an examination found; ``is_usable`` if the network can be filled.
+
+    ``regenerated`` are constant tables that the file lacks and the network computes. ``likely`` pairs
+    unexpected names with missing ones of the same shape that are spelt alike. ``deviating`` gives the
+    largest deviation of each constant that has other values than it should.
+    """
+
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    mismatched: tuple[Mismatch, ...] = ()
+    regenerated: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    likely: tuple[tuple[str, str], ...] = ()
+    non_finite: tuple[str, ...] = ()
+    deviating: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def fits(self) -> bool:
+        """Whether names, shapes and types are those of the network."""
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the values are sound as well."""
+        return self.fits and not (self.non_finite or self.deviating)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Everything found as ``(kind, name, details)``, the worst first."""
+        return [
+            *(("missing", name, "") for name in self.missing),
+            *(("unexpected", name, "") for name in self.unexpected),
+            *(("wrong shape", m.name, f"{m.stored}, not {m.needed}") for m in self.mismatched),
+            *(("not finite", name, "NaN or infinite values") for name in self.non_finite),
+            *(
+                ("wrong constant", name, f"differs by up to {value:.3g}")
+                for name, value in self.deviating.items()
+            ),
+            *(("likely rename", theirs, f"looks like {ours}") for theirs, ours in self.likely),
+            *(("regenerated", name, "absent, follows from the sizes") for name in self.regenerated),
+            *(("renamed", theirs, ours) for theirs, ours in self.renamed),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """All findings as plain JSON values."""
+        return {
+            "usable": self.is_usable,
+            "missing": list(self.missing),
+            "unexpected": list(self.unexpected),
+            "wrong_shape": [
+                {"name": m.name, "stored": m.stored, "needed": m.needed} for m in self.mismatched
+            ],
+            "regenerated": list(self.regenerated),
+            "renamed": dict(self.renamed),
+            "likely_renames": dict(self.likely),
+            "non_finite": list(self.non_finite),
+            "wrong_constants": dict(self.deviating),
+        }
+
+    def require_fit(self, path: Path, architecture: str) -> None:
+        """Raise ``StateDictMismatchError`` unless the names, shapes and types fit."""
+        if self.fits:
+            return
+        groups = (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("of another shape or type", tuple(each.name for each in self.mismatched)),
+        )
+        counts = "; ".join(
+            f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
+            for what, names in groups
+            if names
+        )
+        raise StateDictMismatchError(
+            f"The tensors of {path} do not fit the {architecture} network that it describes: {counts}; "
+            "get the file again or choose another.",
+            path=path,
+            missing=self.missing,
+            unexpected=self.unexpected,
+            mismatched=groups[2][1],
+        )
+
+    def require_usable(self, path: Path, architecture: str) -> None:
+        """Raise ``CheckpointError`` unless the network can be filled."""
+        self.require_fit(path, architecture)
+        if self.non_finite:
+            raise CheckpointError(
+                f"{path} holds NaN or infinite weights in {len(self.non_finite)} tensors "
+                f"({', '.join(self.non_finite[:3])}): its training diverged, so choose another file.",
+                path=path,
+            )
+        for name in self.deviating:
+            raise CheckpointError(
+                f"The constant table {name} in {path} has other values than the architecture "
+                "defines: the file is damaged, so choose another.",
+                path=path,
+            )
+
+
+def compare_names(
+    stored: Mapping[str, Stored],
+    needed: Mapping[str, Tensor],
+    renamed: tuple[tuple[str, str], ...] = (),
+    *,
+    strict: bool = False,
+) -> Findings:
+    """Compare names, shapes and types; ``strict`` counts absent constant tables as missing."""
+    absent = [name for name in needed if name not in stored]
+    regenerated = [] if strict else [name for name in absent if name.endswith(CONSTANTS)]
+    missing = tuple(name for name in absent if name not in regenerated)
+    unexpected = tuple(name for name in stored if name not in needed)
+    names = {dtype: name for name, dtype in torch_dtypes().items()}
+    mismatched = []
+    for name, tensor in stored.items():
+        if name in needed:
+            shape, dtype = tuple(needed[name].shape), names[needed[name].dtype]
+            if tensor.shape != shape or tensor.dtype not in _STORED_AS[dtype]:
+                wanted = _text(dtype, shape)
+                mismatched.append(Mismatch(name, _text(tensor.dtype, tensor.shape), wanted))
+    return Findings(
+        missing=missing,
+        unexpected=unexpected,
+        mismatched=tuple(mismatched),
+        regenerated=tuple(regenerated),
+        renamed=renamed,
+        likely=_likely_renames(stored, needed, unexpected[:64], missing),
+    )
+
+
+def compare_values(
+    findings: Findings,
+    tensors: Mapping[str, Tensor],
+    needed: Mapping[str, Tensor],
+    *,
+    strict: bool = False,
+) -> Findings:
+    """Add what the values tell: all finite, and constants as ``needed`` has them."""
+    tolerance = _STRICT_TOLERANCE if strict else _TOLERANCE
+    deviating = {}
+    non_finite = tuple(name for name, each in tensors.items() if not bool(each.isfinite().all()))
+    for name, tensor in tensors.items():
+        right = needed.get(name)
+        if name.endswith(CONSTANTS) and right is not None and right.shape == tensor.shape:
+            deviation = float((tensor.double() - right.double()).abs().max())
+            if not deviation <= tolerance and name not in non_finite:
+                deviating[name] = deviation
+    return replace(findings, non_finite=non_finite, deviating=deviating)
+
+
+def _likely_renames(
+    stored: Mapping[str, Stored],
+    needed: Mapping[str, Tensor],
+    unexpected: tuple[str, ...],
+    missing: tuple[str, ...],
+) -> tuple[tuple[str, str], ...]:
+    free = list(missing)
+    pairs = []
+    for name in unexpected:
+        alike = [each for each in free[:512] if tuple(needed[each].shape) == stored[name].shape]
+        for match in get_close_matches(name, alike, n=1, cutoff=0.8):
+            free.remove(match)
+            pairs.append((name, match))
+    return tuple(pairs)
+
+
+def _text(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{dtype}[{', '.join(map(str, shape))}]"

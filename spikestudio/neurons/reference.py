@@ -1,0 +1,120 @@
+"""One small IF/LIF in NumPy: the yardstick of the tests, and the replay of "what if".
+
+The order of operations is spikingjelly's, in the precision of the current (float32 at least), so that
+the numbers are those of the network on a CPU bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikestudio.errors import ConfigError
+from spikestudio.types import LayerInfo
+
+Floats = NDArray[np.floating]
+SOFT: Literal["soft"] = "soft"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Potential before and after reset, and spikes (0 or 1, uint8), each like the current."""
+
+    h: Floats
+    v: Floats
+    spikes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf(Replay):
+    """Replay under other constants; ``change`` int64 ``[N]`` is the spikes gained or lost over T."""
+
+    change: NDArray[np.int64]
+
+
+def integrate(
+    current: ArrayLike,
+    *,
+    v_threshold: float = 1.0,
+    tau: float | None = None,
+    v_reset: float | None = 0.0,
+) -> Replay:
+    """Drive neurons that start afresh.
+
+    Parameters
+    ----------
+    current
+        Input current ``[T]`` or ``[T, ...]``, one neuron per further position.
+    v_threshold
+        Potential from which on a neuron fires.
+    tau
+        Time constant of LIF in SNN steps; None for IF.
+    v_reset
+        Potential after a spike (hard reset), or None to subtract the threshold (soft reset).
+    """
+    x_seq: Floats = np.asarray(current)
+    if x_seq.dtype not in (np.float32, np.float64):
+        x_seq = x_seq.astype(np.float32)
+    number = x_seq.dtype.type  # constants in the same precision: NumPy 1 would widen some of them
+    threshold, rest = number(v_threshold), number(v_reset or 0.0)
+    h_seq, v_seq = np.empty_like(x_seq), np.empty_like(x_seq)
+    v: Floats = np.full_like(x_seq[0], rest) if len(x_seq) else x_seq
+    for t, x in enumerate(x_seq):
+        h = v + x if tau is None else v + (x - (v - rest)) / number(tau)
+        after = rest if v_reset is not None else h - threshold
+        v = np.where(h >= threshold, after, h)
+        h_seq[t], v_seq[t] = h, v
+    return Replay(h_seq, v_seq, (h_seq >= threshold).astype(np.uint8))
+
+
+def what_if(
+    current: ArrayLike,
+    layer: LayerInfo,
+    *,
+    v_threshold: float | None = None,
+    tau: float | None = None,
+    reset: float | Literal["soft"] | None = None,
+) -> WhatIf:
+    """Replay a recorded input under other constants.
+
+    Parameters
+    ----------
+    current
+        Recorded input ``[T]`` or ``[T, N]`` of one evaluation.
+    layer
+        The constants that were in force: give it the threshold of that step.
+    v_threshold, tau, reset
+        Other constants; what is left out stays. ``reset`` is the potential of a hard reset or "soft".
+
+    Raises
+    ------
+    ConfigError
+        A constant is not finite, not above its bound, or a tau for neurons that do not leak.
+    """
+    for name, value, low in (("threshold", v_threshold, 0.0), ("tau", tau, 1.0)):
+        if value is not None and not low < value < float("inf"):
+            raise ConfigError(
+                f"The {name} must be a finite number above {low:g}, not {value!r}.", field=name
+            )
+    if tau is not None and layer.tau is None:
+        raise ConfigError(
+            f"The {layer.neuron} neurons of layer {layer.id} do not leak: leave tau out.",
+            field="tau",
+        )
+    if isinstance(reset, float | int) and not isfinite(reset):
+        raise ConfigError(
+            f"The reset must be a finite potential or soft, not {reset!r}.", field="reset"
+        )
+    before = integrate(current, v_threshold=layer.v_threshold, tau=layer.tau, v_reset=layer.v_reset)
+    after = integrate(
+        current,
+        v_threshold=layer.v_threshold if v_threshold is None else v_threshold,
+        tau=layer.tau if tau is None else tau,
+        v_reset=layer.v_reset if reset is None else None if reset == SOFT else reset,
+    )
+    gained = after.spikes.sum(axis=0, dtype=np.int64) - before.spikes.sum(axis=0, dtype=np.int64)
+    return WhatIf(after.h, after.v, after.spikes, np.asarray(gained))

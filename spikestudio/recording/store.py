@@ -1,0 +1,110 @@
+"""What is kept of every step while there is room, and in which order it goes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikestudio.recording.record import MEBIBYTE
+from spikestudio.recording.values import Potentials, State, StepRecord, Watched
+
+Key = tuple[str, int]  # layer id, denoising step
+
+STATE_SHARE = 4  # states take at most this part of the budget, one fourth
+
+
+class Store:
+    """Details of a run within a byte budget.
+
+    Beyond the budget the oldest potentials go first, then the oldest spikes, then the oldest steps of
+    the watched neurons. States may take a fourth of it: beyond that every second is kept, then every
+    fourth, and so on; the steps between are replayed from there, and all of them from the seed.
+    """
+
+    def __init__(self) -> None:
+        self.spikes: OrderedDict[Key, NDArray[np.uint8]] = OrderedDict()
+        self.potentials: OrderedDict[Key, Potentials] = OrderedDict()
+        self.watched: OrderedDict[int, Watched] = OrderedDict()
+        self.states: dict[int, State] = {}
+        self.nbytes = 0
+        self._state_bytes = 0
+        self._stride = 1
+        self._first = {"potentials": 0, "spikes": 0, "watched": 0}  # step from which all is there
+
+    def add(self, record: StepRecord, budget: int) -> None:
+        """Keep a step, and let go what then is too much."""
+        for layer_id, packed in record.spikes.items():
+            self.spikes[layer_id, record.step] = packed
+            self.nbytes += packed.nbytes
+        for layer_id, potentials in record.potentials.items():
+            self.potentials[layer_id, record.step] = potentials
+            self.nbytes += potentials.nbytes
+        if record.watched is not None:
+            self.watched[record.step] = record.watched
+            self.nbytes += record.watched.nbytes
+        if record.state is not None and record.step % self._stride == 0:
+            self.states[record.step] = record.state
+            self._count_state(record.state, 1)
+        self._thin_states(budget // STATE_SHARE)
+        self._drop_oldest(budget)
+
+    def sentence(self, budget: int, steps_done: int) -> str:
+        """What is no longer there, for the user; empty if nothing is missing."""
+        names = {"potentials": "potentials", "spikes": "spikes", "watched": "watched neurons"}
+        parts = [
+            f"the {names[kind]} of {_steps(first, steps_done)}"
+            for kind, first in self._first.items()
+            if first
+        ]
+        if self._stride > 1:
+            parts.append(f"the state of every step but each {_ordinal(self._stride)}")
+        if not self.states and self._stride > 1:
+            parts[-1] = "the state of every step"
+        if not parts:
+            return ""
+        listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+        return (
+            f"To stay within {budget / MEBIBYTE:g} MiB the recorder let go {listed}; the counts and "
+            "rates of every step are kept."
+        )
+
+    def _thin_states(self, share: int) -> None:
+        while self._state_bytes > share and self.states:
+            self._stride *= 2
+            only_first = list(self.states) == [0]  # which the seed gives as well
+            for step in [s for s in self.states if s % self._stride or only_first]:
+                self._count_state(self.states.pop(step), -1)
+
+    def _count_state(self, state: State, sign: int) -> None:
+        size = sign * sum(array.nbytes for array in state.values())
+        self._state_bytes += size
+        self.nbytes += size
+
+    def _drop_oldest(self, budget: int) -> None:
+        while self.nbytes > budget and (self.potentials or self.spikes or self.watched):
+            if self.potentials:
+                (_, step), potentials = self.potentials.popitem(last=False)
+                self._note_dropped("potentials", step, potentials.nbytes)
+            elif self.spikes:
+                (_, step), packed = self.spikes.popitem(last=False)
+                self._note_dropped("spikes", step, packed.nbytes)
+            else:
+                step, watched = self.watched.popitem(last=False)
+                self._note_dropped("watched", step, watched.nbytes)
+
+    def _note_dropped(self, kind: str, step: int, nbytes: int) -> None:
+        self.nbytes -= nbytes
+        self._first[kind] = step + 1
+
+
+def _steps(first: int, done: int) -> str:
+    if first >= done:
+        return "every step so far"
+    return "the first step" if first == 1 else f"the first {first} steps"
+
+
+def _ordinal(number: int) -> str:
+    tens = 10 <= number % 100 < 20
+    return f"{number}{'th' if tens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
