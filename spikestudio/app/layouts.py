@@ -104,7 +104,7 @@ LAYOUTS = {
                 "row",
                 (
                     _CLOSE_CONTROLS,
-                    Split("column", (_ROWS, "membrane", "timeline"), (40, 34, 26)),
+                    Split("column", (_ROWS, Split("tabs", ("membrane", "timeline"))), (1, 1)),
                     Split("tabs", ("image", *_TABLES.view_ids())),
                 ),
                 (25, 45, 30),

@@ -188,11 +188,13 @@ def test_only_recorded_steps_are_drawn_and_the_others_hatched(qtbot, run, view):
     assert view.notice.isHidden()
 
 
-def test_missing_potentials_of_a_finished_run_cannot_be_asked_for(qtbot, run, view):
+def test_missing_potentials_of_a_finished_run_are_not_recorded_but_recomputed(qtbot, run, view):
     fake = FakeRun(run).start().step(2).finish()
     run.select(layer="downblocks.0.neuron1", neurons=(4,))
     draw(qtbot, view)
-    assert view.notice.text == "Potentials of this layer were not recorded in this run."
+    assert view.notice.text == (
+        "Potentials were not recorded here: the step that is looked at is recomputed."
+    )
     assert view.notice.button.isHidden()
     assert fake.recorder.selected == "head.neuron"
 
