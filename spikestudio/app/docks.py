@@ -417,18 +417,23 @@ class DockManager(QObject):
     def save(self) -> str:
         """Return the arrangement as text."""
         self.redock_lost()
-        return base64.b64encode(self._window.saveState(STATE_VERSION).data()).decode("ascii")
+        state = base64.b64encode(self._window.saveState(STATE_VERSION).data()).decode("ascii")
+        is_open = [view_id for view_id, dock in self.docks.items() if not dock.isHidden()]
+        return f"{state}:{','.join(is_open)}"  # Qt would open the docks that its state leaves out
 
     def restore(self, text: str, version: int) -> bool:
         """Bring back a saved arrangement; returns False, and changes nothing, if that is impossible."""
+        encoded, _, is_open = text.partition(":")
         try:
-            state = base64.b64decode(text, validate=True)
+            state = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             return False
         if version != STATE_VERSION or not self._window.restoreState(
             QByteArray(state), STATE_VERSION
         ):
             return False
+        for view_id, dock in self.docks.items():
+            dock.setVisible(view_id in is_open.split(","))
         self.redock_lost()
         self._is_full = self._has_room()
         return True

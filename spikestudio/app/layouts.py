@@ -64,7 +64,7 @@ LAYOUTS = {
                     _PICTURE,
                     Split("column", ("raster", "membrane", _TABS), (36, 34, 30)),
                 ),
-                (20, 46, 34),
+                (20, 48, 32),
             ),
             Split(
                 "row",

@@ -86,7 +86,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
                 options={"weighting": "balanced"},
             ),
         ),
-        defaults={"sampler": "ancestral", "steps": 32, "clip_x0": False},
+        defaults={"sampler": "ancestral", "steps": 40, "clip_x0": False},
     ),
     ("sddpm", "paper"): Preset(
         config=SDDPMConfig(),
@@ -112,7 +112,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
             _micro("vqsvae", 2_500, 2e-3, ema_decay=0.99),
             _micro("sdid", 9_000, 1e-3, snn_schedule=((0.6, 2), (0.4, 4))),
         ),
-        defaults={"sampler": "absorbing", "steps": 49, "temperature": 0.8},
+        defaults={"sampler": "absorbing", "steps": 49, "temperature": 0.65},
     ),
     ("spiking-diffusion", "paper"): Preset(
         config=SpikingDiffusionConfig(),

@@ -213,3 +213,17 @@ def test_a_layout_is_found_whatever_its_case():
     assert by_name("inspect").name == "Inspect"
     with pytest.raises(ConfigError, match="'Cinema': choose one of Watch"):
         by_name("Cinema")
+
+
+def test_docks_that_a_layout_does_not_use_stay_closed_after_a_restart(make_shell):
+    before, after = make_shell(1600, 1000), make_shell(1600, 1000)
+
+    def are_open(shell):
+        return {key for key, dock in shell.window.docks.docks.items() if not dock.isHidden()}
+
+    wanted = are_open(before)
+    assert "lesions" not in wanted
+    text = before.window.docks.save()
+    after.window.docks.docks["lesions"].show()
+    assert after.window.docks.restore(text, STATE_VERSION)
+    assert are_open(after) == wanted

@@ -60,6 +60,7 @@ class TimePlot(pg.GraphicsView):
         self.moment = pg.InfiniteLine(
             angle=90, movable=False
         )  # that is looked at, if not the newest
+        self.moment.setZValue(10)
         self.moment.hide()
         self.add(self.moment)
         self.key_cursor = KeyCursor()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -31,6 +31,7 @@ from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow, Reset
 from spikestudio.app.widgets.seed_box import SeedBox
 from spikestudio.errors import ConfigError
 
+SETTLED_MS = 100
 AT_RANDOM = "One per image, at random"
 BUTTONS = (
     ("sample", "mdi6.play"),
@@ -94,6 +95,7 @@ class SamplerView(View):
         self.wide = QCheckBox("Wide")
         self.wide.setToolTip("Let the slider span 0.5 to 1.5")
         self.wide.setAccessibleName("Wide threshold range")
+        self._is_dense = False
         self._build(actions)
         self._connect()
         self.wide.setChecked(is_wide)
@@ -119,6 +121,12 @@ class SamplerView(View):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
+        self._bar = scroll.verticalScrollBar()
+        self._settled = QTimer(self)  # docks being arranged pass through many sizes
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(SETTLED_MS)
+        self._settled.timeout.connect(self._make_room)
+        self._bar.rangeChanged.connect(self._settled.start)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -184,6 +192,12 @@ class SamplerView(View):
         self._fit()
 
     @Slot()
+    def _make_room(self) -> None:
+        """Draw closer together if there is something to scroll: lines that come with a run."""
+        if self._bar.maximum() and not self._is_dense:
+            self._set_dense(is_dense=True)
+
+    @Slot()
     def _fit(self) -> None:
         """Draw closer together where the dock is too low to show every control otherwise."""
         self._set_dense(is_dense=False)
@@ -192,6 +206,7 @@ class SamplerView(View):
             self._set_dense(is_dense=True)
 
     def _set_dense(self, *, is_dense: bool) -> None:
+        self._is_dense = is_dense
         self._column.setSpacing(theme.px(8 if is_dense else 10))
         for row in self.rows.values():
             row.slider.set_labels_shown(is_shown=not is_dense)
