@@ -56,7 +56,8 @@ class Context:
             return
         self.is_closed = True
         self.bridge.stop()
-        self.timeline.pause()
+        self.timeline.stop()
+        self.inspection.stop()
         if self.sampler.control is not None:
             self.sampler.control.cancel()
         self.worker.close()

@@ -44,6 +44,11 @@ class Inspection(QObject):
         run.started.connect(self._forget)
         run.recomputeFailed.connect(self._forget)
 
+    def stop(self) -> None:
+        """Ask for nothing any more: the window closes."""
+        self._timer.stop()
+        self._timer.timeout.disconnect()
+
     @property
     def wanted(self) -> tuple[str, int] | None:
         """Layer and step that are looked at and not known; None if there are none."""

@@ -191,6 +191,12 @@ class TimelineModel(QObject):
             self._play_timer.stop()
             self.playingChanged.emit()
 
+    def stop(self) -> None:
+        """Announce nothing any more: the window closes."""
+        self._play_timer.stop()
+        self._seek_timer.stop()
+        self._seek_timer.timeout.disconnect()
+
     @Slot()
     def toggle_playing(self) -> None:
         """Play, or stop playing."""
