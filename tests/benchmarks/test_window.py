@@ -1,0 +1,127 @@
+"""The budgets of the window, as a table: pytest tests/benchmarks/test_window.py
+
+Runs on the platform that Qt is given (offscreen in tests; QT_QPA_PLATFORM=xcb for a real screen). No
+figure fails a test, because each depends on the machine and on what else it does.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from rich.console import Console
+from rich.table import Table
+
+from spikestudio import paths
+from spikestudio.app import context
+from spikestudio.app.main_window import MainWindow
+from spikestudio.app.viewmodels.run import RunState
+from spikestudio.checkpoints.loader import load
+from spikestudio.sampling.request import SamplingRequest
+from spikestudio.sampling.run import SamplingRun
+
+BUNDLED = ("sddpm-mnist", "spiking-diffusion-mnist", "sdit-mnist")
+BEAT_MS = 5
+SEEKS = 40
+WAIT_MS = 300_000
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.fixture(scope="module")
+def report(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
+    """Add a line to the table that is printed at the end: what, on what, figure, budget."""
+    rows: list[tuple[str, ...]] = []
+    yield lambda *row: rows.append(row)
+    table = Table("what", "on", "measured", "budget")
+    for row in rows:
+        table.add_row(*row)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        Console(width=120).print("\n", table)
+
+
+class Heartbeat:
+    """How late a timer of the window's event loop fires, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._beat)
+        self._last = 0.0
+
+    def start(self) -> None:
+        self._last = time.perf_counter()
+        self._timer.start(BEAT_MS)
+
+    def stop(self) -> list[float]:
+        self._timer.stop()
+        return sorted(self.late)
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self.late.append(max(0.0, 1000 * (now - self._last) - BEAT_MS))
+        self._last = now
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_window_while_sampling(qtbot, tmp_path, name, report):
+    parts = context.create(tmp_path)
+    window = MainWindow(parts)
+    window.resize(1600, 1000)
+    window.show()
+    window.start(name)
+    qtbot.waitUntil(lambda: parts.sampler.can_sample, timeout=WAIT_MS)
+    run = parts.run
+
+    def sample() -> float:
+        parts.sampler.sample()
+        qtbot.waitUntil(lambda: run.state is RunState.RUNNING, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: run.state is RunState.FINISHED, timeout=WAIT_MS)
+        return float(run.result.seconds)
+
+    sample()  # everything is there after it
+    beats = Heartbeat()
+    beats.start()
+    seen = sample()
+    late = beats.stop()
+    alone = _seconds_without_window(name, run.result.request)
+    p99 = late[int(0.99 * len(late))]
+    report("heartbeat", name, f"p99 {p99:.0f}, worst {late[-1]:.0f} ms", "33, 100 ms")
+    report(
+        "slow-down by the window",
+        name,
+        f"{100 * (seen / alone - 1):+.0f} % of {alone:.1f} s",
+        "10 %",
+    )
+
+    seconds = []
+    timeline, views = parts.timeline, window.docks.views_in_front()
+    for number in range(SEEKS):
+        timeline.go_live()
+        window.repaint()
+        started = time.perf_counter()
+        timeline.seek(number % timeline.steps_done, number % timeline.snn_steps)
+        timeline.cursorChanged.emit()
+        for view in views:
+            view.draw_if_needed()
+        window.repaint()
+        seconds.append(time.perf_counter() - started)
+    milliseconds = 1000 * statistics.median(seconds)
+    report("seek", name, f"median {milliseconds:.0f}, worst {1000 * max(seconds):.0f} ms", "50 ms")
+    window.close()
+    window.deleteLater()
+
+
+def _seconds_without_window(name: str, request: SamplingRequest) -> float:
+    model: Any = load(paths.bundled_checkpoints() / f"{name}.safetensors")
+    seconds = []
+    for _ in range(2):  # the first one warms up
+        run = SamplingRun(model, request)
+        list(run)
+        assert run.result is not None
+        seconds.append(run.result.seconds)
+    return seconds[-1]
