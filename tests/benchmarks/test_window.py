@@ -86,8 +86,9 @@ def test_the_window_while_sampling(qtbot, tmp_path, name, report):
     sample()  # everything is there after it
     beats = Heartbeat()
     beats.start()
-    seen = sample()
+    sample()
     late = beats.stop()
+    seen = sample()  # without the heartbeat, which costs time itself
     alone = _seconds_without_window(name, run.result.request)
     p99 = late[int(0.99 * len(late))]
     report("heartbeat", name, f"p99 {p99:.0f}, worst {late[-1]:.0f} ms", "33, 100 ms")
