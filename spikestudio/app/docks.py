@@ -77,8 +77,8 @@ class Views:
         )
         self._context = context
         context.checkpoint.loaded.connect(self._give_operations)
-        for signal in (context.timeline.cursorChanged, context.timeline.liveChanged):
-            signal.connect(self._look_at_cursor)
+        context.timeline.cursorChanged.connect(self._look_at_cursor)
+        context.timeline.liveChanged.connect(self._follow_or_look)
 
     def _give_operations(self) -> None:
         model = self._context.checkpoint.model
@@ -87,14 +87,18 @@ class Views:
         self.layers.set_operations(operations)
 
     def _look_at_cursor(self) -> None:
+        # A live cursor moves with every step; a plot that was dragged back must stay where it is.
+        if not self._context.timeline.is_live:
+            self._follow_or_look()
+
+    def _follow_or_look(self) -> None:
         timeline = self._context.timeline
         step, snn_step = timeline.cursor.step, timeline.cursor.snn_step
         is_live = timeline.is_live
         for view in (self.raster, self.membrane):
             view.plot.look_at(None if is_live else step * timeline.snn_steps + snn_step)
-        for still in (self.image, self.tokens):
+        for still in (self.image, self.tokens, self.rates):
             still.look_at(None if is_live else step)
-        self.rates.look_at(None if is_live else step)
 
     def by_id(self) -> dict[str, View]:
         """Return the views by their ids, in the order of the menu."""

@@ -227,3 +227,16 @@ def test_docks_that_a_layout_does_not_use_stay_closed_after_a_restart(make_shell
     after.window.docks.docks["lesions"].show()
     assert after.window.docks.restore(text, STATE_VERSION)
     assert are_open(after) == wanted
+
+
+def test_a_plot_that_was_dragged_back_stays_while_the_run_goes_on(qtbot, shell):
+    shell.load()
+    shell.run(steps=3)
+    plot = shell.window.views.raster.plot
+    plot.view_box.sigRangeChangedManually.emit([True, False])
+    assert not plot.is_following
+    shell.worker.advance()
+    shell.frame()
+    qtbot.wait(60)  # longer than a cursor waits to be announced
+    assert shell.context.timeline.is_live
+    assert not plot.is_following

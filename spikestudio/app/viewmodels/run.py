@@ -155,6 +155,17 @@ class RunModel(QObject):
             self.selection = new
             self.selectionChanged.emit()
 
+    def watch(self, neuron: int, *, is_extending: bool, most: int) -> None:
+        """Select one neuron, or add it to those selected or take it away; at most ``most``."""
+        watched = self.selection.neurons
+        if not is_extending:
+            watched = (neuron,)
+        elif neuron in watched:
+            watched = tuple(other for other in watched if other != neuron)
+        else:
+            watched = (*watched, neuron)[:most]
+        self.select(neurons=watched)
+
     def set_stopping(self) -> None:
         """Note that a cancel was asked for."""
         if self.state.is_active:

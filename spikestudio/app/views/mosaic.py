@@ -366,14 +366,7 @@ class MosaicView(View):
 
     @Slot(object, bool)
     def _on_clicked(self, neurons: NDArray[np.intp], is_extending: bool) -> None:
-        neuron, watched = self._neuron_at(neurons), self.run.selection.neurons
-        if not is_extending:
-            watched = (neuron,)
-        elif neuron in watched:
-            watched = tuple(other for other in watched if other != neuron)
-        else:
-            watched = (*watched, neuron)[:MAX_LANES]
-        self.run.select(neurons=watched)
+        self.run.watch(self._neuron_at(neurons), is_extending=is_extending, most=MAX_LANES)
         self._redraw()
 
     @Slot()

@@ -314,14 +314,7 @@ class RasterView(View):
         if self._data is None or not 0 <= row < self._data.rows.size:
             return
         neuron = int(self._data.rows[row])
-        watched = self.run.selection.neurons
-        if not is_extending:
-            watched = (neuron,)
-        elif neuron in watched:
-            watched = tuple(other for other in watched if other != neuron)
-        else:
-            watched = (*watched, neuron)[:MAX_LANES]
-        self.run.select(neurons=watched)
+        self.run.watch(neuron, is_extending=is_extending, most=MAX_LANES)
         self._redraw()
 
     @Slot()
