@@ -101,6 +101,7 @@ class RunModel(QObject):
     parametersChanged = Signal()  # noqa: N815
     stateChanged = Signal()  # noqa: N815
     selectionChanged = Signal()  # noqa: N815
+    hoverChanged = Signal()  # noqa: N815  another neuron is pointed at, in whichever dock
     recomputedChanged = Signal()  # noqa: N815  a step of a layer was computed again
     recomputeFailed = Signal(str)  # noqa: N815  in one sentence
 
@@ -115,6 +116,7 @@ class RunModel(QObject):
         self.result: RunResult | None = None
         self.failure: Failed | None = None
         self.selection = Selection()
+        self.hovered: int | None = None  # neuron of the selected layer that is pointed at
         self.recomputed: OrderedDict[tuple[str, int], LayerStep] = OrderedDict()
 
     @property
@@ -152,8 +154,17 @@ class RunModel(QObject):
         if neurons is not None:
             new = replace(new, neurons=neurons)
         if new != self.selection:
+            is_other_layer = new.layer != self.selection.layer
             self.selection = new
+            if is_other_layer:
+                self.hover(None)
             self.selectionChanged.emit()
+
+    def hover(self, neuron: int | None) -> None:
+        """Note which neuron of the selected layer is pointed at; every dock lights it up."""
+        if neuron != self.hovered:
+            self.hovered = neuron
+            self.hoverChanged.emit()
 
     def watch(self, neuron: int, *, is_extending: bool, most: int) -> None:
         """Select one neuron, or add it to those selected or take it away; at most ``most``."""
@@ -217,6 +228,7 @@ class RunModel(QObject):
         self.step = self.preview = self.tokens = self.result = self.failure = None
         self.changes = []
         self.recomputed.clear()
+        self.hover(None)
         self.state = RunState.RUNNING
         ids = {layer.id for layer in event.layers}
         image = min(self.selection.image, event.request.num - 1)
