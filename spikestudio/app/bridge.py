@@ -42,7 +42,8 @@ class Source(Protocol):
 class Bridge(QObject):
     """One timer: drain the mailbox, feed the view-models, draw the visible views.
 
-    The interval follows the time that drawing takes, so that watching costs the sampler a fixed share.
+    The interval follows the time that drawing and the painting after it take, so that watching costs
+    the sampler a fixed share.
     ``num_dropped`` counts denoising steps of this run that were recorded but superseded before they
     could be drawn.
     """
@@ -67,7 +68,7 @@ class Bridge(QObject):
         self._clock = clock
         self._views: Callable[[], Iterable[Drawable]] = tuple
         self._calls: deque[Callable[[], None]] = deque()
-        self._draw_s = 0.0
+        self._draw_s = self._refreshed_s = self._painted_s = 0.0
         self._awake_until = 0.0
         self.num_dropped = 0
         self._timer = QTimer(self)
@@ -82,6 +83,10 @@ class Bridge(QObject):
     def post(self, call: Callable[[], None]) -> None:
         """Have ``call`` made in the next frame; safe from any thread."""
         self._calls.append(call)
+
+    def note_painting(self, seconds: float) -> None:
+        """Take into account what the window took to paint what was drawn."""
+        self._painted_s += seconds
 
     @property
     def interval_ms(self) -> int:
@@ -107,10 +112,12 @@ class Bridge(QObject):
         self._jobs.deliver()
         for event in self._source.drain():
             self._take(event)
-        started = self._clock()
+        if self._refreshed_s:  # by the last frame, which has been painted by now
+            cost = self._refreshed_s + self._painted_s
+            self._draw_s += SMOOTHING * (cost - self._draw_s)
+        started, self._painted_s = self._clock(), 0.0
         has_drawn = [view.draw_if_needed() for view in self._views()]
-        if any(has_drawn):
-            self._draw_s += SMOOTHING * (self._clock() - started - self._draw_s)
+        self._refreshed_s = self._clock() - started if any(has_drawn) else 0.0
         self._timer.start(self._next_interval())
 
     def _next_interval(self) -> int:

@@ -21,6 +21,7 @@ from superqt import QFlowLayout
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.run import RunModel
 
+SHRINKS_BELOW = 0.8  # of the width asked for
 FRAME_SECONDS = 0.006  # reading old steps gives way to the next frame after this long
 
 
@@ -120,7 +121,8 @@ class Caption(QWidget):
     """A line of small text, cut with an ellipsis where it does not fit; never asks for a layout.
 
     One that ``is_whole`` is as high as a control and asks for its width; it is cut only where that
-    is more than its parent has.
+    is more than its parent has. A text that is only a little shorter than the one before leaves the
+    width as it was: figures that run would else lay the whole window out anew in every frame.
     """
 
     def __init__(
@@ -133,10 +135,11 @@ class Caption(QWidget):
     ) -> None:
         super().__init__()
         self._text = ""
+        self._room = 0  # that is asked for
         self._is_whole, self._role, self._token = is_whole, role, token
         horizontal = QSizePolicy.Policy.Maximum if is_whole else QSizePolicy.Policy.Ignored
         self.setSizePolicy(horizontal, QSizePolicy.Policy.Fixed)
-        theme.manager.changed.connect(self.updateGeometry)
+        theme.manager.changed.connect(self._restyle)
         self.set_text(text)
 
     @property
@@ -150,15 +153,23 @@ class Caption(QWidget):
             self._text = text
             self.setToolTip(text)
             self.setAccessibleName(text)
-            if self._is_whole:
+            if self._is_whole and not SHRINKS_BELOW * self._room <= self._width() <= self._room:
+                self._room = self._width()
                 self.updateGeometry()
             self.update()
 
+    def _width(self) -> int:
+        return QFontMetrics(theme.font(self._role)).horizontalAdvance(self._text) + 2
+
+    @Slot()
+    def _restyle(self) -> None:
+        self._room = self._width()
+        self.updateGeometry()
+
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override
-        metrics = QFontMetrics(theme.font(self._role))
         if self._is_whole:
-            return QSize(metrics.horizontalAdvance(self._text) + 2, theme.px(28))
-        return QSize(0, metrics.height() + theme.px(4))
+            return QSize(self._room, theme.px(28))
+        return QSize(0, QFontMetrics(theme.font(self._role)).height() + theme.px(4))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         painter = QPainter(self)

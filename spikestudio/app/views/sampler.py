@@ -232,8 +232,9 @@ class SamplerView(View):
         self.clip_reset.clicked.connect(self._on_clip_reset)
         self._sampler.modelChanged.connect(self._on_model_changed)
         self._sampler.requestChanged.connect(self.mark_dirty)
-        for signal in (self.run.stateChanged, self.run.stepFinished, self.run.started):
+        for signal in (self.run.stateChanged, self.run.started):
             signal.connect(self.mark_dirty)
+        self.run.stepFinished.connect(self._show_rate)
         theme.manager.changed.connect(self._fit)
 
     # from the user --------------------------------------------------------------------------
@@ -311,7 +312,7 @@ class SamplerView(View):
         self.samplers.set_choice(request.sampler)
         self.classes.set_choice(request.class_label)
         self._show_clip(is_clipped=request.clip_x0, is_default=defaults.clip_x0)
-        self.rate.set_text(rate_change(self.run).text())
+        self._show_rate()
         for name, row in self.rows.items():
             row.show_value(getattr(request, name), getattr(defaults, name))
             row.show_note(*self._note(name))
@@ -324,6 +325,10 @@ class SamplerView(View):
             if model is not None and model.tsm_locked
             else ""
         )
+
+    @Slot()
+    def _show_rate(self) -> None:
+        self.rate.set_text(rate_change(self.run).text())
 
     def _show_clip(self, *, is_clipped: bool, is_default: bool) -> None:
         self.clip.setChecked(is_clipped)

@@ -43,8 +43,9 @@ class IconButton(QToolButton):
 
     def set_icon(self, name: str) -> None:
         """Show another icon."""
-        self._name = name
-        self._paint_icon()
+        if name != self._name:  # Qt lays the window out anew for every icon that is set
+            self._name = name
+            self._paint_icon()
 
     @Slot()
     def _paint_icon(self) -> None:

@@ -52,14 +52,19 @@ class NumberSlider(QSlider):
 
     def set_number(self, number: float) -> None:
         """Show a value; emits nothing."""
-        self._number = number
-        self.setSliderPosition(round(self._fraction(number) * POSITIONS))
-        self.update()
+        position = round(self._fraction(number) * POSITIONS)
+        if (number, position) != (self._number, self.sliderPosition()):
+            self._number = number
+            self._move_handle()
 
     def set_parameter(self, parameter: Parameter) -> None:
         """Span another range; the value stays."""
         self._parameter = parameter
-        self.set_number(self._number)
+        self._move_handle()
+
+    def _move_handle(self) -> None:
+        self.setSliderPosition(round(self._fraction(self._number) * POSITIONS))
+        self.update()
 
     def set_labels_shown(self, *, is_shown: bool) -> None:
         """Write numbers at the marks, or leave them out to be lower."""
