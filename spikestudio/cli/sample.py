@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from spikestudio.sampling.result import RunResult
     from spikestudio.sampling.run import SamplingRun
 
+MAX_OVERRIDES = 2**22  # bytes of a file: lists of neurons may be long
+
 
 def sample(
     file: Annotated[str, typer.Argument(help="Path or name of a checkpoint.")],
@@ -48,6 +50,13 @@ def sample(
     clip_x0: Annotated[
         bool | None, typer.Option(help="Keep every predicted clean image in [-1, 1].")
     ] = None,
+    overrides: Annotated[
+        Path | None,
+        typer.Option(
+            help="Experiments on neurons: a JSON list, as in the provenance of an image, such as "
+            '[{"layer": "downblocks.*", "kind": "threshold", "value": 0.9}].'
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the fastest.")] = "auto",
     columns: Annotated[int | None, typer.Option(help="Images per row of a grid.", min=1)] = None,
     rgb: Annotated[bool, typer.Option("--rgb", help="Repeat grey to three channels.")] = False,
@@ -73,7 +82,7 @@ def sample(
             *(("num", num), ("seed", seed), ("steps", steps), ("sampler", sampler)),
             *(("snn_steps", snn_steps), ("threshold", threshold), ("temperature", temperature)),
             *(("class_label", class_label), ("guidance", guidance)),
-            ("clip_x0", clip_x0),
+            *(("clip_x0", clip_x0), ("overrides", overrides and _read_overrides(overrides))),
         )
         if value is not None
     }
@@ -103,6 +112,30 @@ def sample(
     else:
         images = "1 image" if result.request.num == 1 else f"{result.request.num} images"
         stdout().print(f"Wrote {images} to {out} ({result.seconds:.1f} s).", soft_wrap=True)
+
+
+def _read_overrides(path: Path) -> list[Any]:
+    """Read a JSON list; what is in it is checked with the rest of the request."""
+    from spikestudio.checkpoints import strict_json
+    from spikestudio.errors import ConfigError
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_OVERRIDES + 1)
+        if len(data) > MAX_OVERRIDES:
+            raise ValueError(f"it is longer than {MAX_OVERRIDES:,} bytes")
+        values = strict_json.parse(data)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The overrides {path} cannot be read ({error}): give a file with a JSON list.",
+            field="overrides",
+        ) from error
+    if not isinstance(values, list):
+        raise ConfigError(
+            f"The overrides {path} hold {type(values).__name__} and not a list: put [ ] around them.",
+            field="overrides",
+        )
+    return values
 
 
 def _refuse_unused(model: LoadedModel, given: dict[str, Any]) -> None:

@@ -172,3 +172,47 @@ def test_a_run_that_breaks_down_is_status_1(command: Command, tmp_path: Path) ->
     assert "NaN or infinity" in done.err
     assert done.err.count("\n") == 1
     assert not Path("a.png").exists()
+
+
+def test_overrides_are_read_from_a_file_and_change_the_pixels(
+    command: Command, tmp_path: Path
+) -> None:
+    overrides = [{"layer": "*", "kind": "silence", "steps": [1, 2]}]
+    (tmp_path / "lesions.json").write_text(json.dumps(overrides))
+    options = ["sample", "sddpm-mnist", "--num", "2", "--steps", "3"]
+    done = command(
+        *options, "--overrides", str(tmp_path / "lesions.json"), "--out", "cut.npz", "--json"
+    )
+    assert (done.status, done.err) == (0, "")
+    command(*options, "--out", "whole.npz")
+    with np.load("cut.npz") as cut, np.load("whole.npz") as whole:
+        assert not np.array_equal(cut["arr_0"], whole["arr_0"])
+    model = ss.load(tmp_path / "bundled" / "sddpm-mnist.safetensors")
+    run = ss.sample(model, num=2, steps=3, overrides=done.json["request"]["overrides"])
+    list(run)
+    assert run.result is not None
+    with np.load("cut.npz") as cut:
+        assert np.array_equal(cut["arr_0"], run.result.images)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "not JSON"),
+        ('{"layer": "*"}', "not a list"),
+        ('[{"layer": "*", "kind": "explode"}]', "Unknown kind"),
+        ('[{"layer": "nowhere", "kind": "silence"}]', "nowhere"),
+        ("[" + " " * 2**22 + "]", "longer than"),
+    ],
+    ids=["broken", "object", "kind", "layer", "long"],
+)
+def test_bad_overrides_are_one_sentence(
+    command: Command, tmp_path: Path, text: str, reason: str
+) -> None:
+    path = tmp_path / "lesions.json"
+    path.write_text(text)
+    done = command("sample", "sddpm-mnist", "--overrides", str(path), "--out", "x.png")
+    assert done.status == 1
+    assert reason in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    assert not Path("x.png").exists()
