@@ -36,6 +36,18 @@ def bundled_checkpoints() -> Path:
     return bundle_root() / "checkpoints"
 
 
+def bundled_recordings() -> Path:
+    """Folder of the recordings that come with the application; read-only."""
+    return resource("recordings")
+
+
+def bundled_recording(checkpoint: Path) -> Path | None:
+    """Recording that comes with a bundled checkpoint; None for another file or where there is none."""
+    path = bundled_recordings() / f"{checkpoint.stem}.h5"
+    is_bundled = checkpoint.parent.resolve() == bundled_checkpoints().resolve()
+    return path if is_bundled and path.is_file() else None
+
+
 def user_checkpoints() -> Path:
     """Folder in which the user's own checkpoints are looked for; it may not exist."""
     return user_data() / "checkpoints"

@@ -52,7 +52,20 @@ COMMANDS = (
         ("Ctrl+Alt+Return", "Shift+X"),
     ),
     Command("roll-seed", "New seed", "mdi6.dice-5-outline", "Draw another seed", ("Ctrl+R",)),
-    Command("open", "Open file…", "mdi6.folder-open-outline", "Load a checkpoint", ("Ctrl+O",)),
+    Command(
+        "open",
+        "Open file…",
+        "mdi6.folder-open-outline",
+        "Load a checkpoint, or open a recording",
+        ("Ctrl+O",),
+    ),
+    Command(
+        "record",
+        "Record to file…",
+        "mdi6.record-circle-outline",
+        "Stream the next runs to a recording, which can be opened again",
+        ("Ctrl+Shift+R",),
+    ),
     Command(
         "export-grid",
         "Export sample grid…",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spikestudio.app.bridge import Bridge
 from spikestudio.app.jobs import Jobs
@@ -12,6 +13,8 @@ from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
+from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
+from spikestudio.app.viewmodels.record_target import RecordTarget
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.app.viewmodels.timeline import TimelineModel
@@ -20,15 +23,29 @@ from spikestudio.sampling.mailbox import Mailbox
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.worker import Worker
 
+if TYPE_CHECKING:
+    from spikestudio.recording.record import Record
+    from spikestudio.recording.values import Readable
+    from spikestudio.sampling.result import RunResult
+
 
 class WorkerPort(Protocol):
     """What the window asks of the thread that owns the model."""
 
     def load(self, path: Path, device: str) -> None: ...
 
-    def sample(self, request: SamplingRequest, image: int, layer: str) -> RunControl: ...
+    def sample(
+        self,
+        request: SamplingRequest,
+        image: int,
+        layer: str,
+        record: Record | None,
+        describe: Callable[[RunResult], Mapping[str, Any]] | None,
+    ) -> RunControl: ...
 
-    def inspect(self, step: int, layer: str, image: int) -> None: ...
+    def inspect(
+        self, step: int, layer: str, image: int, recording: Readable | None = None
+    ) -> None: ...
 
     def close(self) -> None: ...
 
@@ -47,6 +64,8 @@ class Context:
     timeline: TimelineModel
     inspection: Inspection
     lesions: LesionModel
+    fields: NeuronFieldModel
+    record: RecordTarget
     bridge: Bridge
     is_closed: bool = False
 
@@ -75,13 +94,21 @@ def create(
     jobs = Jobs()
     run = RunModel()
     checkpoint = CheckpointModel(worker.load, settings.device)
-    sampler = SamplerModel(run, worker.sample)
+    record = RecordTarget(settings.recorder_mb)
+
+    def sample(request: SamplingRequest, image: int, layer: str) -> RunControl:
+        from spikestudio.export.provenance import provenance
+
+        return worker.sample(request, image, layer, record.record(image, layer), provenance)
+
+    sampler = SamplerModel(run, sample)
     timeline = TimelineModel(run)
     inspection = Inspection(run, timeline, worker.inspect)
     lesions = LesionModel(run, sampler)
     lesions.runRequested.connect(sampler.sample_request)
     bridge = Bridge(mailbox, run, checkpoint, jobs)
     timeline.cursorChanged.connect(bridge.wake)
+    run.hoverChanged.connect(bridge.wake)
     return Context(
         store=store,
         settings=settings,
@@ -93,5 +120,7 @@ def create(
         timeline=timeline,
         inspection=inspection,
         lesions=lesions,
+        fields=NeuronFieldModel(run, checkpoint, jobs.submit),
+        record=record,
         bridge=bridge,
     )

@@ -61,9 +61,9 @@ class Views:
         self.sampler = SamplerView(
             run, context.sampler, actions, is_wide=context.settings.wide_threshold
         )
-        self.image = ImageView(run)
-        self.raster = RasterView(run)
-        self.membrane = MembraneView(run)
+        self.image = ImageView(run, fields=context.fields)
+        self.raster = RasterView(run, context.jobs)
+        self.membrane = MembraneView(run, context.timeline)
         self.rates = RatesView(run)
         self.tokens = TokensView(run)
         self.timeline = TimelineView(run, context.timeline)
@@ -79,12 +79,13 @@ class Views:
         context.checkpoint.loaded.connect(self._give_operations)
         context.timeline.cursorChanged.connect(self._look_at_cursor)
         context.timeline.liveChanged.connect(self._follow_or_look)
+        for view in (self.rates, self.raster, self.membrane):
+            view.seekRequested.connect(context.timeline.seek)
 
     def _give_operations(self) -> None:
         model = self._context.checkpoint.model
         operations = model.operations if model else None
         self.efficiency.set_operations(operations)
-        self.layers.set_operations(operations)
 
     def _look_at_cursor(self) -> None:
         # A live cursor moves with every step; a plot that was dragged back must stay where it is.
@@ -97,7 +98,7 @@ class Views:
         is_live = timeline.is_live
         for view in (self.raster, self.membrane):
             view.plot.look_at(None if is_live else step * timeline.snn_steps + snn_step)
-        for still in (self.image, self.tokens, self.rates):
+        for still in (self.image, self.tokens, self.rates, self.efficiency):
             still.look_at(None if is_live else step)
 
     def by_id(self) -> dict[str, View]:

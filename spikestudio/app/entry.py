@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def main(checkpoint: str = "", layout: str = "", *, reset_layout: bool = False) -> int:
+def main(
+    checkpoint: str = "", layout: str = "", *, reset_layout: bool = False, recording: str = ""
+) -> int:
     """Open the window and stay until it is closed; return the exit status.
 
     Parameters
@@ -45,6 +47,8 @@ def main(checkpoint: str = "", layout: str = "", *, reset_layout: bool = False) 
         Name of the layout to open with; empty keeps the last one.
     reset_layout
         Forget the kept positions of window and docks.
+    recording
+        Path of a recording to open.
     """
     started = time.perf_counter()
     multiprocessing.freeze_support()
@@ -72,7 +76,7 @@ def main(checkpoint: str = "", layout: str = "", *, reset_layout: bool = False) 
 
     def start() -> None:
         logger.info("first picture after %.2f s", time.perf_counter() - started)
-        window.start(checkpoint)
+        window.start(checkpoint, recording)
 
     window.firstPainted.connect(start)
 

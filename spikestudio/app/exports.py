@@ -16,11 +16,13 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from spikestudio.app.context import Context
 from spikestudio.app.notifications import Notifications
 from spikestudio.app.plots.raster_data import Mode
+from spikestudio.app.viewmodels.playback import RecordedRun
+from spikestudio.app.viewmodels.record_target import unused
 from spikestudio.app.views.raster import RasterView, ShownRows
 from spikestudio.errors import ExportError
 
 if TYPE_CHECKING:
-    from spikestudio.recording.recorder import Recorder
+    from spikestudio.recording.values import Readable
     from spikestudio.sampling.result import RunResult
     from spikestudio.types import LayerInfo
 
@@ -45,24 +47,32 @@ class Exporter(QObject):
     @Slot()
     def export_grid(self) -> None:
         """Ask for a name and save the images of the last run as one PNG."""
-        result = self._context.run.result
-        if result is not None:
-            self._ask("Export sample grid", "grid", partial(_write_grid, result=result))
+        run = self._context.run
+        if run.result is not None:
+            write = partial(_write_grid, result=run.result, recording=run.recording)
+            self._ask("Export sample grid", "grid", write)
 
     @Slot()
     def export_raster(self) -> None:
         """Ask for a name and save the rows that the raster shows, from the first step to the last."""
         run, shown = self._context.run, self._raster.shown()
         if run.result is not None and run.recorder is not None and shown is not None:
-            write = partial(_write_raster, result=run.result, recorder=run.recorder, shown=shown)
-            self._ask("Export raster", f"raster_{shown.layer.id}", write)
+            write = partial(
+                _write_raster,
+                result=run.result,
+                recording=run.recording,
+                recorder=run.recorder,
+                shown=shown,
+            )
+            name = shown.layer.id if len(shown.groups) == 1 else "layers"
+            self._ask("Export raster", f"raster_{name}", write)
 
     def _ask(self, title: str, what: str, write: Callable[..., None]) -> None:
         folder = Path(self._context.settings.export_folder or Path.home())
         dialog = QFileDialog(self._window, title, str(folder), "PNG image (*.png)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
-        dialog.selectFile(_unused(folder / f"{self._name()}_{what}.png").name)
+        dialog.selectFile(unused(folder / f"{self._name()}_{what}.png").name)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.save(Path(name), write))
         dialog.open()
@@ -78,53 +88,65 @@ class Exporter(QObject):
         self._context.bridge.wake()
 
     def _name(self) -> str:
-        model, run = self._context.checkpoint.model, self._context.run.run
-        if model is None or run is None:
+        result = self._context.run.result
+        if result is None:
             return "spikestudio"
-        request = run.request
-        return f"{model.name}_{request.seed}_{request.threshold:.3f}_{date.today():%Y-%m-%d}"
+        request = result.request
+        return f"{result.checkpoint}_{request.seed}_{request.threshold:.3f}_{date.today():%Y-%m-%d}"
 
 
-def _unused(path: Path) -> Path:
-    """Return the path, with a number if there is such a file already."""
-    number, free = 2, path
-    while free.exists():
-        free, number = path.with_stem(f"{path.stem}_{number}"), number + 1
-    return free
-
-
-def _write_grid(path: Path, *, result: RunResult) -> None:
+def _write_grid(path: Path, *, result: RunResult, recording: RecordedRun | None) -> None:
     from spikestudio.export.images import save_grid
-    from spikestudio.export.provenance import provenance
 
     if result.images is None:
-        raise ExportError("There is no image to save: the run was cancelled before its first step.")
-    save_grid(path, result.images, provenance(result))
+        raise ExportError(
+            "There is no image to save: the run was cancelled before its first step, or the recording "
+            "holds none."
+        )
+    save_grid(path, result.images, _origin(result, recording))
 
 
-def _write_raster(path: Path, *, result: RunResult, recorder: Recorder, shown: ShownRows) -> None:
+def _origin(result: RunResult, recording: RecordedRun | None) -> dict[str, Any]:
+    """Provenance of a run; that of a recording names the machine that it was made on."""
     from spikestudio.export.provenance import provenance
+
+    return provenance(result) if recording is None else recording.recorder.origin
+
+
+def _write_raster(
+    path: Path,
+    *,
+    result: RunResult,
+    recording: RecordedRun | None,
+    recorder: Readable,
+    shown: ShownRows,
+) -> None:
     from spikestudio.export.rasters import Rows, save_raster  # brings matplotlib
 
+    groups = tuple((layer.id, neurons.size) for layer, neurons in shown.groups)
+    cells: NDArray[Any] = np.concatenate(
+        [raster_cells(recorder, layer, rows, shown.mode) for layer, rows in shown.groups]
+    )
     save_raster(
         path,
-        raster_cells(recorder, shown.layer, shown.neurons, shown.mode),
+        cells,
         rows=Rows(
-            layer=shown.layer.id,
+            layer=shown.layer.id if len(groups) == 1 else f"{len(groups):,} layers",
             neurons=tuple(shown.neurons.tolist()),
-            total=shown.layer.num_neurons,
+            total=shown.total,
+            groups=groups if len(groups) > 1 else (),
             rule=shown.rule,
             page=shown.page,
             pages=shown.pages,
         ),
         snn_steps=recorder.snn_steps,
         thresholds=result.thresholds,
-        provenance=provenance(result),
+        provenance=_origin(result, recording),
     )
 
 
 def raster_cells(
-    recorder: Recorder, layer: LayerInfo, rows: NDArray[np.intp], mode: Mode
+    recorder: Readable, layer: LayerInfo, rows: NDArray[np.intp], mode: Mode
 ) -> NDArray[np.uint8] | NDArray[np.float32]:
     """What was recorded of some neurons of a layer, ``[N, steps * T]``.
 

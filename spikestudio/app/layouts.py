@@ -62,7 +62,7 @@ LAYOUTS = {
                 (
                     _CONTROLS,
                     _PICTURE,
-                    Split("column", ("raster", "membrane", _TABS), (36, 34, 30)),
+                    Split("column", ("raster", "membrane", _TABS), (33, 40, 27)),
                 ),
                 (20, 48, 32),
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Signal, Slot
@@ -34,6 +35,9 @@ from spikestudio.app.docks import STATE_VERSION, DockManager, Views
 from spikestudio.app.exports import Exporter
 from spikestudio.app.layouts import DEFAULT, LAYOUTS
 from spikestudio.app.notifications import Notifications
+from spikestudio.app.record_menu import RecordMenu
+from spikestudio.app.recordings import SUFFIXES as RECORDINGS
+from spikestudio.app.recordings import Recordings
 from spikestudio.app.status_bar import StatusBar
 from spikestudio.app.toolbar import ToolBar
 from spikestudio.app.view_menu import ViewMenu
@@ -46,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_SIZE = (1600, 1000)
 TITLE_ROOM = 40  # that the window manager's title bar may take of the screen
-SUFFIXES = (".safetensors", ".pt", ".pth")
+CHECKPOINTS = catalog.SUFFIXES
 
 
 class MainWindow(QMainWindow):
@@ -59,6 +63,7 @@ class MainWindow(QMainWindow):
         self.context = context
         self._has_painted = False
         self._is_model_given = False
+        self._recording: Path | None = None  # to be opened at the start
         self.setWindowTitle("SpikeStudio")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -72,8 +77,12 @@ class MainWindow(QMainWindow):
         self.docks = DockManager(self, self.views.by_id())
         self.notifications = Notifications(self)
         self.exporter = Exporter(self, context, self.views.raster, self.notifications)
+        self.recordings = Recordings(self, context, self.notifications)
         self.view_menu = ViewMenu(self.docks, self.commands, context.settings, self)
-        self.toolbar = ToolBar(self.commands, context.checkpoint, context.sampler, self.view_menu)
+        self.record_menu = RecordMenu(context.record, self.commands, context.settings, self)
+        self.toolbar = ToolBar(
+            self.commands, context.checkpoint, context.sampler, self.view_menu, self.record_menu
+        )
         self.setMenuWidget(self.toolbar)
         self.status = StatusBar(context.run, context.checkpoint, context.bridge)
         frame = QStatusBar()
@@ -101,6 +110,7 @@ class MainWindow(QMainWindow):
             ("cancel", sampler.cancel),
             ("roll-seed", sampler.roll_seed),
             ("open", self.open_file),
+            ("record", self.recordings.toggle_recording),
             ("export-grid", self.exporter.export_grid),
             ("export-raster", self.exporter.export_raster),
             ("toggle-theme", theme.manager.toggle),
@@ -125,7 +135,11 @@ class MainWindow(QMainWindow):
         context.sampler.commandsChanged.connect(self._follow_commands)
         context.sampler.requestChanged.connect(context.bridge.wake)
         context.run.stateChanged.connect(self._on_run_state_changed)
+        context.run.started.connect(self._show_title)
+        context.record.changed.connect(self._follow_record)
         self.views.model.openRequested.connect(self.open_file)
+        self.views.model.playRequested.connect(self._on_play_requested)
+        self.views.timeline.recordRequested.connect(self.commands["record"].trigger)
         self.views.sampler.rejected.connect(self.notifications.warn)
         context.run.recomputeFailed.connect(self.notifications.warn)
         self.views.sampler.wideChanged.connect(self._on_wide_changed)
@@ -134,22 +148,30 @@ class MainWindow(QMainWindow):
 
     # start and end --------------------------------------------------------------------------
 
-    def start(self, checkpoint: str = "") -> None:
+    def start(self, checkpoint: str = "", recording: str = "") -> None:
         """Begin the work that the first picture of the window did not need.
 
-        ``checkpoint`` is the name or path of the model to load; empty takes the last one, else the
-        first of the catalogue.
+        ``checkpoint`` is the name or path of the model to load; empty takes that of ``recording``, a
+        file to open, else the last one, else the first of the catalogue.
         """
         context = self.context
         self._is_model_given = bool(checkpoint)
+        self._recording = Path(recording) if recording else None
         if context.store.notice:
             self.notifications.warn(context.store.notice)
         context.bridge.wake()
         context.jobs.submit(catalog.list_checkpoints, self._on_catalog, self.notifications.error)
         if checkpoint:
             context.jobs.submit(
-                lambda: catalog.resolve(checkpoint), context.checkpoint.load, self._on_job_failed
+                lambda: catalog.resolve(checkpoint), self._on_resolved, self._on_job_failed
             )
+
+    def _on_resolved(self, checkpoint: Path) -> None:
+        if self._recording is None:
+            self.recordings.begin_with(checkpoint)
+        else:
+            self.context.checkpoint.load(checkpoint)
+            self.recordings.open(self._recording, keeps_model=True)
 
     def _on_catalog(self, entries: list[catalog.Entry]) -> None:
         context = self.context
@@ -157,11 +179,16 @@ class MainWindow(QMainWindow):
         usable = [entry.path for entry in entries if entry.card is not None]
         last = Path(context.settings.model) if context.settings.model else None
         is_free = context.checkpoint.loading is None and context.checkpoint.model is None
-        if is_free and usable and not self._is_model_given:
-            context.checkpoint.load(last if last is not None and last.exists() else usable[0])
+        if is_free and not self._is_model_given:
+            first = usable[0] if usable else None
+            self.recordings.begin_with(
+                last if last is not None and last.exists() else first, self._recording
+            )
 
     def _on_job_failed(self, message: str, details: str) -> None:
         self.notifications.error(message, details)
+        if self._recording is not None:
+            self.recordings.open(self._recording)
 
     def _restore(self) -> None:
         settings = self.context.settings
@@ -198,13 +225,18 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  Qt override
         self._save()
+        self.recordings.stop()
         self.hide()  # what follows may take a moment
         self.context.close()
         super().closeEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        is_handled = super().event(event)
-        if event.type() == QEvent.Type.UpdateRequest and not self._has_painted:
+        if event.type() != QEvent.Type.UpdateRequest:
+            return super().event(event)
+        started = time.perf_counter()
+        is_handled = super().event(event)  # paints everything that changed
+        self.context.bridge.note_painting(time.perf_counter() - started)
+        if not self._has_painted:
             self._has_painted = True
             self.firstPainted.emit()
         return is_handled
@@ -245,17 +277,36 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def open_file(self) -> None:
-        """Ask for a checkpoint file and load it."""
-        dialog = QFileDialog(self, "Open a checkpoint")
+        """Ask for a file, and load it if it is a checkpoint, or show it if it is a recording."""
+        dialog = QFileDialog(self, "Open a checkpoint or a recording")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters([f"Checkpoints (*{' *'.join(SUFFIXES)})", "All files (*)"])
+        every, models, runs = (
+            " ".join(f"*{suffix}" for suffix in suffixes)
+            for suffixes in (CHECKPOINTS + RECORDINGS, CHECKPOINTS, RECORDINGS)
+        )
+        dialog.setNameFilters(
+            [
+                f"Checkpoints and recordings ({every})",
+                f"Checkpoints ({models})",
+                f"Recordings ({runs})",
+                "All files (*)",
+            ]
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self._on_file_chosen)
         dialog.open()
 
     @Slot(str)
     def _on_file_chosen(self, name: str) -> None:
-        self.context.checkpoint.load(Path(name))
+        path = Path(name)
+        if path.suffix.lower() in RECORDINGS:
+            self.recordings.open(path)
+        else:
+            self.context.checkpoint.load(path)
+
+    @Slot(str)
+    def _on_play_requested(self, name: str) -> None:
+        self.recordings.open(Path(name), is_played=True)
 
     @Slot()
     def reset_layout(self) -> None:
@@ -306,9 +357,24 @@ class MainWindow(QMainWindow):
         model = self.context.checkpoint.model
         if model is None:
             return
-        self.setWindowTitle(f"{model.name} – SpikeStudio")
+        self._show_title()
         self.context.sampler.set_model(model)
         self.docks.show_tokens(is_wanted=model.card.codebook_size is not None)
+
+    @Slot()
+    def _show_title(self) -> None:
+        model, recording = self.context.checkpoint.model, self.context.run.recording
+        if recording is not None:
+            self.setWindowTitle(f"Recording {recording.name}, not live – SpikeStudio")
+        else:
+            self.setWindowTitle(f"{model.name} – SpikeStudio" if model else "SpikeStudio")
+
+    @Slot()
+    def _follow_record(self) -> None:
+        path = self.context.record.path
+        text = "Record to file…" if path is None else "Stop recording to files"
+        self.commands["record"].setText(text)
+        self.views.timeline.show_record_target(path)
 
     @Slot()
     def _on_loading_changed(self) -> None:
@@ -353,13 +419,16 @@ class MainWindow(QMainWindow):
         files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         if not files:
             return
-        if len(files) == 1 and files[0].suffix.lower() in SUFFIXES:
-            self.overlay.announce(f"Load {files[0].name}", is_welcome=True)
+        suffix = files[0].suffix.lower()
+        if len(files) == 1 and suffix in (*CHECKPOINTS, *RECORDINGS):
+            verb = "Open the recording" if suffix in RECORDINGS else "Load"
+            self.overlay.announce(f"{verb} {files[0].name}", is_welcome=True)
             event.acceptProposedAction()
         else:
-            wanted = ", ".join(SUFFIXES)
+            models, runs = (", ".join(suffixes) for suffixes in (CHECKPOINTS, RECORDINGS))
             self.overlay.announce(
-                f"Only one checkpoint ({wanted}) can be dropped", is_welcome=False
+                f"Only one checkpoint ({models}) or recording ({runs}) can be dropped",
+                is_welcome=False,
             )
             event.acceptProposedAction()  # or the overlay would never hear that the drag has left
 
@@ -369,6 +438,6 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  Qt override
         self.overlay.hide()
         files = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
-        if len(files) == 1 and files[0].suffix.lower() in SUFFIXES:
+        if len(files) == 1 and files[0].suffix.lower() in (*CHECKPOINTS, *RECORDINGS):
             event.acceptProposedAction()
-            self.context.checkpoint.load(files[0])
+            self._on_file_chosen(str(files[0]))

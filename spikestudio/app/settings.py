@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikestudio.atomic import atomic_write
+from spikestudio.recording.record import DEFAULT_BUDGET_MB
 
 SCHEMA_VERSION = 1
 FILE_NAME = "settings.json"
@@ -25,6 +26,9 @@ class Settings:
     layout: str = "Watch"
     wide_threshold: bool = False
     export_folder: str = ""
+    record_folder: str = ""
+    recorder_mb: int = DEFAULT_BUDGET_MB
+    autoplay: bool = True  # a recording, until something was sampled
     geometry: str = ""  # of the window, as Qt encodes it, base64
     dock_state: str = ""  # of the docks, separate so that one can be dropped without the other
     dock_version: int = 0

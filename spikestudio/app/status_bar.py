@@ -11,13 +11,18 @@ from spikestudio.app.bridge import Bridge
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.progress import RemainingTime, format_seconds
 from spikestudio.app.viewmodels.run import RunModel, RunState
+from spikestudio.app.views.parts import SHRINKS_BELOW
 
 LINE = 2  # height of the progress line at the upper edge
 MEBIBYTE = 2**20
+LONGEST_NAME = 32  # letters of a file's name
 
 
 class StatusBar(QFrame):
-    """Model · device · state · step of total · time left · recorder memory · dropped frames."""
+    """Model · device · state · step of total · time left · file · recorder memory · dropped frames.
+
+    Of a recording the state says so, and the last two are not there.
+    """
 
     def __init__(
         self,
@@ -31,27 +36,33 @@ class StatusBar(QFrame):
         self._run, self._checkpoint, self._bridge = run, checkpoint, bridge
         self._remaining = RemainingTime()
         self._fraction = 0.0
-        names = ("Model", "Device", "State", "Step", "Time left", "Recorder", "Dropped frames")
-        self.labels = {name: QLabel() for name in names}
+        names = ("Model", "Device", "State", "Step", "Time left", "File", "Recorder")
+        self.labels = {name: QLabel() for name in (*names, "Dropped frames")}
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 12, 4)
         row.setSpacing(4 * theme.SPACE)
         for name, label in self.labels.items():
             label.setAccessibleName(name)
             theme.set_role(label, "caption")
-            if name == "Recorder":
+            if name == "File":
                 row.addStretch(1)
             row.addWidget(label)
         self.labels["Dropped frames"].setToolTip(
             "Steps that were recorded but not drawn live, because a newer one was there already"
         )
-        self.labels["Recorder"].setToolTip("Memory of this run's recording, and its limit")
         run.started.connect(self._on_started)
         run.stepFinished.connect(self._on_step)
         run.stateChanged.connect(self._show)
+        run.recomputedChanged.connect(self._show)
         checkpoint.loadingChanged.connect(self._show)
         bridge.droppedChanged.connect(self._show)
+        theme.manager.changed.connect(self._restyle)
         self._show()
+
+    @Slot()
+    def _restyle(self) -> None:
+        for label in self.labels.values():
+            _fix_width(label, label.text())
 
     @Slot()
     def _on_started(self) -> None:
@@ -61,7 +72,7 @@ class StatusBar(QFrame):
     @Slot()
     def _on_step(self) -> None:
         step = self._run.step
-        if step is not None:
+        if step is not None and self._run.recording is None:
             self._remaining.step(step.seconds, self._num_steps() - step.step - 1)
         self._show()
 
@@ -75,24 +86,34 @@ class StatusBar(QFrame):
         total = self._num_steps()
         is_timed = run.state is RunState.RUNNING and self._remaining.seconds is not None
         texts = {
-            "Model": model.name if model else "",
+            "Model": self._model(),
             "Device": f"{model.device}, float32" if model else "",
             "State": self._state(),
             "Step": f"step {done} of {total}" if total else "",
             "Time left": f"{format_seconds(self._remaining.seconds or 0)} left" if is_timed else "",
+            "File": self._file(),
             "Recorder": self._memory(),
-            "Dropped frames": f"dropped frames {self._bridge.num_dropped}" if total else "",
+            "Dropped frames": f"dropped frames {self._bridge.num_dropped}"
+            if total and run.recording is None
+            else "",
         }
         for name, text in texts.items():
-            label = self.labels[name]
-            label.setText(text)
-            label.setVisible(bool(text))
+            _set_text(self.labels[name], text)
+        self._show_tips()
         fraction = done / total if total and run.state.is_active else 0.0
         if fraction != self._fraction:
             self._fraction = fraction
             self.update()
 
+    def _model(self) -> str:
+        loading, model = self._checkpoint.loading, self._checkpoint.model
+        if self._run.recording is not None and loading is not None:
+            return f"loading {loading.stem}"  # the state has something else to say
+        return model.name if model else ""
+
     def _state(self) -> str:
+        if self._run.recording is not None:
+            return f"recording {_short(self._run.recording.name)}, not live"
         if self._run.state.is_active:
             return self._run.state.value
         if self._checkpoint.loading is not None:
@@ -103,10 +124,32 @@ class StatusBar(QFrame):
 
     def _memory(self) -> str:
         recorder, step = self._run.recorder, self._run.step
-        if recorder is None or step is None:
+        if recorder is None or step is None or self._run.recording is not None:
             return ""
         used, budget = step.bytes_recorded / MEBIBYTE, recorder.budget_bytes / MEBIBYTE
-        return f"recorder {used:.0f} / {budget:.0f} MB"
+        return f"recorder {used:.0f} of {budget:.0f} MB"
+
+    def _file(self) -> str:
+        recorder = self._run.recorder
+        if recorder is None or recorder.file_path is None:
+            return ""
+        size = f"{recorder.file_bytes / MEBIBYTE:.1f} MB"
+        if self._run.recording is not None:
+            return size
+        if recorder.file_error:
+            return f"not recorded to {_short(recorder.file_path.name)} any more"
+        verb = "recording" if self._run.state.is_active else "recorded"
+        return f"{verb} to {_short(recorder.file_path.name)}, {size}"
+
+    def _show_tips(self) -> None:
+        recorder = self._run.recorder
+        dropped = recorder.dropped if recorder else ""
+        self.labels["Recorder"].setToolTip(
+            dropped or "Memory of this run's recording, and its limit; nothing was let go"
+        )
+        file = str(recorder.file_path) if recorder and recorder.file_path else ""
+        self.labels["File"].setToolTip(recorder.file_error or file if recorder else "")
+        self.labels["State"].setToolTip(self._run.cannot_recompute if self._run.recording else "")
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         super().paintEvent(event)
@@ -116,3 +159,28 @@ class StatusBar(QFrame):
             painter.fillRect(
                 0, 0, round(self.width() * self._fraction), LINE, theme.color("accent")
             )
+
+
+def _short(name: str) -> str:
+    """Return a file's name without its middle if it is long; the tooltip has all of it."""
+    rest = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[:rest]}…{name[-rest:]}"
+
+
+def _set_text(label: QLabel, text: str) -> None:
+    """Show a text without a new layout of the whole window, unless it needs more or much less room."""
+    if text != label.text():
+        room = label.minimumWidth()
+        if not SHRINKS_BELOW * room <= _width(label, text) <= room:
+            _fix_width(label, text)
+        label.setText(text)
+    label.setVisible(bool(text))
+
+
+def _fix_width(label: QLabel, text: str) -> None:
+    label.ensurePolished()
+    label.setFixedSize(_width(label, text), label.fontMetrics().height())
+
+
+def _width(label: QLabel, text: str) -> int:
+    return label.fontMetrics().horizontalAdvance(text) + 2

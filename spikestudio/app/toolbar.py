@@ -34,6 +34,7 @@ class ToolBar(QFrame):
         checkpoint: CheckpointModel,
         sampler: SamplerModel,
         dock_menu: QMenu,
+        record_menu: QMenu,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -53,7 +54,9 @@ class ToolBar(QFrame):
         self.view.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         export_menu = QMenu(self)
         export_menu.addActions([actions["export-grid"], actions["export-raster"]])
-        self.export = menu_button("mdi6.export-variant", "Export", export_menu)
+        export_menu.addSeparator()
+        export_menu.addActions(record_menu.actions())
+        self.export = menu_button("mdi6.export-variant", "Export and record", export_menu)
         self.theme = IconButton("mdi6.brightness-6", actions["toggle-theme"].toolTip())
         help_menu = QMenu(self)
         help_menu.addActions([actions["help"], actions["shortcuts"]])

@@ -19,6 +19,7 @@ def app(
     reset_layout: Annotated[
         bool, typer.Option("--reset-layout", help="Forget the positions of window and docks.")
     ] = False,
+    recording: Annotated[str, typer.Option(help="Path of a recording (.h5) to open.")] = "",
 ) -> None:
     """Open the window."""
     if layout:
@@ -38,4 +39,4 @@ def app(
             f"Cannot open the window because a library does not load ({error}): spikestudio doctor "
             "says what to install."
         ) from error
-    raise typer.Exit(main(checkpoint, layout, reset_layout=reset_layout))
+    raise typer.Exit(main(checkpoint, layout, reset_layout=reset_layout, recording=recording))

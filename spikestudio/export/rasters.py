@@ -31,6 +31,8 @@ _DPI = 200
 _MAX_CELLS = (1200, 2400)  # rows and columns drawn; more are combined, which the axis then says
 _MIN_PIXELS = (600, 1000)  # height and width of the drawing, before margins
 _MARGINS = (170, 60, 200, 80)  # left, right, bottom, top; pixels
+_NAMES = 260  # pixels more at the left for the names of layers
+_NAME_HEIGHT = 16  # pixels that one of them needs
 _SCALE_BAR = 190  # pixels, beside potentials
 _NAMED_CHANGES = 2  # changes of the threshold that the caption lists; more are counted
 _INK, _MUTED, _THRESHOLD = "#161C24", "#55606E", "#B84A00"
@@ -53,7 +55,8 @@ class Rows:
     """Which neurons of a layer a raster shows, and why these.
 
     ``neurons`` are their ids from top to bottom, ``total`` counts those of the layer; ``rule`` says
-    how they were chosen and ordered (``highest rate``), ``page`` counts from 1.
+    how they were chosen and ordered (``highest rate``), ``page`` counts from 1. Where the rows are
+    those of several layers, ``groups`` holds name and number of rows of each, from top to bottom.
     """
 
     layer: str
@@ -62,6 +65,7 @@ class Rows:
     rule: str
     page: int = 1
     pages: int = 1
+    groups: tuple[tuple[str, int], ...] = ()
 
     def text(self) -> str:
         """Return the line of the figure that says so."""
@@ -145,6 +149,7 @@ def _figure(
     )
     left, right, bottom, top = _MARGINS
     right += 0 if is_spikes else _SCALE_BAR
+    left += _NAMES if rows.groups else 0
     size = (left + width + right, bottom + height + top)
     figure = Figure(figsize=(size[0] / _DPI, size[1] / _DPI), dpi=_DPI)
     FigureCanvasAgg(figure)
@@ -164,6 +169,8 @@ def _figure(
         )
         _scale_bar(figure.colorbar(image, cax=bar_axes, extend="both"))
     _label(axes, snn_steps, num_columns, per_row, per_column)
+    if rows.groups:
+        _name_groups(axes, rows.groups, cells.shape[0] * _NAME_HEIGHT / height)
     changes = [
         step for step in range(1, len(thresholds)) if thresholds[step] != thresholds[step - 1]
     ]
@@ -193,6 +200,19 @@ def _label(axes: Axes, snn_steps: int, num_columns: int, per_row: int, per_colum
     axes.set_xlabel(f"SNN time step ({snn_steps} per denoising step{combined})")
     axes.set_ylabel("neuron in the order shown" + (f" (max of {per_row})" if per_row > 1 else ""))
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _name_groups(axes: Axes, groups: tuple[tuple[str, int], ...], lowest: float) -> None:
+    """Names of layers and lines between them; a layer lower than ``lowest`` rows has no name."""
+    edges = np.cumsum([0, *(size for _, size in groups)])
+    named = [
+        ((top + bottom) / 2, name)
+        for (name, _), top, bottom in zip(groups, edges, edges[1:], strict=False)
+        if bottom - top >= lowest
+    ]
+    axes.set_yticks([y for y, _ in named], [name for _, name in named], fontsize=5)
+    for edge in edges[1:-1]:
+        axes.axhline(edge, color=_MUTED, linewidth=0.4)
 
 
 def _scale_bar(bar: Any) -> None:  # noqa: ANN401  not exported by matplotlib

@@ -8,16 +8,16 @@ beside the same network as an ANN:
   ``rate * T`` times its multiplications;
 - the strict one: a layer only adds where its input is binary, otherwise it multiplies.
 
-Additions follow from firing rates, as if the spikes of a layer were spread evenly over its positions.
-Those at a border reach fewer synapses, so on small maps the true number differs by a few percent.
+The strict additions are counted: every spike causes ``Operations.fan_out`` of its place, fewer at a
+border. The papers' follow from firing rates.
 
-Rates are those of the spiking layers, ``[spiking layers, ...]`` in the order of
+Rates and additions are those of the spiking layers, ``[spiking layers, ...]`` in the order of
 ``Operations.spiking``; further axes (denoising steps) pass through. NaN stays NaN. Plain NumPy.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 
 import numpy as np
@@ -52,6 +52,8 @@ class Operations:
     layers: tuple[WeightLayer, ...]
     spiking: tuple[str, ...]
     num_neurons: tuple[int, ...]  # of each spiking layer
+    # Additions that one spike of each spiking layer causes, by its place in the layer's map.
+    fan_out: tuple[NDArray[np.int64], ...] = field(compare=False)
 
     @property
     def macs(self) -> int:
@@ -116,17 +118,26 @@ def as_papers(operations: Operations, rates: NDArray[np.floating], snn_steps: in
     )
 
 
-def as_strict(operations: Operations, rates: NDArray[np.floating], snn_steps: int) -> Count:
-    """Count additions only where the input is binary, one for each spike and synapse."""
-    inputs = input_rates(operations, rates)
-    is_binary = _flags(operations, "is_binary", inputs.ndim)
-    passes = np.where(_flags(operations, "is_stepwise", inputs.ndim), snn_steps, 1)
-    dense = np.where(is_binary, 0.0, passes * _column(operations, "macs", inputs.ndim))
-    synapses = _column(operations, "synapses", inputs.ndim)
-    return Count(
-        np.broadcast_to(dense, inputs.shape),
-        np.where(is_binary, inputs * snn_steps * synapses, 0.0),
-    )
+def as_strict(operations: Operations, additions: NDArray[np.floating], snn_steps: int) -> Count:
+    """Count additions only where the input is binary, one for each spike and synapse.
+
+    ``additions`` are what the spikes of each spiking layer caused in one evaluation. Where several
+    layers read the same spikes, each gets the share that its number of synapses makes up.
+    """
+    ndim = additions.ndim
+    is_binary = _flags(operations, "is_binary", ndim)
+    passes = np.where(_flags(operations, "is_stepwise", ndim), snn_steps, 1)
+    dense = np.where(is_binary, 0.0, passes * _column(operations, "macs", ndim))
+    reached = dict.fromkeys(operations.spiking, 0.0)
+    for layer in operations.layers:
+        for source, share in layer.sources if layer.is_binary else ():
+            reached[source] += share * layer.synapses
+    rows = dict(zip(operations.spiking, additions, strict=True))
+    added = np.zeros((len(operations.layers), *additions.shape[1:]))
+    for i, layer in enumerate(operations.layers):
+        for source, share in layer.sources if layer.is_binary else ():
+            added[i] += share * layer.synapses / reached[source] * rows[source]
+    return Count(np.broadcast_to(dense, added.shape), added)
 
 
 def input_rates(operations: Operations, rates: NDArray[np.floating]) -> Values:

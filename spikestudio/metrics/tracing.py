@@ -7,12 +7,15 @@ known by the memory of its weight, so that one whose weight is used without call
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -29,6 +32,8 @@ _MOVING = frozenset(
         *("unsqueeze", "expand", "repeat", "contiguous", "clone", "to", "__getitem__"),
     )
 )
+_counted: WeakKeyDictionary[nn.Module, Operations] = WeakKeyDictionary()
+_decoders: WeakKeyDictionary[nn.Module, Operations] = WeakKeyDictionary()
 _CONVOLUTIONS = frozenset(("conv1d", "conv2d", "conv3d"))
 _TRANSPOSED = frozenset(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"))
 
@@ -37,8 +42,41 @@ def count_operations(network: nn.Module) -> Operations:
     """Weight layers of one evaluation of any of the architectures, for one image.
 
     Evaluates the network once with its weights on its device, which takes no longer than one
-    denoising step; neither weights nor settings are changed.
+    denoising step; neither weights nor settings are changed. The answer does not depend on either, so
+    it is kept as long as the network.
     """
+    if network not in _counted:
+        _counted[network] = _count(network)
+    return _counted[network]
+
+
+def fan_out(network: nn.Module) -> dict[str, NDArray[np.int64]]:
+    """Additions that one spike of each layer that fires in a run causes, by its place in the map.
+
+    For token models that includes the decoder, which draws a picture of every step.
+    """
+    parts = [count_operations(network)]
+    config: Any = network.config
+    if isinstance(config, SpikingDiffusionConfig):
+        if network not in _decoders:
+            _decoders[network] = _count_decoder(network)
+        parts.append(_decoders[network])
+    return {
+        layer_id: each
+        for operations in parts
+        for layer_id, each in zip(operations.spiking, operations.fan_out, strict=True)
+    }
+
+
+def _count_decoder(network: Any) -> Operations:  # noqa: ANN401  a token model
+    size = network.config.grid_size
+    device = next(network.parameters()).device
+    tokens = torch.zeros((1, size, size), dtype=torch.int64, device=device)
+    with _two_steps(network):
+        return trace(network, lambda: network.decode(tokens))
+
+
+def _count(network: nn.Module) -> Operations:
     config: Any = network.config
     device = next(network.parameters()).device
     time = torch.ones(1, dtype=torch.int64, device=device)
@@ -84,7 +122,12 @@ def trace(network: nn.Module, evaluate: Callable[[], object]) -> Operations:
     finally:
         for handle in handles:
             handle.remove()
-    return Operations(tuple(watch.layers), tuple(watch.neurons), tuple(watch.neurons.values()))
+    return Operations(
+        tuple(watch.layers),
+        tuple(watch.neurons),
+        tuple(watch.neurons.values()),
+        tuple(watch.fan_out.values()),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +145,7 @@ class _Watch(TorchFunctionMode):
         super().__init__()
         self.layers: list[WeightLayer] = []
         self.neurons: dict[str, int] = {}
+        self.fan_out: dict[str, NDArray[np.int64]] = {}
         self._marks = WeakTensorKeyDictionary()
         self._weights = {
             module.weight.untyped_storage().data_ptr(): (name, module.weight.dim() > 2)
@@ -114,6 +158,7 @@ class _Watch(TorchFunctionMode):
 
         def hook(_: nn.Module, __: object, spikes: Tensor) -> None:
             self.neurons[name] = spikes[0, 0].numel()  # of [T, B, ...]
+            self.fan_out[name] = np.zeros(spikes.shape[3:], np.int64)
             self._marks[spikes] = _Mark(((name, 1.0),), is_binary=True)
 
         return hook
@@ -170,25 +215,31 @@ class _Watch(TorchFunctionMode):
         kwargs: dict[str, Any],
         output: Tensor,
     ) -> None:
+        reached = np.ones((), np.int64)  # outputs of one channel that each place of x acts on
         if name == "linear":
             x, weight = args[:2]
-            macs = synapses = x.numel() * len(weight)
+            macs = x.numel() * len(weight)
+            fan_out = len(weight)
         elif name == "baddbmm":
             _, weight, x = args[:3]
-            macs = synapses = output.numel() * weight.shape[-1]
+            macs = output.numel() * weight.shape[-1]
+            fan_out = weight.shape[-2]
         elif name in _CONVOLUTIONS or name in _TRANSPOSED:
             x, weight = args[:2]
             macs = (x if name in _TRANSPOSED else output).numel() * weight[0].numel()
-            # The same convolution of ones over one channel counts the products without padding.
+            fan_out = weight.shape[0] * weight.shape[1] // x.shape[1]
             rest = {key: value for key, value in kwargs.items() if key != "bias"}
-            ones = x.new_ones(1, 1, *x.shape[2:]), weight.new_ones(1, 1, *weight.shape[2:])
-            per_channel = int(func(*ones, None, *args[3:], **rest).sum())
-            synapses = per_channel * len(x) * weight.shape[0] * weight.shape[1]
+            reached = _reached(func, x.shape[2:], weight.shape[2:], *args[3:], **rest)
         else:
             return
         layer_id, is_convolution = self._weights[weight.untyped_storage().data_ptr()]
         mark = self._marks.get(x)
         passes = len(x)
+        synapses = x.numel() * fan_out * int(reached.sum()) // reached.size
+        if mark and mark.is_binary:
+            for source, _ in mark.sources:
+                here = self.fan_out[source]
+                self.fan_out[source] = here + fan_out * _gathered(reached, here.shape)
         self.layers.append(
             WeightLayer(
                 id=layer_id,
@@ -200,3 +251,32 @@ class _Watch(TorchFunctionMode):
                 is_stepwise=passes > 1,
             )
         )
+
+
+def _reached(
+    func: Callable[..., Any],
+    size: Sequence[int],
+    kernel: Sequence[int],
+    *args: Any,  # noqa: ANN401  stride, padding and so on, of the convolution
+    **kwargs: Any,  # noqa: ANN401
+) -> NDArray[np.int64]:
+    """Outputs of one channel that each place of a convolution's input reaches, padding left out.
+
+    It is the gradient of the sum of the same convolution of ones.
+    """
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        x = torch.ones(1, 1, *size, requires_grad=True)
+        total = func(x, torch.ones(1, 1, *kernel), None, *args, **kwargs).sum()
+        (reached,) = torch.autograd.grad(total, x)
+    return reached[0, 0].round().to(torch.int64).numpy()
+
+
+def _gathered(reached: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """The same by the places of a spiking layer, whose map may have been enlarged on the way.
+
+    Where its spikes have no place any more in what reads them, every neuron reaches the same.
+    """
+    if reached.ndim != len(shape) or any(a % b for a, b in zip(reached.shape, shape, strict=True)):
+        return np.asarray(reached.sum() // reached.size)
+    blocks = [part for a, b in zip(reached.shape, shape, strict=True) for part in (b, a // b)]
+    return np.asarray(reached.reshape(blocks).sum(axis=tuple(range(1, len(blocks), 2))))

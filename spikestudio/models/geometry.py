@@ -82,6 +82,46 @@ def field_of(config: Config, layer: LayerInfo, neuron: int) -> NeuronField:
     return _convolution_field(config, layer.id, layer.shape[1:], (place[1], place[2]))
 
 
+def neuron_at(config: Config, layer: LayerInfo, y: int, x: int, channel: int = 0) -> int:
+    """Return the neuron whose place in the layer is that of a pixel of the image.
+
+    The pixel lies in its receptive field and in its footprint; of a layer that works on tokens, the
+    pixel's token does. SDiT: it is the one in the token of the pixel's patch.
+
+    Parameters
+    ----------
+    config
+        Configuration of the network.
+    layer
+        The neuron's layer, as the network names it.
+    y, x
+        Row and column in the network's image.
+    channel
+        Channel of a convolution's maps, or feature of a token.
+
+    Raises
+    ------
+    ConfigError
+        The image has no such pixel, or the layer no such channel.
+    """
+    side = config.image_size
+    if not (0 <= y < side and 0 <= x < side):
+        raise ConfigError(f"The image is {side} × {side}: it has no pixel {y}, {x}.", field="pixel")
+    is_token = isinstance(config, SDiTConfig)
+    channels = layer.shape[1] if is_token else layer.shape[0]
+    if not 0 <= channel < channels:
+        raise ConfigError(
+            f"Layer {layer.id} has no channel {channel}: choose one from 0 to {channels - 1}.",
+            field="channel",
+        )
+    if isinstance(config, SDiTConfig):
+        per_row, size = side // config.patch_size, config.patch_size
+        token = 1 + y // size * per_row + x // size  # the first one is for time and class
+        return token * channels + channel
+    _, height, width = layer.shape
+    return (channel * height + y * height // side) * width + x * width // side
+
+
 # patches ------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.neurons.constants import Constants
 from spikestudio.types import LayerInfo
 
 Floats = NDArray[np.floating]
@@ -42,6 +43,7 @@ def integrate(
     v_threshold: float = 1.0,
     tau: float | None = None,
     v_reset: float | None = 0.0,
+    forced: ArrayLike | None = None,
 ) -> Replay:
     """Drive neurons that start afresh.
 
@@ -55,20 +57,24 @@ def integrate(
         Time constant of LIF in SNN steps; None for IF.
     v_reset
         Potential after a spike (hard reset), or None to subtract the threshold (soft reset).
+    forced
+        Added to the threshold that a potential is compared with, and to nothing else: infinite for
+        neurons that never fire, minus infinite for those that always do. Spreads over ``[...]``.
     """
     x_seq: Floats = np.asarray(current)
     if x_seq.dtype not in (np.float32, np.float64):
         x_seq = x_seq.astype(np.float32)
     number = x_seq.dtype.type  # constants in the same precision: NumPy 1 would widen some of them
     threshold, rest = number(v_threshold), number(v_reset or 0.0)
+    fires_at = threshold if forced is None else threshold + np.asarray(forced, number)
     h_seq, v_seq = np.empty_like(x_seq), np.empty_like(x_seq)
     v: Floats = np.full_like(x_seq[0], rest) if len(x_seq) else x_seq
     for t, x in enumerate(x_seq):
         h = v + x if tau is None else v + (x - (v - rest)) / number(tau)
         after = rest if v_reset is not None else h - threshold
-        v = np.where(h >= threshold, after, h)
+        v = np.where(h >= fires_at, after, h)
         h_seq[t], v_seq[t] = h, v
-    return Replay(h_seq, v_seq, (h_seq >= threshold).astype(np.uint8))
+    return Replay(h_seq, v_seq, (h_seq >= fires_at).astype(np.uint8))
 
 
 def what_if(
@@ -78,17 +84,23 @@ def what_if(
     v_threshold: float | None = None,
     tau: float | None = None,
     reset: float | Literal["soft"] | None = None,
+    in_force: Constants | None = None,
+    forced: ArrayLike | None = None,
 ) -> WhatIf:
     """Replay a recorded input under other constants.
 
     Parameters
     ----------
     current
-        Recorded input ``[T]`` or ``[T, N]`` of one evaluation.
+        Recorded input ``[T]`` or ``[T, N]`` of one evaluation, or ``[T, N, steps]`` of several.
     layer
         The constants that were in force: give it the threshold of that step.
     v_threshold, tau, reset
         Other constants; what is left out stays. ``reset`` is the potential of a hard reset or "soft".
+    in_force
+        The constants that were in force where they were not those of ``layer``.
+    forced
+        As in ``integrate``: lesions stay as they were.
 
     Raises
     ------
@@ -109,12 +121,16 @@ def what_if(
         raise ConfigError(
             f"The reset must be a finite potential or soft, not {reset!r}.", field="reset"
         )
-    before = integrate(current, v_threshold=layer.v_threshold, tau=layer.tau, v_reset=layer.v_reset)
+    was = in_force or Constants(layer.v_threshold, layer.v_reset, layer.tau)
+    before = integrate(
+        current, v_threshold=was.v_threshold, tau=was.tau, v_reset=was.v_reset, forced=forced
+    )
     after = integrate(
         current,
-        v_threshold=layer.v_threshold if v_threshold is None else v_threshold,
-        tau=layer.tau if tau is None else tau,
-        v_reset=layer.v_reset if reset is None else None if reset == SOFT else reset,
+        v_threshold=was.v_threshold if v_threshold is None else v_threshold,
+        tau=was.tau if tau is None else tau,
+        v_reset=was.v_reset if reset is None else None if reset == SOFT else reset,
+        forced=forced,
     )
     gained = after.spikes.sum(axis=0, dtype=np.int64) - before.spikes.sum(axis=0, dtype=np.int64)
     return WhatIf(after.h, after.v, after.spikes, np.asarray(gained))

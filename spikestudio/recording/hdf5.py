@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ class RecordingWriter:
             snn_steps=recorder.snn_steps,
             image=recorder.image,
         )
+        self._recorder = recorder
         self._layers = {layer.id: i for i, layer in enumerate(recorder.layers)}
         self._snn_steps = recorder.snn_steps
         self._arrays = layout.arrays(header)
@@ -88,6 +90,7 @@ class RecordingWriter:
             self._file = self.path.open("rb+", buffering=0)
         except OSError as error:
             raise self._stopped(error, 0) from error
+        recorder.file_path = self.path
 
     def add(self, record: StepRecord) -> None:
         """Write one step; raises ``ExportError``, after which nothing more may be added."""
@@ -128,9 +131,7 @@ class RecordingWriter:
         for layer_id, totals in zip(self._layers, record.totals, strict=True):
             path = f"layers/{layer_id}"
             yield f"{path}/counts", totals[: self._snn_steps]
-            for name, value in zip(
-                ("neurons", "silent", "saturated"), totals[self._snn_steps :], strict=True
-            ):
+            for name, value in zip(layout.TOTALS, totals[self._snn_steps :], strict=True):
                 yield f"{path}/{name}", value
         for layer_id, packed in record.spikes.items():
             yield f"layers/{layer_id}/spikes", packed
@@ -153,6 +154,7 @@ class RecordingWriter:
         array = self._arrays[name]
         data = memoryview(np.ascontiguousarray(values, array.dtype).tobytes())
         self._file.seek(self._places[name] + row * len(data))
+        self._recorder.file_bytes += len(data)
         while data:  # a disk that fills takes a part, and says so at the next
             data = data[self._file.write(data) or 0 :]
 
@@ -184,17 +186,19 @@ class Recording:
         self.snn_steps: int = header["snn_steps"]
         self.image: int = header["image"]
         self.recorded = tuple(each["id"] for each in header["layers"] if each["has_spikes"])
-        self.selected = self.layers[len(self.layers) // 2].id
         self._states = tuple(header["states"])
         self._origin = origin
         self._arrays = layout.arrays(header)
         self._places = places
+        self._known: tuple[int, Activity] | None = None  # with as many steps
         self._lock = threading.Lock()
         self._file = path.open("rb")
+        self._closing = weakref.finalize(self, self._file.close)
+        self.selected = self._to_look_at()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, as happens when nothing refers to the recording any more."""
+        self._closing()
 
     @property
     def bytes_used(self) -> int:
@@ -209,6 +213,26 @@ class Recording:
     @property
     def dropped(self) -> str:
         """Empty: a file holds every step it says."""
+        return ""
+
+    @property
+    def too_small(self) -> str:
+        """Empty: there is no budget."""
+        return ""
+
+    @property
+    def file_path(self) -> Path:
+        """The file."""
+        return self.path
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        return self.bytes_used
+
+    @property
+    def file_error(self) -> str:
+        """Empty: nothing is written."""
         return ""
 
     @property
@@ -238,11 +262,19 @@ class Recording:
         return self.activity().rates
 
     def activity(self) -> Activity:
-        """Counts of every layer and step."""
-        activity = Activity.empty(len(self.layers), self.num_steps, self.snn_steps)
+        """Counts of every layer and step, a copy."""
         done = self.steps_done
+        if self._known is None or self._known[0] != done:
+            self._known = done, self._read_activity(done)
+        return self._known[1].copy()
+
+    def _read_activity(self, done: int) -> Activity:
+        activity = Activity.empty(len(self.layers), self.num_steps, self.snn_steps)
         for i, layer in enumerate(self.layers):
-            for name in ("counts", "neurons", "silent", "saturated"):
+            for name in ("counts", *layout.TOTALS):
+                if f"layers/{layer.id}/{name}" not in self._arrays:  # version 1
+                    activity.additions[i, :done] = -1
+                    continue
                 values = self._read(f"layers/{layer.id}/{name}")
                 getattr(activity, name)[i, :done] = values[:done]
         return activity
@@ -296,6 +328,16 @@ class Recording:
         if not 0 <= step < self.steps_done:
             return "the recording does not reach this step"
         return "" if layer_id in self.recorded else "this layer was not chosen to be recorded"
+
+    def _to_look_at(self) -> str:
+        """The layer of the first watched neuron, else the layer with spikes nearest to the middle."""
+        watched = self.watched(0)
+        if watched is not None:
+            return watched.neurons[0][0]
+        middle = len(self.layers) // 2
+        ids = [layer.id for layer in self.layers]
+        there = [i for i, layer_id in enumerate(ids) if layer_id in self.recorded]
+        return ids[min(there, key=lambda i: abs(i - middle), default=middle)]
 
     def _read(self, name: str, row: int | None = None) -> NDArray[Any]:
         """A whole array, or one row of it."""

@@ -13,9 +13,10 @@ from spikestudio.paths import resource
 from spikestudio.recording.record import MAX_WATCHED
 from spikestudio.types import LayerInfo
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no decoded pictures and no additions
 HEADER, PROVENANCE = "recording", "provenance"  # attributes of the file, JSON
 COMPLETE_STEPS = "complete_steps"
+TOTALS = ("neurons", "silent", "saturated", "additions")  # of a layer in a step
 STATE_TYPES = {
     "x_t": "<f4",
     "x0_hat": "<f4",
@@ -23,6 +24,7 @@ STATE_TYPES = {
     "revealed": "<i4",
     "confidence": "<f4",
     "guess": "<i4",
+    "decoded": "|u1",
     "logits": "<f4",
 }
 MAX_ELEMENTS = 2**28  # of one step's part of any array
@@ -88,7 +90,7 @@ def arrays(header: Mapping[str, Any]) -> dict[str, Array]:
     for layer in header["layers"]:
         path = f"layers/{layer['id']}"
         table[f"{path}/counts"] = Array("<i8", (steps, snn_steps))
-        for name in ("neurons", "silent", "saturated"):
+        for name in TOTALS if header["schema_version"] > 1 else TOTALS[:3]:
             table[f"{path}/{name}"] = Array("<i8", (steps,))
         if layer["has_spikes"]:
             width = -(-prod(layer["shape"]) // 8)

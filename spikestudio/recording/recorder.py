@@ -1,9 +1,10 @@
 """What every neuron did, in bounded memory.
 
-Always kept: how often each layer fired at each SNN step, and how many of its neurons never or always
-did. Within the byte budget: bit-packed spikes of one image, the potentials of one chosen layer and of a
-few watched neurons of it, and the state of the whole batch that entered each step, from which any step
-can be computed again. `Store` says in which order they go when the budget is reached.
+Always kept: how often each layer fired at each SNN step, how many of its neurons never or always
+did, and how many additions its spikes caused (synaptic operations). Within the byte budget:
+bit-packed spikes of one image, the potentials of one chosen layer and of a few watched neurons of it,
+and the state of the whole batch that entered each step, from which any step can be computed again.
+`Store` says in which order they go when the budget is reached.
 
 One thread writes, any thread reads; what is read is a copy or cannot be written to.
 """
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +57,9 @@ class Recorder:
         What to keep; its ``image`` must be one of the batch.
     origin
         ``request`` and ``checkpoint`` of the run, as in its provenance.
+    fan_out
+        Additions that one spike of a layer causes, by its place (``metrics.operations``); a layer that
+        is left out causes none.
 
     Raises
     ------
@@ -70,6 +75,7 @@ class Recorder:
         snn_steps: int,
         record: Record | None = None,
         origin: Mapping[str, Any] | None = None,
+        fan_out: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> None:
         record = record or Record()
         self.layers = layers
@@ -78,8 +84,11 @@ class Recorder:
         self.image = record.image
         self.budget_bytes = record.budget_bytes
         self.origin = origin or {}
+        self.fan_out = fan_out or {}
         self.steps_done = 0
         self.sink: Sink | None = None
+        self.file_path: Path | None = None
+        self.file_bytes = 0
         self.file_error = ""
         self._lock = threading.Lock()
         self._index = {layer.id: i for i, layer in enumerate(layers)}
@@ -109,6 +118,12 @@ class Recorder:
         """One sentence on what the budget did not allow to keep; empty if all is there."""
         with self._lock:
             return self._store.sentence(self.budget_bytes, self.steps_done)
+
+    @property
+    def too_small(self) -> str:
+        """One sentence if the budget does not hold a single step; empty if it does."""
+        with self._lock:
+            return self._store.shortage(self.budget_bytes)
 
     @property
     def selected(self) -> str:
@@ -239,6 +254,7 @@ class Recorder:
             self._activity.neurons[:, record.step] = totals[:, snn_steps]
             self._activity.silent[:, record.step] = totals[:, snn_steps + 1]
             self._activity.saturated[:, record.step] = totals[:, snn_steps + 2]
+            self._activity.additions[:, record.step] = totals[:, snn_steps + 3]
             self._parameters.append(record.parameters)
             self._store.add(record, self.budget_bytes)
             self.steps_done = record.step + 1
@@ -277,7 +293,10 @@ class Probe:
 
     def hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         """Forward hook of one layer."""
+        import torch
+
         is_recorded = name in self.recorder.recorded
+        fan_out = torch.as_tensor(self.recorder.fan_out.get(name, 0))
 
         def note(node: Any, args: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ANN401
             if self.recorder._is_muted:
@@ -285,7 +304,7 @@ class Probe:
             if self._selected is None:
                 self._begin()
             spikes = output[:, : self.num_rows]  # a padded row is not counted
-            totals = _totals(spikes)
+            totals = _totals(spikes, fan_out)
             self._totals[name] = self._totals[name] + totals if name in self._totals else totals
             row = self.recorder.image - self.first_row
             if not 0 <= row < self.num_rows:
@@ -317,7 +336,7 @@ class Probe:
     ) -> None:
         """Store what was seen since the last call as denoising step ``step``."""
         recorder = self.recorder
-        totals = np.zeros((len(recorder.layers), recorder.snn_steps + 3), np.int64)
+        totals = np.zeros((len(recorder.layers), recorder.snn_steps + 4), np.int64)
         if self._totals:
             rows = [recorder._index[name] for name in self._totals]
             totals[rows] = _stacked(self._totals)
@@ -367,8 +386,8 @@ def unpacked(spikes: Tensor) -> NDArray[np.uint8]:
     return _packable(spikes).cpu().numpy()
 
 
-def _totals(spikes: Tensor) -> Tensor:
-    """Spikes at each SNN step, neurons, silent and saturated ones of ``[T, B, ...]``: ``[T + 3]``.
+def _totals(spikes: Tensor, fan_out: Tensor) -> Tensor:
+    """Spikes at each SNN step, neurons, silent, saturated, additions of ``[T, B, ...]``: ``[T + 4]``.
 
     Sums of zeros and ones in float32 are exact below 2^24.
     """
@@ -381,10 +400,12 @@ def _totals(spikes: Tensor) -> Tensor:
     fired = spikes[0] + spikes[1] if snn_steps > 1 else spikes[0].clone()
     for each in spikes[2:]:
         fired += each
+    by_place = fired.sum(tuple(range(fired.ndim - fan_out.ndim)), dtype=dtype).to(torch.int64)
+    additions = (by_place * fan_out.to(by_place.device)).sum()
     active = fired.clamp(max=1).sum(dtype=dtype)
     saturated = fired.sub_(snn_steps - 1).clamp_(min=0).sum(dtype=dtype)
     ends = torch.stack([torch.full_like(active, size), size - active, saturated])
-    return torch.cat([counts, ends]).to(torch.int64)
+    return torch.cat([torch.cat([counts, ends]).to(torch.int64), additions[None]])
 
 
 def _packable(spikes: Tensor) -> Tensor:

@@ -31,10 +31,12 @@ class Store:
         self.nbytes = 0
         self._state_bytes = 0
         self._stride = 1
+        self._largest = 0  # bytes of a step
         self._first = {"potentials": 0, "spikes": 0, "watched": 0}  # step from which all is there
 
     def add(self, record: StepRecord, budget: int) -> None:
         """Keep a step, and let go what then is too much."""
+        self._largest = max(self._largest, record.nbytes)
         for layer_id, packed in record.spikes.items():
             self.spikes[layer_id, record.step] = packed
             self.nbytes += packed.nbytes
@@ -68,6 +70,16 @@ class Store:
         return (
             f"To stay within {budget / MEBIBYTE:g} MiB the recorder let go {listed}; the counts and "
             "rates of every step are kept."
+        )
+
+    def shortage(self, budget: int) -> str:
+        """That the budget is too small for a single step, for the user; empty if it is not."""
+        if self._largest <= budget:
+            return ""
+        return (
+            f"One denoising step takes {self._largest / MEBIBYTE:.3g} MiB, which is more than the "
+            f"recorder's {budget / MEBIBYTE:g} MiB, so it keeps the counts and rates of every step and "
+            "of the rest what fits."
         )
 
     def _thin_states(self, share: int) -> None:

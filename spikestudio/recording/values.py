@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,8 @@ State = Mapping[str, NDArray[Any]]
 """The whole batch at one denoising step. Pixel models: ``x_t`` float32 ``[B, C, H, W]``, which entered
 the step, and ``x0_hat``, predicted in it. Token models: ``tokens`` int32, ``revealed`` int32 (the step,
 -1 where masked) and ``confidence`` float32 that entered it, and ``guess`` int32, the tokens that its
-picture was decoded from; ``[B, h, w]`` each."""
+picture was decoded from; ``[B, h, w]`` each. ``decoded`` uint8 ``[B, H, W, C]`` is that picture; a
+recording of version 1 lacks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +82,26 @@ class Activity:
         Neurons times images, ``[layers, steps]``.
     silent, saturated
         How many of these never fired in the step, and at every SNN step, ``[layers, steps]``.
+    additions
+        Synaptic operations: what the spikes caused in the weight layers that read them as spikes,
+        ``[layers, steps]``; -1 where a recording of version 1 does not say.
     """
 
     counts: NDArray[np.int64]
     neurons: NDArray[np.int64]
     silent: NDArray[np.int64]
     saturated: NDArray[np.int64]
+    additions: NDArray[np.int64]
 
     @classmethod
     def empty(cls, num_layers: int, num_steps: int, snn_steps: int) -> Activity:
         """All zero."""
         counts = np.zeros((num_layers, num_steps, snn_steps), np.int64)
-        return cls(counts, *(np.zeros(counts.shape[:2], np.int64) for _ in range(3)))
+        return cls(counts, *(np.zeros(counts.shape[:2], np.int64) for _ in range(4)))
 
     def copy(self) -> Activity:
         """Arrays of its own."""
-        return Activity(
-            self.counts.copy(), self.neurons.copy(), self.silent.copy(), self.saturated.copy()
-        )
+        return Activity(*(getattr(self, each.name).copy() for each in fields(self)))
 
     @property
     def spikes(self) -> NDArray[np.int64]:
@@ -119,6 +123,17 @@ class Activity:
         """Share of neurons that fired at every SNN step, ``[layers, steps]``; NaN: not yet."""
         return self._share(self.saturated, self.neurons)
 
+    def additions_of_one(self, num_neurons: Sequence[int]) -> NDArray[np.float64]:
+        """Additions of one network evaluation for one image, ``[layers, steps]``; NaN: not known.
+
+        ``num_neurons`` are those of each layer for one image.
+        """
+        result = np.full(self.additions.shape, np.nan)
+        sizes = np.array(num_neurons, np.float64)[:, None]
+        is_known = (self.neurons > 0) & (self.additions >= 0)
+        np.divide(self.additions * sizes, self.neurons, out=result, where=is_known)
+        return result
+
     @staticmethod
     def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float32]:
         share = np.full(part.shape, np.nan)
@@ -130,7 +145,8 @@ class Activity:
 class StepRecord:
     """Everything seen in one denoising step, as it is handed to the store and to a file.
 
-    ``totals`` int64 ``[layers, T + 3]`` holds the counts of each SNN step, neurons, silent, saturated;
+    ``totals`` int64 ``[layers, T + 4]`` holds the counts of each SNN step, neurons, silent, saturated,
+    additions;
     ``spikes`` uint8 ``[T, bytes]`` per layer id, packed along neurons, the first in the highest bit.
     ``logits`` float32 ``[B, K, h, w]`` of a token model are for a file only.
     """
@@ -144,11 +160,26 @@ class StepRecord:
     state: State | None
     logits: NDArray[np.float32] | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what the store keeps of it, which is all but the totals and the logits."""
+        arrays = (*self.spikes.values(), *(self.state or {}).values())
+        watched = self.watched.nbytes if self.watched is not None else 0
+        return (
+            watched
+            + sum(each.nbytes for each in arrays)
+            + sum(each.nbytes for each in self.potentials.values())
+        )
+
 
 class Readable(Protocol):
     """What a live recorder and a recording file have in common.
 
     ``origin`` holds at least ``request`` and ``checkpoint`` as in the provenance of an export.
+    ``recorded`` names the layers whose spikes are kept, ``selected`` the one to look at first, whose
+    potentials a live recorder keeps. ``dropped``, ``too_small`` and ``file_error`` are sentences for
+    the user, empty while there is nothing to tell. ``file_path`` is where the steps are streamed to or
+    read from, and ``file_bytes`` how much of them is there.
     """
 
     @property
@@ -164,7 +195,24 @@ class Readable(Protocol):
     @property
     def steps_done(self) -> int: ...
     @property
+    def recorded(self) -> tuple[str, ...]: ...
+    @property
+    def selected(self) -> str: ...
+    @property
+    def bytes_used(self) -> int: ...
+    @property
+    def budget_bytes(self) -> int: ...
+    @property
     def dropped(self) -> str: ...
+    @property
+    def too_small(self) -> str: ...
+    @property
+    def file_path(self) -> Path | None: ...
+    @property
+    def file_bytes(self) -> int: ...
+    @property
+    def file_error(self) -> str: ...
+    def select(self, layer_id: str) -> None: ...
     def rates(self) -> NDArray[np.float32]: ...
     def activity(self) -> Activity: ...
     def spikes(self, layer_id: str, step: int) -> NDArray[np.uint8] | None: ...

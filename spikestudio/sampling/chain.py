@@ -28,8 +28,11 @@ def state_shapes(model: LoadedModel, request: SamplingRequest) -> dict[str, tupl
         return dict.fromkeys(("x_t", "x0_hat"), shape)
     grid = (config.grid_size, config.grid_size)
     names = ("tokens", "revealed", "confidence", "guess")
+    card = model.card
+    decoded = (request.num, card.image_size, card.image_size, card.image_channels)
     logits = (request.num, config.codebook_size, *grid)
-    return {**dict.fromkeys(names, (request.num, *grid)), "logits": logits}
+    shapes = dict.fromkeys(names, (request.num, *grid))
+    return {**shapes, "decoded": decoded, "logits": logits}
 
 
 def make_chain(

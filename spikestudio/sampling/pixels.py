@@ -23,11 +23,6 @@ def as_data(x: Tensor, card: Card) -> NDArray[np.uint8]:
     return _fitted(x, card.image_size, card.image_channels)
 
 
-def as_shown(x: NDArray[np.float32], shown: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Recorded states ``[B, C, H, W]`` in the number, size and channels of pictures seen before."""
-    return _fitted(torch.from_numpy(np.array(x[: len(shown)])), shown.shape[1], shown.shape[3])
-
-
 def _fitted(x: Tensor, image_size: int, channels: int) -> NDArray[np.uint8]:
     if channels == 1 and x.shape[1] > 1:
         x = x.mean(1, keepdim=True)

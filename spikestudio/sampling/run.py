@@ -28,6 +28,7 @@ from spikestudio.errors import (
     SamplingError,
     SpikeStudioError,
 )
+from spikestudio.metrics.tracing import fan_out
 from spikestudio.neurons.nodes import set_threshold
 from spikestudio.neurons.overrides import check_overrides, overridden
 from spikestudio.recording.hdf5 import RecordingWriter
@@ -116,6 +117,7 @@ class SamplingRun:
             num_steps=len(self.timesteps),
             snn_steps=request.snn_steps,
             record=replace(self.record, image=min(self.record.image, request.num - 1)),
+            fan_out=fan_out(model.network),
             origin={
                 "request": request.to_json(),
                 "checkpoint": {"name": model.name, "tensors_sha256": model.card.tensors_sha256},
@@ -284,6 +286,8 @@ class SamplingRun:
             "confidence": _array(masked.confidence),
             "guess": _array(guess(done).to(torch.int32)),
         }
+        if self._images is not None:
+            state["decoded"] = self._images
         return state, _array(done.logits) if self.recorder.sink else None
 
     def _show(self, step: SamplerStep | TokenStep, probe: Probe) -> list[Event]:
@@ -299,6 +303,7 @@ class SamplingRun:
     def _show_tokens(self, step: TokenStep, probe: Probe) -> list[Event]:
         decode = self._checked(in_chunks(self.model.decode, self.model.chunk, probe))
         decoded = to_pixels(decode(guess(step)), 0.0, 1.0)
+        decoded.setflags(write=False)  # the recorder keeps it
         self._images = decoded
         self._tokens = step.tokens.to(torch.int32).cpu().numpy()
         tokens = TokensUnmasked(

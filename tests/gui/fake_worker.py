@@ -10,6 +10,7 @@ import numpy as np
 
 from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.catalog import Entry
+from spikestudio.recording.record import Record
 from spikestudio.sampling.control import RunControl
 from spikestudio.sampling.events import (
     Cancelled,
@@ -96,7 +97,9 @@ class FakeWorker:
         self.requests: list[SamplingRequest] = []
         self.images: list[int] = []
         self.inspections: list[tuple[int, str, int]] = []
+        self.recordings: list[Any] = []
         self.layers: list[str] = []
+        self.records: list[Record | None] = []
         self.control: RunControl | None = None
         self.recorder: FakeRecorder | None = None
         self._threshold = self._temperature = 1.0
@@ -119,18 +122,29 @@ class FakeWorker:
         info = model_info(path, found, layers=self._layers, device=device)
         self.publish(ModelLoaded(info))
 
-    def sample(self, request: SamplingRequest, image: int = 0, layer: str = "") -> RunControl:
+    def sample(
+        self,
+        request: SamplingRequest,
+        image: int = 0,
+        layer: str = "",
+        record: Record | None = None,
+        describe: Any = None,
+    ) -> RunControl:
         self.requests.append(request)
+        self.records.append(record)
         self.images.append(image)
         self.layers.append(layer)
         self.control = RunControl()
         self._threshold, self._temperature = request.threshold, request.temperature
         self._is_waiting = False
         self.recorder = FakeRecorder(self._layers, request.steps, request.snn_steps)
+        if record is not None:
+            self.recorder.budget_bytes = record.budget_bytes
         return self.control
 
-    def inspect(self, step: int, layer: str, image: int) -> None:
+    def inspect(self, step: int, layer: str, image: int, recording: Any = None) -> None:
         self.inspections.append((step, layer, image))
+        self.recordings.append(recording)
 
     def close(self) -> None:
         self.is_closed = True

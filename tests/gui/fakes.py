@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.recording.values import Activity
 from spikestudio.sampling.events import (
     Finished,
     ImagePreview,
@@ -21,6 +23,7 @@ from spikestudio.sampling.request import SamplingRequest
 from spikestudio.types import LayerInfo
 
 MASK_ID = 32
+FAN_OUT = 9  # additions that any spike causes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,10 @@ class FakeRecorder:
         self.steps_done = 0
         self.bytes_used = 0
         self.budget_bytes = 512 * 2**20
+        self.recorded = tuple(info.id for info in layers)
+        self.dropped = self.too_small = self.file_error = ""
+        self.file_path: Path | None = None
+        self.file_bytes = 0
         self.missing = Gaps()
         self.selected = layers[0].id
         self._rng = np.random.default_rng(seed)
@@ -85,6 +92,20 @@ class FakeRecorder:
         self._spikes: dict[tuple[str, int], NDArray[np.uint8]] = {}
         self._potentials: dict[tuple[str, int], FakePotentials] = {}
         self._rates = np.full((len(layers), num_steps), np.nan, np.float32)
+        self.origin: dict[str, Any] = {}
+
+    def activity(self) -> Activity:
+        """Counts, as the real one keeps them."""
+        activity = Activity.empty(len(self.layers), self.num_steps, self.snn_steps)
+        for row, info in enumerate(self.layers):
+            for step in range(self.steps_done):
+                spikes = self.spikes(info.id, step)
+                activity.counts[row, step] = spikes.sum(axis=1)
+                activity.neurons[row, step] = info.num_neurons
+                activity.silent[row, step] = (~spikes.any(axis=0)).sum()
+                activity.saturated[row, step] = spikes.all(axis=0).sum()
+                activity.additions[row, step] = FAN_OUT * spikes.sum()
+        return activity
 
     def advance(self, threshold: float = 1.0) -> None:
         """Record one more denoising step."""
@@ -115,6 +136,9 @@ class FakeRecorder:
     def rates(self) -> NDArray[np.float32]:
         """Firing rate of every layer and step, NaN where not reached."""
         return self._rates.copy()
+
+    def watched(self, step: int) -> None:
+        """None: no neurons are recorded one by one."""
 
     def spikes(self, layer_id: str, step: int) -> NDArray[np.uint8] | None:
         """Spikes ``[T, N]`` of a step."""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -17,7 +19,7 @@ from spikestudio.metrics.operations import (
     as_strict,
     mean_rate,
 )
-from tests.gui.fakes import SMALL_LAYERS, FakeRun, draw, shown
+from tests.gui.fakes import FAN_OUT, SMALL_LAYERS, FakeRun, draw, shown
 
 ANN, PAPERS, STRICT = range(3)
 HEAD, DOWN, MIDDLE = (layer.id for layer in SMALL_LAYERS)
@@ -45,6 +47,7 @@ OPERATIONS = Operations(
     ),
     spiking=(DOWN, HEAD, MIDDLE),  # the recorder may list them in another order
     num_neurons=(72, 144, 15),
+    fan_out=(np.array(FAN_OUT),) * 3,
 )
 ROWS = [1, 0, 2]
 
@@ -64,6 +67,12 @@ def view(qtbot, run):
 def rates(run, step=-1):
     reached = run.recorder.rates()[ROWS, : run.recorder.steps_done].astype(float)
     return reached[:, step]
+
+
+def additions(run, step=-1):
+    recorder = run.recorder
+    found = recorder.activity().additions_of_one([layer.num_neurons for layer in recorder.layers])
+    return found[ROWS, : recorder.steps_done][:, step]
 
 
 def cells(view, column):
@@ -89,7 +98,7 @@ def test_totals_are_those_of_the_three_accountings(qtbot, run, view):
     counts = (
         as_ann(OPERATIONS),
         as_papers(OPERATIONS, newest, 4),
-        as_strict(OPERATIONS, newest, 4),
+        as_strict(OPERATIONS, additions(run), 4),
     )
     ann = counts[0].energy(costs).sum()
     for column, count in enumerate(counts):
@@ -106,7 +115,7 @@ def test_totals_are_those_of_the_three_accountings(qtbot, run, view):
 def test_mean_so_far_is_that_of_the_steps_done(qtbot, run, view):
     FakeRun(run).start().step(3)
     draw(qtbot, view)
-    energies = [as_strict(OPERATIONS, rates(run, s), 4).energy(Costs()).sum() for s in range(3)]
+    energies = [as_strict(OPERATIONS, additions(run, s), 4).energy(Costs()).sum() for s in range(3)]
     assert view.totals.text("Mean so far", STRICT) == si(np.mean(energies), "J")
 
 
@@ -134,7 +143,7 @@ def test_table_holds_the_layers_in_order_of_evaluation(qtbot, run, view):
     draw(qtbot, view)
     assert cells(view, 0) == [layer.id for layer in OPERATIONS.layers]
     assert cells(view, READS) == ["real values", "spikes", "real values", "spikes", "mean spikes"]
-    strict = as_strict(OPERATIONS, rates(run), 4)
+    strict = as_strict(OPERATIONS, additions(run), 4)
     assert cells(view, MAC) == [si(value) for value in strict.mac]
     assert cells(view, AC) == [si(round(value)) for value in strict.ac]
     shares = [float(text.removesuffix(" %")) for text in cells(view, SHARE)]
@@ -232,7 +241,7 @@ def test_the_wheel_changes_no_constant_by_accident(qtbot, view):
 
 def test_a_run_keeps_the_operations_of_its_own_model(qtbot, run, view):
     fake = FakeRun(run).start().step(1)
-    other = Operations(OPERATIONS.layers[:2], OPERATIONS.spiking, OPERATIONS.num_neurons)
+    other = replace(OPERATIONS, layers=OPERATIONS.layers[:2])
     view.set_operations(other)
     fake.step(1)
     draw(qtbot, view)
@@ -243,7 +252,7 @@ def test_a_run_keeps_the_operations_of_its_own_model(qtbot, run, view):
 
 
 @pytest.mark.parametrize(
-    "operations", [None, Operations(OPERATIONS.layers, ("elsewhere",), (3,))], ids=["none", "other"]
+    "operations", [None, replace(OPERATIONS, spiking=("elsewhere",))], ids=["none", "other"]
 )
 def test_unknown_operations_are_said_to_be_unknown(qtbot, run, view, operations):
     view.set_operations(operations)
@@ -325,3 +334,19 @@ def test_numbers_have_three_digits_and_a_prefix(value, text):
 )
 def test_energies_have_a_unit(joules, text):
     assert si(joules, "J") == text
+
+
+def test_an_earlier_step_is_counted_when_the_timeline_looks_at_it(qtbot, run, view):
+    FakeRun(run).start().step(4)
+    view.look_at(1)
+    draw(qtbot, view)
+    then = as_strict(OPERATIONS, additions(run, 1), 4).energy(Costs()).sum()
+    first = as_strict(OPERATIONS, additions(run, 0), 4).energy(Costs()).sum()
+    assert view.totals.text("Energy", STRICT) == si(then, "J")
+    assert view.totals.text("Mean so far", STRICT) == si((first + then) / 2, "J")
+    assert view.caption.text.startswith("step 2 of")
+    view.look_at(None)
+    draw(qtbot, view)
+    newest = as_strict(OPERATIONS, additions(run), 4).energy(Costs()).sum()
+    assert view.totals.text("Energy", STRICT) == si(newest, "J")
+    assert newest != then

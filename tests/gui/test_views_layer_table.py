@@ -16,6 +16,7 @@ from spikestudio.app.views.layer_rows import (
     DEAD,
     MARK,
     NEURONS,
+    NEXT,
     OPERATIONS,
     RATE,
     RESET,
@@ -25,12 +26,11 @@ from spikestudio.app.views.layer_rows import (
     UNKNOWN,
 )
 from spikestudio.app.views.layer_table import LayerTableView
-from spikestudio.metrics.operations import Operations, WeightLayer
 from spikestudio.neurons.overrides import Override
 from spikestudio.sampling.control import RunControl
 from spikestudio.types import LayerInfo
 from tests.gui.fake_worker import card, entry, model_info
-from tests.gui.fakes import SMALL_LAYERS, FakeRecorder, FakeRun, draw, shown
+from tests.gui.fakes import FAN_OUT, SMALL_LAYERS, FakeRecorder, FakeRun, draw, shown
 
 LIF = LayerInfo("tail.lif", "LIF", (5, 4), v_threshold=1.0, v_reset=0.0, tau=2.0)
 LAYERS = (*SMALL_LAYERS, LIF)
@@ -142,17 +142,9 @@ def test_what_was_not_recorded_is_unknown_and_not_zero(run):
 
 
 def test_operations_are_the_additions_that_a_layers_spikes_cause(qtbot, run, view):
-    weights = (
-        WeightLayer("conv1", True, 900, 800, (("head.neuron", 1.0),), True, True),
-        WeightLayer("conv2", True, 900, 600, (("head.neuron", 0.5), ("tail.lif", 0.5)), True, True),
-        WeightLayer("linear", False, 900, 600, (("tail.lif", 1.0),), False, False),
-    )
-    operations = Operations(weights, ("head.neuron", "tail.lif"), (144, 20))
-    view.set_operations(operations)
     start(qtbot, run, view, 1)
-    rate = run.recorder.rates()[0, 0]
-    assert int(shown_text(view, "head.neuron", OPERATIONS)) == round(rate * 4 * 1100)
-    assert shown_text(view, "downblocks.0.neuron1", OPERATIONS) == UNKNOWN
+    spikes = run.recorder.spikes("head.neuron", 0).sum()
+    assert shown_text(view, "head.neuron", OPERATIONS) == f"{FAN_OUT * spikes:,}"
 
 
 def test_numbers_are_sorted_as_numbers_and_a_third_click_restores_the_order(qtbot, run, view):
@@ -295,6 +287,78 @@ def test_edits_during_a_run_are_for_the_next_one(qtbot, run, view):
     start(qtbot, run, view, 1)
     type_into(qtbot, view, "tail.lif", TAU, "3")
     assert view.caption.text.endswith("from the next run on")
+
+
+def start_with(run, view, qtbot, *overrides, threshold=1.0, steps=2):
+    fake = FakeRun(run, FakeRecorder(LAYERS))
+    fake.request = replace(fake.request, overrides=overrides, threshold=threshold)
+    fake.threshold = threshold
+    fake.start().step(steps)
+    draw(qtbot, view)
+    return fake
+
+
+def test_constants_in_force_in_the_run_come_before_those_of_the_next(qtbot, run, sampler, view):
+    soft = Override(layer="tail.lif", kind="soft-reset")
+    start_with(run, view, qtbot, soft, Override(layer="tail.lif", kind="tau", value=3.0))
+    assert shown_text(view, "tail.lif", RESET) == f"{MARK} soft {NEXT} hard 0"
+    assert shown_text(view, "tail.lif", TAU) == f"{MARK} 3 {NEXT} 2"
+    assert shown_text(view, "tail.lif", THRESHOLD) == "1"
+    assert shown_text(view, "head.neuron", RESET) == "hard 0"
+    tip = cell(view, "tail.lif", RESET).data(Qt.ItemDataRole.ToolTipRole)
+    assert tip.startswith("soft in the run that is shown, hard 0 from the next one on")
+    sampler.set(overrides=(soft,))
+    draw(qtbot, view)
+    assert shown_text(view, "tail.lif", RESET) == f"{MARK} soft"
+    assert shown_text(view, "tail.lif", TAU) == f"{MARK} 3 {NEXT} 2"
+
+
+def test_overrides_of_patterns_and_of_some_steps_are_told_too(qtbot, run, sampler, view):
+    pattern = Override(layer="head.*", kind="threshold", value=0.5)
+    late = Override(layer="tail.lif", kind="threshold", value=0.7, steps=(3, 5))
+    sampler.set(overrides=(pattern, late))
+    fake = start_with(run, view, qtbot, pattern, late)
+    assert shown_text(view, "head.neuron", THRESHOLD) == f"{MARK} 0.5"
+    assert shown_text(view, "tail.lif", THRESHOLD) == "1"
+    tip = cell(view, "head.neuron", THRESHOLD).data(Qt.ItemDataRole.ToolTipRole)
+    assert "several layers" in tip
+    fake.step(2)
+    draw(qtbot, view)
+    assert shown_text(view, "tail.lif", THRESHOLD) == f"{MARK} 0.7 {NEXT} 1"
+
+
+def test_the_threshold_of_the_run_is_the_one_of_its_newest_step(qtbot, run, sampler, view):
+    fake = start_with(run, view, qtbot)
+    sampler.set(threshold=0.9)
+    draw(qtbot, view)
+    assert shown_text(view, "head.neuron", THRESHOLD) == f"1 {NEXT} 0.9"
+    fake.set_threshold(0.9)
+    fake.step(1)
+    draw(qtbot, view)
+    assert shown_text(view, "head.neuron", THRESHOLD) == "0.9"
+
+
+def test_two_constants_are_not_cut_off(qtbot, run, sampler, view):
+    before = view.table.columnWidth(THRESHOLD)
+    start_with(run, view, qtbot, Override(layer="tail.lif", kind="threshold", value=0.875))
+    type_into(qtbot, view, "tail.lif", THRESHOLD, "0.125")
+    draw(qtbot, view)
+    text = shown_text(view, "tail.lif", THRESHOLD)
+    assert text == f"{MARK} 0.875 {NEXT} {MARK} 0.125"
+    assert view.table.columnWidth(THRESHOLD) > view.table.fontMetrics().horizontalAdvance(text)
+    sampler.set(overrides=run.run.request.overrides)
+    draw(qtbot, view)
+    assert view.table.columnWidth(THRESHOLD) == before
+
+
+@pytest.mark.parametrize("width", [400, 900, 1500])
+def test_names_are_told_apart_at_every_width(qtbot, view, width):
+    view.resize(width, 300)
+    qtbot.wait(1)
+    header, names = view.table.horizontalHeader(), [layer.id for layer in LAYERS]
+    widest = max(view.table.fontMetrics().horizontalAdvance(name) for name in names)
+    assert view.table.columnWidth(0) >= min(widest, 150)
+    assert header.length() >= view.table.viewport().width()  # no empty strip at the right
 
 
 def test_an_open_editor_survives_a_step(qtbot, run, view):

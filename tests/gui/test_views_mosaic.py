@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QApplication
 
 from spikestudio.app import theme
 from spikestudio.app.plots.mosaic_data import arrange, indices_of, lut_of
@@ -106,7 +107,7 @@ def test_click_watches_a_neuron_and_ctrl_click_more(qtbot, run, view):
     assert run.selection.neurons == (77,)
     click(qtbot, view, 5, Qt.KeyboardModifier.ControlModifier)
     assert run.selection.neurons == (77, 5)
-    assert [color for _, color in view.map.picture.watched] == list(theme.tokens().watch[:2])
+    assert [mark.color for mark in view.map.picture.watched] == list(theme.tokens().watch[:2])
     click(qtbot, view, 77, Qt.KeyboardModifier.ControlModifier)
     assert run.selection.neurons == (5,)
 
@@ -121,6 +122,57 @@ def test_pointing_at_a_pixel_says_which_neuron_it_is(qtbot, run, timeline, view)
     text = view.caption.text
     assert text.startswith("Neuron 77: channel 2, y 0, x 5; ")
     assert f"{word} now, {spikes.sum()} spikes in this step" in text
+
+
+def test_the_neuron_under_the_pointer_is_told_to_every_dock(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    draw(qtbot, view)
+    for neuron in (5, 78, 5):
+        qtbot.mouseMove(view.map, view.map.point_of(neuron))
+    assert run.hovered == 5
+    qtbot.mouseMove(view.map, view.map.point_of(78))
+    assert run.hovered == 78
+    QApplication.sendEvent(view.map, QEvent(QEvent.Type.Leave))
+    assert run.hovered is None
+
+
+def test_a_neuron_pointed_at_elsewhere_is_framed_without_another_drawing(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    draw(qtbot, view)
+    picture, before = view.map.picture, view.map.grab().toImage()
+    run.hover(77)
+    assert view.map.picture is picture
+    assert not view.draw_if_needed()
+    assert view.map.pointed_rect == picture.arrangement.neuron_rect(77)
+    assert view.caption.text.startswith("Neuron 77: ")
+    framed = view.map.grab().toImage()
+    assert framed != before
+    at = view.map.point_of(77)
+    around = [framed.pixelColor(at.x() + dx, at.y()) for dx in range(-30, 30)]
+    assert theme.color("text") in around
+    run.hover(None)
+    assert view.map.grab().toImage() == before
+    assert view.caption.text.startswith("step 2 of 10")
+
+
+def test_a_neuron_of_another_page_is_not_framed(qtbot, run, view):
+    FakeRun(run, FakeRecorder((layer("wide", 700, 7, 7),), num_steps=2)).start().step(1)
+    draw(qtbot, view)
+    run.hover(699 * 49)
+    assert view.map.pointed_rect is None
+    while view.forth.isEnabled():
+        view.forth.click()
+        draw(qtbot, view)
+    assert view.map.pointed_rect is not None
+
+
+def test_sixteen_watched_neurons_repeat_the_colours_dashed(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    run.select(neurons=tuple(range(16)))
+    draw(qtbot, view)
+    watched, colors = view.map.picture.watched, theme.tokens().watch
+    assert [mark.color for mark in watched] == [*colors, *colors]
+    assert [mark.is_dashed for mark in watched] == [False] * 8 + [True] * 8
 
 
 def fake_with_groups():

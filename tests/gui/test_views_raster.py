@@ -13,7 +13,8 @@ from spikestudio.app.plots.palettes import (
     UNKNOWN,
     potential_indices,
 )
-from spikestudio.app.plots.raster_data import RULES
+from spikestudio.app.plots.row_orders import NEVER, RULES, Fired
+from spikestudio.app.plots.traces_item import MAX_LANES
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.raster import MAX_ROWS, RasterView
 from tests.gui.fakes import SMALL_LAYERS, FakeRecorder, FakeRun, draw, layer, shown
@@ -34,6 +35,13 @@ def view(qtbot, run):
 def recorded(run, layer_id, steps):
     """Spikes ``[N, steps * T]`` as the recorder has them."""
     return np.concatenate([run.recorder.spikes(layer_id, step) for step in range(steps)]).T
+
+
+def fired(counts, info=None):
+    """What neurons with these spikes did; when they fired first is not told."""
+    counts = np.asarray(counts, np.uint16)
+    first = np.full(counts.size, NEVER, np.uint16)
+    return Fired(info or layer("some", counts.size, 1), counts, first, 100)
 
 
 def row_point(view, row, column=0.5):
@@ -69,13 +77,13 @@ def test_rows_follow_the_rule_and_the_label_says_so(qtbot, run):
     assert 64 <= rows <= MAX_ROWS
     assert rows <= view.plot.row_pixels()
     assert view.count_label.text == f"showing {rows} of 25,088, rule: evenly spaced"
-    even = np.sort(RULES["evenly spaced"](np.zeros(25_088, np.uint16))[:rows])
+    even = np.sort(RULES["evenly spaced"](fired(np.zeros(25_088)))[:rows])
     assert np.array_equal(view.item.image[:, :8] == SPIKE, recorded(run, "big", 2)[even] == 1)
     choose_rule(view, "highest rate")
     draw(qtbot, view)
     rows = view.item.image.shape[0]
     counts = recorded(run, "big", 2).sum(axis=1)
-    best = RULES["highest rate"](counts.astype(np.uint16))[:rows]
+    best = RULES["highest rate"](fired(counts))[:rows]
     assert np.array_equal(view.item.image[:, :8] == SPIKE, recorded(run, "big", 2)[best] == 1)
     choose_rule(view, "firing only")
     draw(qtbot, view)
@@ -84,7 +92,7 @@ def test_rows_follow_the_rule_and_the_label_says_so(qtbot, run):
 
 
 def test_evenly_spaced_rows_leave_no_large_gap():
-    order = RULES["evenly spaced"](np.zeros(10_000, np.uint16))
+    order = RULES["evenly spaced"](fired(np.zeros(10_000)))
     assert np.array_equal(np.sort(order), np.arange(10_000))
     for size in (10, 64, 250):
         gaps = np.diff(np.sort(order[:size]))
@@ -95,22 +103,22 @@ def test_order_is_frozen_until_re_sort(qtbot, run, view):
     fake = FakeRun(run).start().step(1)
     choose_rule(view, "highest rate")
     draw(qtbot, view)
-    first = view.choice.order.copy()
+    first = view.choice.orders["head.neuron"].copy()
     fake.step(5)
     draw(qtbot, view)
-    assert np.array_equal(view.choice.order, first)
+    assert np.array_equal(view.choice.orders["head.neuron"], first)
     assert view.resort.isVisible()
     qtbot.mouseClick(view.resort, Qt.MouseButton.LeftButton)
     draw(qtbot, view)
     counts = recorded(run, "head.neuron", 6).sum(axis=1)
-    assert np.array_equal(view.choice.order, RULES["highest rate"](counts.astype(np.uint16)))
+    assert np.array_equal(view.choice.orders["head.neuron"], RULES["highest rate"](fired(counts)))
     assert not view.resort.isVisible()
 
 
 def test_random_order_is_the_same_every_time():
-    counts = np.zeros(1000, np.uint16)
-    order = RULES["random"](counts)
-    assert np.array_equal(order, RULES["random"](counts))
+    silent = fired(np.zeros(1000))
+    order = RULES["random"](silent)
+    assert np.array_equal(order, RULES["random"](silent))
     assert np.array_equal(np.sort(order), np.arange(1000))
 
 
@@ -151,14 +159,24 @@ def test_click_watches_a_neuron_and_ctrl_click_adds_and_removes(qtbot, run, view
     assert run.selection.neurons == (90,)
 
 
-def test_at_most_eight_neurons_are_watched(qtbot, run, view):
+def test_no_more_neurons_are_watched_than_there_are_lanes(qtbot, run, view):
     FakeRun(run).start().step(1)
     choose_rule(view, "index")
     draw(qtbot, view)
-    run.select(neurons=tuple(range(8)))
+    run.select(neurons=tuple(range(MAX_LANES)))
     ctrl = Qt.KeyboardModifier.ControlModifier
     qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, ctrl, row_point(view, 100))
-    assert run.selection.neurons == tuple(range(8))
+    assert run.selection.neurons == tuple(range(MAX_LANES))
+
+
+def test_colours_of_watched_neurons_repeat_after_eight(qtbot, run, view):
+    FakeRun(run).start().step(6)
+    choose_rule(view, "index")
+    busy = np.argsort(recorded(run, "head.neuron", 6).sum(axis=1))[-16:]
+    run.select(neurons=tuple(busy.tolist()))
+    draw(qtbot, view)
+    colors = [view.item.image[row].max() for row in busy]
+    assert colors == [FIRST_WATCHED + place % 8 for place in range(16)]
 
 
 def test_pointing_at_a_row_names_the_neuron(qtbot, run, view):

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
@@ -5,7 +7,7 @@ from PySide6.QtCore import QPointF, Qt
 from spikestudio.app import theme
 from spikestudio.app.plots.palettes import RATE_RANGE, scalar_indices
 from spikestudio.app.viewmodels.run import RunModel
-from spikestudio.app.views.rates import RatesView, merge_columns
+from spikestudio.app.views.rates import FITTED, HALF, WHOLE, RatesView, merge_columns, scale_range
 from tests.gui.fakes import SMALL_LAYERS, FakeRecorder, FakeRun, draw, shown
 
 
@@ -45,13 +47,62 @@ def test_click_selects_the_layer(qtbot, run, view):
     assert run.selection.layer == SMALL_LAYERS[1].id
 
 
-def test_click_on_a_name_selects_the_layer_too(qtbot, run, view):
+def test_click_on_a_name_selects_the_layer_alone(qtbot, run, view):
     FakeRun(run).start().step(2)
     draw(qtbot, view)
     at = cell_point(view, 2, 0)
     at.setX(20)
-    qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    with qtbot.assertNotEmitted(view.seekRequested):
+        qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert run.selection.layer == SMALL_LAYERS[2].id
+
+
+def test_click_asks_for_the_step_of_a_cell_that_is_reached(qtbot, run, view):
+    FakeRun(run).start().step(3)
+    draw(qtbot, view)
+    with qtbot.waitSignal(view.seekRequested) as asked:
+        at = cell_point(view, 2, 1)
+        qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert asked.args == [1, 3]  # the end of that step
+    with qtbot.assertNotEmitted(view.seekRequested):
+        at = cell_point(view, 0, 7)
+        qtbot.mouseClick(view.plot.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert run.selection.layer == SMALL_LAYERS[0].id
+
+
+def test_the_row_of_the_selected_layer_is_marked(qtbot, run, view):
+    FakeRun(run).start().step(2)
+    for row in (2, 0):
+        run.select(layer=SMALL_LAYERS[row].id)
+        draw(qtbot, view)
+        assert view.row_mark.row == row
+    picture = view.plot.grab().toImage()
+    top = cell_point(view, -0.5, 5)
+    column = [picture.pixelColor(top.x(), y) for y in range(top.y() - 3, top.y() + 4)]
+    assert theme.color("accent") in column
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"), [(0.02, 0.02), (0.021, 0.03), (0.21, 0.25), (0.25, 0.25), (0.97, 1.0)]
+)
+def test_a_fitted_scale_ends_just_above_the_highest_rate(highest, top):
+    rates = np.array([[0.001, highest, np.nan]], np.float32)
+    assert scale_range(FITTED, rates) == (0.0, pytest.approx(top))
+    assert scale_range(HALF, rates) == RATE_RANGE
+    assert scale_range(WHOLE, rates) == (0.0, 1.0)
+    assert scale_range(FITTED, rates[:, 2:]) == RATE_RANGE
+
+
+def test_another_scale_recolours_every_cell_and_is_stated(qtbot, run, view):
+    FakeRun(run).start().step(4)
+    draw(qtbot, view)
+    assert "≥ 0.5" in view.scale.accessibleName()
+    for choice, word in ((WHOLE, "rate, 0, 0.5, 1"), (FITTED, "rate, fitted")):
+        view.range.setCurrentText(choice)
+        view.range.activated.emit(view.range.currentIndex())
+        expected = scalar_indices(run.recorder.rates(), *scale_range(choice, view._rates))
+        assert np.array_equal(view.item.image, expected)
+        assert word in view.scale.accessibleName()
 
 
 def test_pointing_at_a_cell_tells_layer_step_and_rate(qtbot, run, view):
@@ -60,7 +111,11 @@ def test_pointing_at_a_cell_tells_layer_step_and_rate(qtbot, run, view):
     qtbot.mouseMove(view.plot.viewport(), cell_point(view, 1, 1))
     text = view.caption.text
     assert text.startswith("downblocks.0.neuron1, step 2: rate ")
-    assert float(text.split()[-1]) == pytest.approx(run.recorder.rates()[1, 1], rel=5e-3)
+    rate, silent, saturated = (float(part) for part in re.findall(r"\d+\.?\d*(?= %|;)", text))
+    assert rate == pytest.approx(run.recorder.rates()[1, 1], rel=5e-3)
+    spikes = run.recorder.spikes(SMALL_LAYERS[1].id, 1)
+    assert silent == pytest.approx(100 * (~spikes.any(axis=0)).mean(), rel=5e-3)
+    assert saturated == pytest.approx(100 * spikes.all(axis=0).mean(), rel=5e-3)
     qtbot.mouseMove(view.plot.viewport(), cell_point(view, 1, 7))
     assert view.caption.text == "downblocks.0.neuron1, step 8: not reached yet"
 
@@ -137,7 +192,12 @@ def test_cells_are_reached_by_the_keys(qtbot, run, view):
     for key in (Qt.Key.Key_Down, Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Right):
         qtbot.keyClick(view.plot, key)
     rate = run.recorder.rates()[1, 1]
-    assert view.plot.accessibleDescription() == f"{SMALL_LAYERS[1].id}, step 2: rate {rate:.3g}"
+    expected = f"{SMALL_LAYERS[1].id}, step 2: rate {rate:.3g}; "
+    assert view.plot.accessibleDescription().startswith(expected)
+    with qtbot.waitSignal(view.seekRequested) as asked:
+        qtbot.keyClick(view.plot, Qt.Key.Key_Return)
+    assert asked.args == [1, 3]
+    assert run.selection.layer == SMALL_LAYERS[1].id
     qtbot.keyClick(view.plot, Qt.Key.Key_Return)
     assert run.selection.layer == SMALL_LAYERS[1].id
     qtbot.keyClick(view.plot, Qt.Key.Key_Home)

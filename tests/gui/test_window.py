@@ -116,7 +116,7 @@ def test_a_run_shows_in_the_status_bar(shell):
         "State": "sampling",
         "Step": "step 2 of 50",
         "Time left": "0:05 left",
-        "Recorder": "recorder 2 / 512 MB",
+        "Recorder": "recorder 2 of 512 MB",
         "Dropped frames": "dropped frames 0",
     }
 

@@ -20,6 +20,7 @@ import spikestudio as ss
 from spikestudio.cli.main import app
 from spikestudio.errors import ConfigError, RecordingError
 from spikestudio.export.provenance import provenance
+from spikestudio.metrics.tracing import fan_out
 from spikestudio.neurons.overrides import Override
 from spikestudio.paths import resource
 from spikestudio.recording import hdf5
@@ -95,7 +96,7 @@ def test_counts_and_watched_neurons_are_those_of_hooks_that_keep_everything(arch
             run.recorder.set_watch(second)
 
     everything.follow(run, change)
-    activity = run.recorder.activity()
+    activity, fan_outs = run.recorder.activity(), fan_out(model.network)
     for index, layer in enumerate(run.layers):
         for step in range(3):
             _, spikes = everything.batch(step, layer.id, num)
@@ -104,6 +105,8 @@ def test_counts_and_watched_neurons_are_those_of_hooks_that_keep_everything(arch
             assert activity.neurons[index, step] == each[0].size
             assert activity.silent[index, step] == (each.sum(0) == 0).sum()
             assert activity.saturated[index, step] == (each.sum(0) == len(each)).sum()
+            caused = (spikes.numpy().astype(np.int64) * fan_outs[layer.id]).sum()
+            assert activity.additions[index, step] == caused
             share = np.float32((each.sum(0) == 0).mean())
             assert activity.silent_share[index, step] == share
     assert activity.silent.sum() > 0
@@ -283,7 +286,7 @@ def test_a_file_gives_back_every_bit(tmp_path, architecture):
     assert recording.dropped == ""
     assert np.array_equal(recording.rates(), recorder.rates())
     ours, theirs = recorder.activity(), recording.activity()
-    for name in ("counts", "neurons", "silent", "saturated"):
+    for name in ("counts", "neurons", "silent", "saturated", "additions"):
         assert np.array_equal(getattr(ours, name), getattr(theirs, name))
     for step in range(STEPS):
         assert recording.parameters(step) == recorder.parameters(step)
@@ -491,7 +494,7 @@ BAD = {
     "garbage": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\xff" * 4000), "damaged"),
     "text": (lambda path: path.write_text("hello", encoding="utf-8"), "not a recording"),
     "truncated": (truncate, "damaged or incomplete"),
-    "newer": (header('"schema_version": 1', '"schema_version": 2'), "newer"),
+    "newer": (header('"schema_version": 2', '"schema_version": 3'), "newer"),
     "other steps": (header('"snn_steps": 3', '"snn_steps": 4'), "not as the header"),
     "too many steps": (header('"snn_steps": 3', '"snn_steps": 3000'), "snn_steps"),
     "more steps": (header('"num_steps": 2', '"num_steps": 3'), "not as the header"),
@@ -524,6 +527,19 @@ def test_a_file_that_is_no_recording_is_refused_in_one_sentence(tmp_path, good, 
     assert str(path) in str(caught.value)
     assert words in str(caught.value)
     assert_one_sentence(str(caught.value))
+
+
+def test_a_file_of_version_1_is_read(tmp_path, good):
+    path = tmp_path / "run.h5"
+    shutil.copy(good, path)
+    edited(path, "recording", '"schema_version": 2', '"schema_version": 1')
+    old, new = open_recording(path), open_recording(good)
+    assert old.steps_done == 2
+    assert np.array_equal(old.state(1)["x_t"], new.state(1)["x_t"])
+    assert np.array_equal(old.activity().counts, new.activity().counts)
+    assert np.isnan(old.activity().additions_of_one([1] * len(old.layers))).all()  # not known
+    old.close()
+    new.close()
 
 
 def test_a_foreign_hdf5_file_is_refused(tmp_path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -19,6 +20,14 @@ GUTTER = 3
 SMALLEST_MARK = 7  # pixels; a frame round one neuron
 
 
+class WatchFrame(NamedTuple):
+    """Mark of a watched neuron; dashed where its colour is used for the second time."""
+
+    rect: QRect
+    color: str
+    is_dashed: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MosaicPicture:
     """What one frame shows; rectangles are in device pixels from the picture's corner."""
@@ -29,7 +38,7 @@ class MosaicPicture:
     lut: Lut
     hatched: tuple[QRect, ...] = ()
     outlined: tuple[QRect, ...] = ()
-    watched: tuple[tuple[QRect, str], ...] = ()  # with colours
+    watched: tuple[WatchFrame, ...] = ()
     is_missing: bool = False  # nothing was recorded: everything is hatched
 
 
@@ -46,6 +55,7 @@ class MosaicMap(QWidget):
         self.setMinimumSize(theme.px(120), theme.px(80))
         self.picture: MosaicPicture | None = None
         self._image: QImage | None = None
+        self._pointed: int | None = None
 
     @property
     def space(self) -> tuple[int, int]:
@@ -63,6 +73,33 @@ class MosaicMap(QWidget):
             image = QImage(colors.data, width, height, 4 * width, QImage.Format.Format_RGBA8888)
             self._image = image.convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
         self.update()
+
+    def point_at(self, neuron: int | None) -> None:
+        """Frame the neuron that is pointed at somewhere; None: there is none."""
+        if neuron != self._pointed:
+            before = self.pointed_rect
+            self._pointed = neuron
+            for rect in (before, self.pointed_rect):
+                self._repaint(rect)
+
+    @property
+    def pointed_rect(self) -> QRect | None:
+        """Where the neuron pointed at is in the picture; None if it is not on the page shown."""
+        picture, neuron = self.picture, self._pointed
+        if picture is None or neuron is None:
+            return None
+        at = picture.arrangement
+        maps, height, width = at.shape
+        is_there = neuron < maps * height * width
+        is_there &= neuron // (height * width) in at.maps(picture.page)
+        return at.neuron_rect(neuron) if is_there else None
+
+    def _repaint(self, rect: QRect | None) -> None:
+        if rect is not None:
+            ratio, room = self.devicePixelRatioF(), 2 * SMALLEST_MARK
+            at = QRectF(rect.adjusted(-room, -room, room, room).translated(self._corner()))
+            corner, size = at.topLeft() / ratio, at.size() / ratio
+            self.update(QRectF(corner, size).toAlignedRect())
 
     def point_of(self, neuron: int) -> QPoint:
         """Return where a neuron of the page shown is, in the widget's coordinates."""
@@ -90,13 +127,11 @@ class MosaicMap(QWidget):
         painter.setPen(QPen(theme.color("warn"), 2 * width))
         for rect in picture.outlined:
             painter.drawRect(QRectF(rect).adjusted(-width, -width, width, width))
-        for rect, color in picture.watched:
-            grown = max(0, SMALLEST_MARK - rect.width()) // 2 + width
-            frame = QRectF(rect).adjusted(-grown, -grown, grown, grown)
-            painter.setPen(QPen(theme.color("surface"), 4 * width))
-            painter.drawRect(frame)
-            painter.setPen(QPen(QColor(color), 2 * width))
-            painter.drawRect(frame)
+        for mark in picture.watched:
+            _paint_mark(painter, mark.rect, QColor(mark.color), width, is_dashed=mark.is_dashed)
+        pointed = self.pointed_rect
+        if pointed is not None:
+            _paint_mark(painter, pointed, theme.color("text"), width)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
         self.hovered.emit(self._neurons_at(event.position().toPoint()))
@@ -131,3 +166,24 @@ class MosaicMap(QWidget):
         x, y = int(where.x() * ratio) - corner.x(), int(where.y() * ratio) - corner.y()
         neurons = self.picture.arrangement.neurons_at(x, y, self.picture.page)
         return neurons if neurons.size else None
+
+
+def _paint_mark(
+    painter: QPainter, rect: QRect, color: QColor, width: int, *, is_dashed: bool = False
+) -> None:
+    """Frame one neuron so that it is seen on any colour, however small it is."""
+    grown = max(0, SMALLEST_MARK - rect.width()) // 2 + width
+    frame = QRectF(rect).adjusted(-grown, -grown, grown, grown)
+    painter.setPen(QPen(theme.color("surface"), 4 * width))
+    painter.drawRect(frame)
+    painter.setPen(QPen(color, 2 * width))
+    painter.drawRect(frame)
+    if is_dashed:  # one gap in each side: a mark of a few pixels has no room for more
+        gap = QPen(theme.color("surface"), 2 * width)
+        gap.setCapStyle(Qt.PenCapStyle.FlatCap)
+        painter.setPen(gap)
+        middle, third = frame.center(), frame.width() / 6
+        for x in (frame.left(), frame.right()):
+            painter.drawLine(QPointF(x, middle.y() - third), QPointF(x, middle.y() + third))
+        for y in (frame.top(), frame.bottom()):
+            painter.drawLine(QPointF(middle.x() - third, y), QPointF(middle.x() + third, y))

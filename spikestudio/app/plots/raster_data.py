@@ -1,110 +1,25 @@
-"""Which neurons of a layer are shown, and what they did as a picture of colour indices."""
+"""What the neurons of a layer did, as counts and as a picture of colour indices."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.app import theme
 from spikestudio.app.plots.palettes import FIRST_WATCHED, SILENT, SPIKE, potential_indices
+from spikestudio.app.plots.row_orders import NEVER, Counts, Fired, Order, spread
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import Known
     from spikestudio.types import LayerInfo
 
+__all__ = ["Mode", "RasterData", "RasterStack", "spread"]
+
 Mode = Literal["spikes", "potential"]
-Counts = NDArray[np.uint16]  # spikes per neuron; at most 1,000 steps of 64 SNN steps
-Order = NDArray[np.intp]
-
-SHUFFLE_SEED = 0
-GOLDEN = (5**0.5 - 1) / 2
-
-
-def spread(counts: Counts) -> Order:
-    """All neurons so that any first few of them lie evenly over the layer."""
-    return np.argsort(np.arange(counts.size) * GOLDEN % 1, kind="stable")
-
-
-def by_rate(counts: Counts) -> Order:
-    """Neurons from most to fewest spikes; ties in index order."""
-    return np.argsort(np.iinfo(np.uint16).max - counts, kind="stable")
-
-
-def by_index(counts: Counts) -> Order:
-    """All neurons in index order."""
-    return np.arange(counts.size)
-
-
-def shuffled(counts: Counts) -> Order:
-    """All neurons in an order that is random but always the same."""
-    return np.random.default_rng(SHUFFLE_SEED).permutation(counts.size)
-
-
-def firing_only(counts: Counts) -> Order:
-    """Neurons that fired at least once, in index order."""
-    return np.flatnonzero(counts)
-
-
-EVENLY, BY_RATE, FIRING = "evenly spaced", "highest rate", "firing only"
-RULES: dict[str, Callable[[Counts], Order]] = {
-    EVENLY: spread,
-    BY_RATE: by_rate,
-    "index": by_index,
-    "random": shuffled,
-    FIRING: firing_only,
-}
-
-
-class RowChoice:
-    """An order of neurons, frozen when it was made, of which one page is shown."""
-
-    def __init__(self) -> None:
-        self.rule = EVENLY
-        self.order: Order | None = None
-        self.made_at = 0  # denoising steps whose spikes decided it
-        self.page = 0
-        self.pages = 1
-
-    def reset(self) -> None:
-        """Forget the order: the next counts make a new one."""
-        self.order, self.page = None, 0
-
-    def make(self, counts: Counts, steps: int) -> None:
-        """Order the neurons by the spikes of the first ``steps`` steps."""
-        self.order, self.made_at = RULES[self.rule](counts), steps
-
-    def rows(self, size: int) -> Order:
-        """Return the neurons of the current page, from top to bottom."""
-        order = self.order if self.order is not None else np.empty(0, np.intp)
-        self.pages = max(1, -(-order.size // size))
-        self.page = min(self.page, self.pages - 1)
-        page = order[self.page * size : (self.page + 1) * size]
-        return np.sort(page) if self.rule == EVENLY else page
-
-    def is_stale(self, counts: Counts, steps: int) -> bool:
-        """Whether the rule would give another order now."""
-        if self.order is None or steps == self.made_at:
-            return False
-        if self.rule == BY_RATE:
-            in_order = counts[self.order]
-            return bool((in_order[:-1] < in_order[1:]).any())
-        return self.rule == FIRING and np.count_nonzero(counts) != self.order.size
-
-    def rule_text(self) -> str:
-        """Return the rule, and which spikes decided the order where they did."""
-        if self.rule in (BY_RATE, FIRING):
-            return f"{self.rule} up to step {self.made_at:,}"
-        return self.rule
-
-    def text(self, shown: int, total: int) -> str:
-        """Return the count label: how many of how many, by which rule."""
-        if self.order is None:
-            return f"{total:,} neurons, none recorded yet"
-        page = f", page {self.page + 1:,} of {self.pages:,}" if self.page else ""
-        return f"showing {shown:,} of {total:,}, rule: {self.rule}{page}"
 
 
 class RasterData:
@@ -112,13 +27,14 @@ class RasterData:
 
     ``picture`` is uint8 ``[rows, steps * T]`` of indices into the mode's colour table, 0 where
     nothing is known; ``counts`` holds the spikes of every neuron in the ``known`` of the
-    ``counted`` steps whose spikes were recorded.
+    ``counted`` steps whose spikes were recorded, ``first`` when each fired first.
     """
 
     def __init__(self, source: Known, layer: LayerInfo) -> None:
         self.layer = layer
         self.mode: Mode = "spikes"
         self.counts: Counts = np.zeros(layer.num_neurons, np.uint16)
+        self.first: Counts = np.full(layer.num_neurons, NEVER, np.uint16)
         self.counted = self.known = 0
         self.rows: Order = np.empty(0, np.intp)
         self.missing: list[int] = []  # filled steps of which nothing was recorded in this mode
@@ -127,16 +43,27 @@ class RasterData:
         self._source = source
         self._newest: tuple[int, NDArray[np.uint8] | None] = (-1, None)
 
+    @property
+    def fired(self) -> Fired:
+        """What is known by now of every neuron; changes with the counts."""
+        return Fired(self.layer, self.counts, self.first, self.known * self._source.snn_steps)
+
     def count(self, done: int, deadline: float) -> bool:
         """Count spikes of the steps before ``done``; False if the deadline came first."""
         while self.counted < done:
             if (spikes := self._spikes(self.counted)) is not None:
-                self.counts += spikes.sum(axis=0, dtype=np.uint16)
-                self.known += 1
+                self._count(spikes, self.counted * self._source.snn_steps)
             self.counted += 1
             if time.perf_counter() > deadline:
                 break
         return self.counted >= done
+
+    def _count(self, spikes: NDArray[np.uint8], passed: int) -> None:
+        was_silent = self.counts == 0
+        self.counts += spikes.sum(axis=0, dtype=np.uint16)
+        self.known += 1
+        new = np.flatnonzero(was_silent & (self.counts > 0))
+        self.first[new] = passed + spikes[:, new].argmax(axis=0)
 
     def choose(self, mode: Mode, rows: Order) -> None:
         """Show these neurons from top to bottom; empties the picture if anything is new."""
@@ -166,9 +93,10 @@ class RasterData:
         """Return a copy of columns first to last - 1, spikes of watched neurons in their index."""
         part = self.picture[:, first:last].copy()
         if self.mode == "spikes":
+            colors = len(theme.tokens().watch)
             for place, neuron in enumerate(watched):
                 for row in np.flatnonzero(self.rows == neuron):
-                    part[row][part[row] == SPIKE] = FIRST_WATCHED + place
+                    part[row][part[row] == SPIKE] = FIRST_WATCHED + place % colors
         return part
 
     def _spikes(self, step: int) -> NDArray[np.uint8] | None:
@@ -185,3 +113,91 @@ class RasterData:
         if potentials is None:
             return None
         return potential_indices(potentials.h[:, self.rows], potentials.threshold)
+
+
+class RasterStack:
+    """Rows of one layer, or of several below each other."""
+
+    def __init__(self, source: Known, layers: Sequence[LayerInfo]) -> None:
+        self.source = source
+        self.layers = tuple(layers)
+        self.parts = tuple(RasterData(source, layer) for layer in layers)
+        self.starts: tuple[int, ...] = (0,) * len(self.parts)  # first row of each layer
+        self.size = 0
+
+    @property
+    def total(self) -> int:
+        """Neurons of all the layers."""
+        return sum(layer.num_neurons for layer in self.layers)
+
+    @property
+    def counted(self) -> int:
+        """Denoising steps whose spikes are counted in every layer."""
+        return min(part.counted for part in self.parts)
+
+    @property
+    def fired(self) -> list[Fired]:
+        """What is known of every neuron, by layer."""
+        return [part.fired for part in self.parts]
+
+    @property
+    def rows(self) -> list[Order]:
+        """The neurons shown of each layer, from top to bottom."""
+        return [part.rows for part in self.parts]
+
+    def of(self, layer_id: str) -> RasterData | None:
+        """Return what is known of a layer."""
+        return next((part for part in self.parts if part.layer.id == layer_id), None)
+
+    def count(self, done: int, deadline: float) -> bool:
+        """Count spikes of the steps before ``done``; False if the deadline came first."""
+        for part in self.parts:
+            if part.counted < done:
+                part.count(done, deadline)
+                if time.perf_counter() > deadline:
+                    break
+        return self.counted >= done
+
+    def choose(self, mode: Mode, rows: Sequence[Order]) -> None:
+        """Show these neurons of each layer."""
+        starts, size = [], 0
+        for part, chosen in zip(self.parts, rows, strict=True):
+            part.choose(mode, chosen)
+            starts.append(size)
+            size += chosen.size
+        self.starts, self.size = tuple(starts), size
+
+    def fill(self, done: int, deadline: float) -> bool:
+        """Draw the steps before ``done``; False if the deadline came first."""
+        for part in self.parts:
+            if part.filled < done:
+                part.fill(done, deadline)
+                if time.perf_counter() > deadline:
+                    break
+        return all(part.filled >= done for part in self.parts)
+
+    def window(
+        self, first: int, last: int, layer_id: str, watched: tuple[int, ...]
+    ) -> NDArray[np.uint8]:
+        """Return a copy of columns first to last - 1; watched neurons are those of one layer."""
+        parts = [
+            part.window(first, last, watched if part.layer.id == layer_id else ())
+            for part in self.parts
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def at(self, row: int) -> tuple[RasterData, int] | None:
+        """Return the layer and the neuron of a row."""
+        if not 0 <= row < self.size:
+            return None
+        index = int(np.searchsorted(self.starts, row, side="right")) - 1
+        part = self.parts[index]
+        return part, int(part.rows[row - self.starts[index]])
+
+    def row_of(self, layer_id: str, neuron: int) -> int | None:
+        """Return the row of a neuron, None if it is not shown."""
+        for part, start in zip(self.parts, self.starts, strict=True):
+            if part.layer.id == layer_id:
+                found = np.flatnonzero(part.rows == neuron)
+                return start + int(found[0]) if found.size else None
+        return None

@@ -20,6 +20,8 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.grid import Grid, fit_panels
+from spikestudio.app.plots.outlines import Outline, has_room_for_tag, paint_outlines, tag_font
+from spikestudio.app.plots.pixel_keys import MOVES, Pixel, PixelKeys
 
 GUTTER = 4
 LEAST_HEADING = 24  # pixels of a heading above a panel that is narrower
@@ -43,10 +45,15 @@ class Panel:
 
 
 class TileGrid(QAbstractScrollArea):
-    """Panels of the same batch beside or below each other; they scroll together."""
+    """Panels of the same batch beside or below each other; they scroll together.
+
+    With Shift a click is for the pixel, and the arrow keys move over the selected image's pixels, where
+    Enter is a click.
+    """
 
     clicked = Signal(int)
-    hovered = Signal(object)  # (panel, image, row, column), None when over no pixel
+    pixelClicked = Signal(object, bool)  # noqa: N815  a Pixel, and whether Ctrl was down
+    hovered = Signal(object)  # a Pixel, None when over none
     scrolled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -60,6 +67,8 @@ class TileGrid(QAbstractScrollArea):
         self.verticalScrollBar().valueChanged.connect(self.scrolled)
         self._panels: tuple[Panel, ...] = ()
         self._selected = 0
+        self._outlines: tuple[Outline, ...] = ()
+        self._keys = PixelKeys()
         self._grid: Grid | None = None
         self._corners: list[QPoint] = []  # of the panels' grids, device pixels
         theme.manager.changed.connect(self._restyle)
@@ -71,8 +80,21 @@ class TileGrid(QAbstractScrollArea):
         ]
         self._panels, self._selected = panels, selected
         if not same_shape:
+            self._keys.forget()
             self._arrange()
         self.viewport().update()
+
+    def set_outlines(self, outlines: tuple[Outline, ...]) -> None:
+        """Draw these boxes over the pictures; only the tiles concerned are painted again."""
+        if outlines != self._outlines:
+            before, self._outlines = self._outlines, outlines
+            for outline in (*before, *outlines):
+                self._repaint_tile(outline)
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """The boxes drawn over the pictures."""
+        return self._outlines
 
     @property
     def panels(self) -> tuple[Panel, ...]:
@@ -119,19 +141,51 @@ class TileGrid(QAbstractScrollArea):
         painter.setFont(font)
         metrics = painter.fontMetrics()
         first, last = self.shown_images()
-        for panel, corner in zip(self._panels, self._corners, strict=True):
+        for number, (panel, corner) in enumerate(zip(self._panels, self._corners, strict=True)):
             origin = corner - QPoint(0, self._scroll())
             painter.setPen(theme.color("muted"))
             heading = QPoint(origin.x(), origin.y() - self._heading() + metrics.ascent())
             room = max(self._grid.total_width, self._device(theme.px(LEAST_HEADING)))
-            painter.drawText(
-                heading, metrics.elidedText(panel.title, Qt.TextElideMode.ElideRight, room)
-            )
+            title = self._title(number)
+            painter.drawText(heading, metrics.elidedText(title, Qt.TextElideMode.ElideRight, room))
             for index in range(first, last):
                 target = self._grid.tile(index).translated(origin)
                 painter.drawImage(target, to_qimage(panel.images[index]))
-            if self._grid.count > 1:
-                self._paint_frame(painter, self._grid.tile(self._selected).translated(origin))
+        painter.setFont(tag_font(ratio))
+        line = max(1, round(theme.px(1) * ratio))
+        paint_outlines(painter, self._outlines, self._device_tile, line)
+        painter.setFont(font)
+        for corner in self._corners if self._grid.count > 1 else ():
+            origin = corner - QPoint(0, self._scroll())
+            self._paint_frame(painter, self._grid.tile(self._selected).translated(origin))
+
+    def _title(self, panel: int) -> str:
+        """Return a panel's heading, with the tags that its tiles have no room for."""
+        font = tag_font(self.devicePixelRatioF())
+        outlines = [each for each in self._outlines if each.panel == panel]
+        tiles = [self._device_tile(outline) for outline in outlines]
+        tags = [
+            outline.tag
+            for outline, tile in zip(outlines, tiles, strict=True)
+            if tile is not None and not has_room_for_tag(outline, tile, font)
+        ]
+        return ", ".join((self._panels[panel].title, *tags))
+
+    def _device_tile(self, outline: Outline) -> QRectF | None:
+        grid = self._grid
+        if grid is None or outline.image >= grid.count or outline.panel >= len(self._panels):
+            return None
+        origin = self._corners[outline.panel] - QPoint(0, self._scroll())
+        return QRectF(grid.tile(outline.image).translated(origin))
+
+    def _repaint_tile(self, outline: Outline) -> None:
+        if self._device_tile(outline) is None:
+            return
+        tile = self.tile_rect(outline.panel, outline.image).toAlignedRect()
+        self.viewport().update(tile.adjusted(-GUTTER, -GUTTER, GUTTER, GUTTER))
+        top = self.tile_rect(outline.panel, 0).toAlignedRect().top()
+        heading = QRect(0, top - theme.px(20), self.viewport().width(), theme.px(20))
+        self.viewport().update(heading)
 
     def _paint_frame(self, painter: QPainter, tile: QRect) -> None:
         width = max(2, self._grid.gutter // 2) if self._grid else 2
@@ -156,8 +210,14 @@ class TileGrid(QAbstractScrollArea):
             painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, text)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        self._keys.forget()
         found = self._pixel_at(event.position().toPoint())
-        if event.button() == Qt.MouseButton.LeftButton and found:
+        if event.button() != Qt.MouseButton.LeftButton or not found:
+            return
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            is_extending = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            self.pixelClicked.emit(found, is_extending)
+        else:
             self.clicked.emit(found[1])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  Qt override
@@ -169,10 +229,25 @@ class TileGrid(QAbstractScrollArea):
             Qt.Key.Key_Down: columns,
         }
         move = moves.get(Qt.Key(event.key()))
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self._take_pixel_key(event):
+            return
         if move is None or self._grid is None:
             super().keyPressEvent(event)
         elif 0 <= self._selected + move < self._grid.count:
             self.clicked.emit(self._selected + move)
+
+    def _take_pixel_key(self, event: QKeyEvent) -> bool:
+        """Move over the pixels of the selected image, or click one; whether the key does that."""
+        key, pixel = Qt.Key(event.key()), self._keys.pixel
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and pixel is not None:
+            is_extending = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            self.pixelClicked.emit(pixel, is_extending)
+            return True
+        if key not in MOVES or not self._panels:
+            return False
+        _, height, width, _ = self._panels[0].images.shape
+        self.hovered.emit(self._keys.move(key, self._selected, (height, width)))
+        return True
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
         self.hovered.emit(self._pixel_at(event.position().toPoint()))
@@ -182,7 +257,7 @@ class TileGrid(QAbstractScrollArea):
             self.hovered.emit(None)
         return bool(super().viewportEvent(event))
 
-    def _pixel_at(self, where: QPoint) -> tuple[int, int, int, int] | None:
+    def _pixel_at(self, where: QPoint) -> Pixel | None:
         ratio = self.devicePixelRatioF()
         if self._grid is None:
             return None

@@ -2,27 +2,72 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QPainter, QPainterPath, QPen, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from spikestudio.app import theme
+from spikestudio.app.plots.watch_pens import cosmetic, ghost_pen, watch_color, watch_pen
 
 Floats = NDArray[np.float64]
 Line = tuple[Floats, Floats]  # x and y
 
-MAX_LANES = 8  # as many as there are watch colours
-_TRACE = (0.18, 0.96)  # part of a lane that the potentials take, from its top
+MAX_LANES = 16  # as many as there are watch colours, solid and dashed
+TRACE = (0.18, 0.96)  # part of a lane that the potentials take, from its top
 _TICK = np.array([0.06, 0.15])  # part of a lane that the spike ticks take
+_TICK_ABOVE_GHOST, _TICK_OF_GHOST = np.array([0.02, 0.09]), np.array([0.11, 0.17])
+_STRIP = (0.01, 0.16)  # part of the plot that the ticks of all overlaid neurons share
 _LADDER = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 FURTHEST = (-1.0, 2.0)  # thresholds that a scale goes down and up to; what is beyond is cut there
-_FIRST_TRACE = 3  # among the pens
 _MARK = 4  # pixels; half the width of a mark of what is beyond the scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lanes:
+    """What is shown, with a line or the columns of spikes per neuron.
+
+    ``thresholds`` and ``resets`` hold for all neurons; NaN where there is none (soft reset). ``ghosts``
+    and ``ghost_spikes`` are there while another run of the same neurons is laid over them.
+    ``is_overlaid``: all in one lane, where spikes have the colours of their neurons.
+    """
+
+    traces: list[Line]
+    spikes: list[Floats]
+    thresholds: Line
+    resets: Line
+    ghosts: list[Line] = field(default_factory=list)
+    ghost_spikes: list[Floats] = field(default_factory=list)
+    is_overlaid: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Height of everything; a lane is one high."""
+        return len(self.traces)
+
+    def height(self, scale: Scale, values: float | Floats, index: int) -> Floats:
+        """Return the y of potentials of a neuron: in its lane, or over the whole height."""
+        if self.is_overlaid:
+            return scale.height(values, 0) * self.rows
+        return scale.height(values, index)
+
+    def levels(self, scale: Scale, line: Line) -> Line:
+        """Return a line that holds for all neurons, once in every lane, with a NaN after each."""
+        x, y = line
+        numbers = np.arange(min(1, self.rows) if self.is_overlaid else self.rows, dtype=float)
+        heights = scale.height(y, numbers[:, None])
+        heights = heights * self.rows if self.is_overlaid else heights
+        gap = np.full((numbers.size, 1), np.nan)
+        columns = np.broadcast_to(x, heights.shape)
+        return np.hstack([columns, gap]).ravel(), np.hstack([heights, gap]).ravel()
+
+    def span(self, ends: Floats, index: int) -> Floats:
+        """Return a part of a neuron's lane, as y."""
+        return ends * self.rows if self.is_overlaid else ends + index
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +112,7 @@ class Scale:
 
         What is beyond the scale is at its end.
         """
-        top, bottom = _TRACE
+        top, bottom = TRACE
         shown = np.clip(np.asarray(value, float), self.low, self.high)
         part = (self.high - shown) / (self.high - self.low)
         return np.asarray(lane + top + part * (bottom - top))
@@ -81,7 +126,10 @@ def _next_rung(value: float, unit: float) -> float:
 
 
 def staircase(
-    h: NDArray[np.floating], v: NDArray[np.floating], v_reset: float, first_step: int = 0
+    h: NDArray[np.floating],
+    v: NDArray[np.floating],
+    v_reset: float | Floats,
+    first_step: int = 0,
 ) -> Line:
     """Return x and potential of one neuron as one line that is broken after every denoising step.
 
@@ -92,20 +140,22 @@ def staircase(
     Parameters
     ----------
     h, v
-        Potentials before and after reset, ``[steps, T]``; NaN where not recorded.
+        Potentials before and after reset, ``[steps, T]``, or those of several neurons,
+        ``[neurons, steps, T]``, whose lines then are the rows of y; NaN where not recorded.
     v_reset
-        Potential at which every denoising step starts.
+        Potential at which every denoising step starts, or that of each step, ``[steps]``.
     first_step
         Denoising step of the first row; x counts SNN steps from the start of the run.
     """
-    steps, snn_steps = h.shape
+    steps, snn_steps = h.shape[-2:]
     begin = (first_step + np.arange(steps, dtype=float)[:, None]) * snn_steps
     offsets = (np.arange(snn_steps)[:, None] + np.array([0, 0.5, 0.5, 1])).ravel()
     x = np.hstack([begin, begin + offsets, begin + snn_steps])
-    start = np.where(np.isnan(h[:, :1]), np.nan, v_reset)
-    corners = np.stack([h, h, v, v], axis=2).reshape(steps, -1)
-    y = np.hstack([start, corners, np.full((steps, 1), np.nan)])
-    return x.ravel(), y.ravel()
+    y = np.full((*h.shape[:-1], x.shape[1]), np.nan)
+    y[..., 0] = np.where(np.isnan(h[..., 0]), np.nan, v_reset)
+    y[..., 1:-1:4], y[..., 2:-1:4] = h, h
+    y[..., 3:-1:4], y[..., 4:-1:4] = v, v
+    return x.ravel(), y.reshape(*h.shape[:-2], x.size)
 
 
 def spans_beyond(line: Line, scale: Scale) -> list[tuple[float, bool]]:
@@ -124,76 +174,79 @@ def spans_beyond(line: Line, scale: Scale) -> list[tuple[float, bool]]:
 class TracesItem(pg.GraphicsObject):
     """Potentials, spike ticks, thresholds and reset lines of all lanes, one path per kind.
 
-    The arrays of every line stay readable: ``traces`` per lane, ``spikes`` and ``resets`` in pairs
-    of points, ``thresholds`` with a NaN after each lane. ``cut`` holds lane, x and whether above of
-    every span that is beyond the scale; a triangle at the edge of the lane stands there.
+    The arrays of every line stay readable: ``traces`` and ``ghosts`` per neuron, ``spikes`` in pairs
+    of points, ``thresholds`` and ``resets`` with a NaN after each lane. ``cut`` holds neuron, x and
+    whether above of every span that is beyond the scale: a triangle stands at that edge of the lane.
     """
 
     def __init__(self) -> None:
         super().__init__()
         nothing = (np.empty(0), np.empty(0))
         self.traces: list[Line] = []
+        self.ghosts: list[Line] = []
         self.spikes, self.thresholds, self.resets = nothing, nothing, nothing
         self.cut: list[tuple[int, float, bool]] = []
-        self._paths: list[QPainterPath] = []  # in the order of the pens
-        self._pens: list[QPen] = []
+        self._lanes = Lanes([], [], nothing, nothing)
+        self._paths: list[tuple[str, int, QPainterPath]] = []  # kind, neuron
+        self._pens: dict[tuple[str, int], QPen] = {}
         self.restyle()
 
-    def set_traces(
-        self,
-        traces: list[Line],
-        spikes: list[Floats],
-        thresholds: Line,
-        v_reset: float,
-        scale: Scale,
-    ) -> None:
-        """Show lanes from top to bottom.
-
-        Parameters
-        ----------
-        traces
-            x and potential per lane, NaN where the line is broken.
-        spikes
-            Columns in which each lane's neuron fired.
-        thresholds
-            x and threshold, the same in every lane, over the whole width.
-        v_reset
-            Reset value, the same in every lane.
-        scale
-            Potentials at the top and bottom of a lane.
-        """
-        lanes = np.arange(len(traces), dtype=float)
+    def set_lanes(self, lanes: Lanes, scale: Scale) -> None:
+        """Show lanes from top to bottom; ``scale`` has the potentials at the ends of each."""
+        self._lanes = lanes
         self.cut = [
-            (lane, at, is_above)
-            for lane, each in enumerate(traces)
+            (index, at, is_above)
+            for index, each in enumerate(lanes.traces)
             for at, is_above in spans_beyond(each, scale)
         ]
-        self.traces = [(x, scale.height(y, lane)) for lane, (x, y) in enumerate(traces)]
-        ticks = [
-            (np.repeat(at + 0.5, 2), np.tile(_TICK, at.size) + lane)
-            for lane, at in enumerate(spikes)
-        ]
-        self.spikes = _joined(ticks)
-        x, y = thresholds
-        self.thresholds = _joined(
-            [(np.r_[x, np.nan], np.r_[scale.height(y, lane), np.nan]) for lane in lanes]
+        self.traces, self.ghosts = (
+            [(x, lanes.height(scale, y, index)) for index, (x, y) in enumerate(lines)]
+            for lines in (lanes.traces, lanes.ghosts)
         )
-        ends = x[[0, -1]]
-        self.resets = _joined([(ends, np.repeat(scale.height(v_reset, lane), 2)) for lane in lanes])
-        kinds = [(self.resets, "pairs"), (self.thresholds, "finite"), (self.spikes, "pairs")]
-        kinds += [(line, "finite") for line in self.traces]
-        self._paths = [pg.arrayToQPath(*line, connect=how) for line, how in kinds]
+        self.thresholds, self.resets = (
+            lanes.levels(scale, line) for line in (lanes.thresholds, lanes.resets)
+        )
+        ticks = self._ticks(lanes)
+        self.spikes = _joined(ticks)
+        paths = [("reset", 0, self.resets, "finite"), ("threshold", 0, self.thresholds, "finite")]
+        if lanes.is_overlaid:
+            paths += [("tick", index, each, "pairs") for index, each in enumerate(ticks)]
+        else:
+            paths.append(("spike", 0, self.spikes, "pairs"))
+        paths += [("trace", index, line, "finite") for index, line in enumerate(self.traces)]
+        paths += [("ghost", index, line, "finite") for index, line in enumerate(self.ghosts)]
+        if not lanes.is_overlaid:
+            for index, at in enumerate(lanes.ghost_spikes):
+                paths.append(("tick", index, _upright(at, _TICK_OF_GHOST + index), "pairs"))
+        self._paths = [
+            (kind, index, pg.arrayToQPath(*line, connect=how)) for kind, index, line, how in paths
+        ]
         self.update()
+
+    @staticmethod
+    def _ticks(lanes: Lanes) -> list[Line]:
+        if lanes.is_overlaid:
+            top, bottom = _STRIP
+            pitch = (bottom - top) / max(1, lanes.rows)
+            parts = [top + pitch * (index + np.array([0, 0.9])) for index in range(lanes.rows)]
+        else:
+            parts = [_TICK_ABOVE_GHOST if lanes.ghosts else _TICK] * lanes.rows
+        return [
+            _upright(at, lanes.span(part, index))
+            for index, (at, part) in enumerate(zip(lanes.spikes, parts, strict=True))
+        ]
 
     def restyle(self) -> None:
         """Take over the theme's colours."""
         tokens = theme.tokens()
-        self._pens = [
-            _pen(tokens.muted, Qt.PenStyle.DotLine),
-            _pen(tokens.threshold, Qt.PenStyle.DashLine),
-            _pen(tokens.spike),
-            *(_pen(color) for color in tokens.watch),
-        ]
+        self._pens = {
+            ("reset", 0): cosmetic(tokens.muted, Qt.PenStyle.DotLine),
+            ("threshold", 0): cosmetic(tokens.threshold, Qt.PenStyle.DashLine),
+            ("spike", 0): cosmetic(tokens.spike),
+            **{("trace", index): watch_pen(index) for index in range(MAX_LANES)},
+            **{("tick", index): cosmetic(watch_color(index)) for index in range(MAX_LANES)},
+            **{("ghost", index): ghost_pen(index) for index in range(MAX_LANES)},
+        }
         self.update()
 
     def boundingRect(self) -> QRectF:  # noqa: N802  Qt override
@@ -210,8 +263,8 @@ class TracesItem(pg.GraphicsObject):
         widget: QWidget | None = None,
     ) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for pen, path in zip(self._pens, self._paths, strict=False):
-            painter.setPen(pen)
+        for kind, index, path in self._paths:
+            painter.setPen(self._pens[kind, index])
             painter.drawPath(path)
         self._paint_cuts(painter)
 
@@ -221,18 +274,19 @@ class TracesItem(pg.GraphicsObject):
         painter.resetTransform()
         painter.setPen(Qt.PenStyle.NoPen)
         half = theme.px(_MARK)
-        for lane, x, is_above in self.cut:
-            tip = to_device.map(QPointF(x, lane + _TRACE[0 if is_above else 1]))
+        for index, x, is_above in self.cut:
+            edge = self._lanes.span(np.array(TRACE), index)[0 if is_above else 1]
+            tip = to_device.map(QPointF(x, float(edge)))
             base = QPointF(0, 1.2 * half if is_above else -1.2 * half)
-            painter.setBrush(self._pens[_FIRST_TRACE + lane].color())
+            painter.setBrush(self._pens["trace", index].color())
             painter.drawPolygon(
                 QPolygonF([tip, tip + base + QPointF(-half, 0), tip + base + QPointF(half, 0)])
             )
         painter.setWorldTransform(to_device)
 
 
-def _pen(color: str, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
-    return QPen(QColor(color), 0, style)  # width 0 is one pixel at every zoom
+def _upright(at: Floats, span: Floats) -> Line:
+    return np.repeat(at + 0.5, 2), np.tile(span, at.size)
 
 
 def _joined(lines: list[Line]) -> Line:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from spikestudio.recording.recorder import Recorder
+    from spikestudio.recording.values import Readable
 
 
 class FiredSoFar:
@@ -18,7 +18,7 @@ class FiredSoFar:
     ``dead`` and ``saturated`` hold counts per layer, NaN where no spikes of a layer were recorded.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Readable) -> None:
         self.recorder = recorder
         self._ever = [np.zeros(layer.num_neurons, bool) for layer in recorder.layers]
         self._always = [np.ones(layer.num_neurons, bool) for layer in recorder.layers]

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.timeline import TimelineModel
+from spikestudio.recording.values import Readable
 
 SETTLED_MS = 120  # without another seek: scrubbing asks for nothing on its way
+
+
+class Inspect(Protocol):
+    """Has a layer of an image computed again: of the last run, or of a recording."""
+
+    def __call__(
+        self, step: int, layer: str, image: int, recording: Readable | None = None
+    ) -> None: ...
 
 
 class Inspection(QObject):
     """Follows the timeline and the selected layer; the answers go to ``RunModel.recomputed``.
 
     Nothing is asked for while the newest step of a run in progress is shown: it is being recorded.
+    Nor is it during playback, which only reads, or of a recording whose model is not the one loaded.
     """
 
     def __init__(
         self,
         run: RunModel,
         timeline: TimelineModel,
-        inspect: Callable[[int, str, int], None],
+        inspect: Inspect,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -37,8 +47,10 @@ class Inspection(QObject):
         for signal in (
             timeline.cursorChanged,
             timeline.liveChanged,
+            timeline.playingChanged,
             run.selectionChanged,
             run.stateChanged,
+            run.recomputedChanged,  # or it can be recomputed from now on
         ):
             signal.connect(self._timer.start)
         run.started.connect(self._forget)
@@ -55,6 +67,8 @@ class Inspection(QObject):
         run, timeline, known = self._run, self._timeline, self._run.known
         layer, step = run.selection.layer, timeline.cursor.step
         is_watched_live = timeline.is_live and run.state.is_active
+        if run.cannot_recompute or timeline.is_playing:
+            return None
         if known is None or is_watched_live or step >= timeline.steps_done or not run.layer(layer):
             return None
         return None if known.potentials(layer, step) is not None else (layer, step)
@@ -65,7 +79,10 @@ class Inspection(QObject):
         if wanted is not None and recorder is not None and wanted != self._asked:
             self._asked = wanted
             layer, step = wanted
-            self._inspect(step, layer, recorder.image)
+            if self._run.recording is None:
+                self._inspect(step, layer, recorder.image)
+            else:
+                self._inspect(step, layer, recorder.image, recorder)
 
     @Slot()
     def _forget(self) -> None:

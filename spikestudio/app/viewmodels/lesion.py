@@ -71,6 +71,8 @@ class LesionModel(QObject):
     @Slot()
     def _on_state_changed(self) -> None:
         result, recorder = self._run.result, self._run.recorder
+        if self._run.recording is not None:  # made elsewhere: not what lesions are compared with
+            return
         if self._run.state is not RunState.FINISHED or result is None or recorder is None:
             return
         if result.images is None:

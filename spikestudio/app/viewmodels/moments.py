@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spikestudio.recording.pictures import pictures
 from spikestudio.sampling.events import ImagePreview, TokensUnmasked
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spikestudio.app.viewmodels.run import RunModel
     from spikestudio.recording.values import State
 
 
 def preview_after(run: RunModel, step: int) -> ImagePreview | None:
     """Return the pictures of a step; None where its state, or the next one's, was not kept."""
-    newest, here, after = run.preview, _state(run, step), _state(run, step + 1)
+    newest, here = run.preview, _state(run, step)
     if newest is None or step >= newest.step:
         return newest
-    if newest.x_t is None or here is None or after is None:
+    if here is None:
         return None
-    from spikestudio.sampling.pixels import as_shown  # torch is there once a run has been
-
+    if newest.decoded is not None:
+        decoded = here.get("decoded")
+        if decoded is None:
+            return None
+        return ImagePreview(run_id=newest.run_id, step=step, decoded=decoded)
+    after, like = _state(run, step + 1), newest.x0_hat
+    if after is None or like is None:
+        return None
     return ImagePreview(
         run_id=newest.run_id,
         step=step,
-        x_t=as_shown(after["x_t"], newest.x_t),
-        x0_hat=as_shown(here["x0_hat"], newest.x_t),
+        x_t=_as_shown(after["x_t"], like),
+        x0_hat=_as_shown(here["x0_hat"], like),
     )
 
 
@@ -43,6 +53,11 @@ def tokens_after(run: RunModel, step: int) -> TokensUnmasked | None:
         confidence=after["confidence"],
         mask_id=newest.mask_id,
     )
+
+
+def _as_shown(x: NDArray[np.float32], shown: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Recorded states in the number, size and channels of pictures that were shown before."""
+    return pictures(x[: len(shown)], shown.shape[1], shown.shape[3])
 
 
 def _state(run: RunModel, step: int) -> State | None:

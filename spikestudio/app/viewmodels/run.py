@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from spikestudio.app.viewmodels.playback import Playback, RecordedRun
 from spikestudio.sampling.events import (
     Cancelled,
     Event,
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from spikestudio.recording.recorder import Recorder
-    from spikestudio.recording.values import Potentials
+    from spikestudio.recording.hdf5 import Recording
+    from spikestudio.recording.values import Potentials, Readable
     from spikestudio.sampling.recompute import LayerStep
     from spikestudio.sampling.result import RunResult
     from spikestudio.types import LayerInfo
 
 
+MAX_SELECTED = 3  # neurons watched in a recording that are selected when it is opened
 MAX_RECOMPUTED = 32  # steps of a layer that are kept beside what was recorded
 
 
@@ -71,7 +73,7 @@ class Selection:
 class Known:
     """What is known of the neurons of a run: recorded, or computed again (``recomputed``)."""
 
-    def __init__(self, recorder: Recorder, recomputed: Mapping[tuple[str, int], LayerStep]) -> None:
+    def __init__(self, recorder: Readable, recomputed: Mapping[tuple[str, int], LayerStep]) -> None:
         self._recorder = recorder
         self._recomputed = recomputed
         self.num_steps, self.snn_steps = recorder.num_steps, recorder.snn_steps
@@ -108,7 +110,7 @@ class RunModel(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state = RunState.IDLE
-        self.run: RunStarted | None = None
+        self.run: RunStarted | RecordedRun | None = None
         self.step: StepFinished | None = None
         self.preview: ImagePreview | None = None
         self.tokens: TokensUnmasked | None = None
@@ -118,6 +120,12 @@ class RunModel(QObject):
         self.selection = Selection()
         self.hovered: int | None = None  # neuron of the selected layer that is pointed at
         self.recomputed: OrderedDict[tuple[str, int], LayerStep] = OrderedDict()
+        self.cannot_recompute = ""  # why no step can be computed again, as a sentence
+
+    @property
+    def recording(self) -> RecordedRun | None:
+        """The recording that is shown; None while it is a run of this session."""
+        return self.run if isinstance(self.run, RecordedRun) else None
 
     @property
     def known(self) -> Known | None:
@@ -125,8 +133,8 @@ class RunModel(QObject):
         return Known(self.recorder, self.recomputed) if self.recorder else None
 
     @property
-    def recorder(self) -> Recorder | None:
-        """The current run's recorder."""
+    def recorder(self) -> Readable | None:
+        """The current run's recorder, or the recording that is shown."""
         return self.run.recorder if self.run else None
 
     @property
@@ -223,19 +231,57 @@ class RunModel(QObject):
                 self.failure = event
                 self._set_state(RunState.FAILED)
 
+    def show(self, playback: Playback) -> None:
+        """Take in a run from a file, as if it had just ended."""
+        is_complete = playback.result.is_complete
+        self._replace(playback.run, RunState.FINISHED if is_complete else RunState.CANCELLED)
+        self._look_at(playback.run.recorder)
+        self.step, self.preview, self.tokens = playback.step, playback.preview, playback.tokens
+        self.changes, self.result = playback.changes, playback.result
+        self._announce_start()
+        self.stepFinished.emit()
+        if self.changes:
+            self.parametersChanged.emit()
+        self.previewChanged.emit()
+        self.tokensChanged.emit()
+
+    def set_cannot_recompute(self, reason: str) -> None:
+        """Say why no step of the recording can be computed again; empty if it can."""
+        if reason != self.cannot_recompute:
+            self.cannot_recompute = reason
+            self.recomputedChanged.emit()
+
     def _start(self, event: RunStarted) -> None:
-        self.run = event
+        self._replace(event, RunState.RUNNING)
+        self._announce_start()
+
+    def _replace(self, run: RunStarted | RecordedRun, state: RunState) -> None:
+        self.run, self.state = run, state
         self.step = self.preview = self.tokens = self.result = self.failure = None
         self.changes = []
+        self.cannot_recompute = ""
         self.recomputed.clear()
         self.hover(None)
-        self.state = RunState.RUNNING
-        ids = {layer.id for layer in event.layers}
-        image = min(self.selection.image, event.request.num - 1)
+        ids = {layer.id for layer in run.layers}
+        image = min(self.selection.image, run.request.num - 1)
         if self.selection.layer in ids:
             self.selection = replace(self.selection, image=image)
         else:
-            self.selection = Selection(image=image, layer=event.recorder.selected)
+            self.selection = Selection(image=image, layer=run.recorder.selected)
+
+    def _look_at(self, recording: Recording) -> None:
+        """Select what a recording holds: its image, a layer with spikes, the neurons watched in it."""
+        layer = self.selection.layer
+        is_there = layer in recording.recorded
+        if not is_there:
+            layer = recording.selected
+        watched = recording.watched(recording.steps_done - 1)
+        neurons = tuple(i for name, i in watched.neurons if name == layer) if watched else ()
+        if is_there and not neurons:
+            neurons = self.selection.neurons
+        self.selection = Selection(recording.image, layer, neurons[:MAX_SELECTED])
+
+    def _announce_start(self) -> None:
         self.started.emit()
         self.stateChanged.emit()
         self.selectionChanged.emit()

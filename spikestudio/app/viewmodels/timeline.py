@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import RunModel
-    from spikestudio.recording.recorder import Recorder
+    from spikestudio.recording.values import Readable
     from spikestudio.sampling.events import ParametersChanged
 
 SNN_STEPS_PER_SECOND = 8.0  # of playback at speed 1
@@ -312,11 +312,12 @@ class TimelineModel(QObject):
 
     @Slot()
     def _on_step_finished(self) -> None:
-        if self.is_live:
-            self._move(self.newest)
+        if self.is_live and self.cursor != self.newest:
+            self.cursor = self.newest
+            self.cursorChanged.emit()  # at once: the frame that is being drawn shows it
 
 
-def _gaps(recorder: Recorder, layer_id: str, done: int) -> list[Gap]:
+def _gaps(recorder: Readable, layer_id: str, done: int) -> list[Gap]:
     gaps: list[Gap] = []
     for step in range(done):
         if reason := recorder.missing(layer_id, step):

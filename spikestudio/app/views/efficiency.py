@@ -72,7 +72,7 @@ class EfficiencyView(View):
         "theoretical: operations times the constants, without memory or neurons.\n"
         "Papers' count: all layers but the first convolution only add. "
         "Strict count: a layer only adds where it reads spikes. "
-        "Additions follow from firing rates, as if spikes were spread evenly over a layer.\n"
+        "Its additions are counted, spike by spike; those of the papers follow from firing rates.\n"
         "Activation sparsity: share of neurons that stay silent in an SNN step.\n"
         "A token model's decoder runs once per image and is not counted.\n"
         "Click a heading: sort; a third click brings back the order of evaluation.\n"
@@ -85,6 +85,7 @@ class EfficiencyView(View):
         super().__init__(run, parent)
         self._of_model: Operations | None = None
         self._of_run: Operations | None = None
+        self._step: int | None = None  # that is looked at; None: the newest
         self.totals = Totals()
         self.mac_cost = CostBox("Energy of one MAC", Costs().mac)
         self.ac_cost = CostBox("Energy of one AC", Costs().ac)
@@ -124,13 +125,18 @@ class EfficiencyView(View):
         """Take the counts of the model in use; a run keeps those of the model that it began with."""
         self._of_model = operations
 
+    def look_at(self, step: int | None) -> None:
+        """Count an earlier step; None: the newest."""
+        self._step = step
+        self.mark_dirty()
+
     @property
     def costs(self) -> Costs:
         """The constants in force."""
         return Costs(self.mac_cost.value(), self.ac_cost.value())
 
     def refresh(self) -> None:
-        """Count the newest step and all steps so far."""
+        """Count the step that is looked at, and all steps up to it."""
         operations, recorder = self._of_run, self.run.recorder
         if recorder is None:
             return
@@ -140,12 +146,16 @@ class EfficiencyView(View):
             return
         self.stack.show_content()
         done = max(steps_done(self.run), 1)  # before the first step all rates are NaN
+        if self._step is not None:
+            done = min(done, self._step + 1)
         rows = [ids.index(layer_id) for layer_id in operations.spiking]
-        rates = recorder.rates()[rows, :done].astype(np.float64)
+        activity = recorder.activity()
+        rates = activity.rates[rows, :done].astype(np.float64)
+        additions = activity.additions_of_one([layer.num_neurons for layer in recorder.layers])
         counts = (
             as_ann(operations),
             as_papers(operations, rates, recorder.snn_steps),
-            as_strict(operations, rates, recorder.snn_steps),
+            as_strict(operations, additions[rows, :done], recorder.snn_steps),
         )
         sparsity = 1 - float(mean_rate(operations, rates)[-1])
         self.totals.show_counts(counts, self.costs, sparsity)
@@ -160,7 +170,7 @@ class EfficiencyView(View):
         self.reset.setVisible(self.costs != Costs())
         spiking = sum(layer.is_binary for layer in operations.layers)
         text = (
-            f"{step_text(self.run)}, T = {recorder.snn_steps}; "
+            f"{step_text(self.run, self._step)}, T = {recorder.snn_steps}; "
             f"{spiking} of {len(operations.layers)} weight layers read spikes"
         )
         self.caption.set_text(text)

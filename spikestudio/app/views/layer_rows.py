@@ -14,10 +14,12 @@ from spikestudio.app.plots.text import figure
 from spikestudio.app.viewmodels import layer_edits
 from spikestudio.app.viewmodels.facts import count
 from spikestudio.app.viewmodels.layer_edits import Overrides
+from spikestudio.neurons.constants import Constants, constants_at
 from spikestudio.types import LayerInfo
 
 UNKNOWN = "–"
 MARK = "●"
+NEXT = "→"  # between what is in force in the run and what will be in the next
 NO_INDEX = QModelIndex()
 Index = QModelIndex | QPersistentModelIndex
 SORT_ROLE = Qt.ItemDataRole.UserRole
@@ -52,7 +54,10 @@ LAYER, NEURON, TAU, THRESHOLD, RESET, NEURONS, RATE, DEAD, SATURATED, OPERATIONS
 
 
 class LayerTable(QAbstractTableModel):
-    """The layers with their constants for the next run and their activity in the current one."""
+    """The layers with their constants and their activity in the current run.
+
+    A constant that the next run will have another of is shown as both, the one in force first.
+    """
 
     typed = Signal(int, str, str)  # row, what, text
 
@@ -62,6 +67,8 @@ class LayerTable(QAbstractTableModel):
         self._is_editable = False
         self._overrides: Overrides = ()
         self._threshold = 1.0
+        self._in_force: tuple[Constants, ...] = ()
+        self._own: float = 1.0  # threshold in the run of layers without one of their own
         self._activity: NDArray[np.float64] = np.empty((0, 4))
 
     def set_layers(self, layers: tuple[LayerInfo, ...], *, is_editable: bool) -> None:
@@ -73,11 +80,38 @@ class LayerTable(QAbstractTableModel):
             self._activity = np.full((len(layers), 4), np.nan)
             self.endResetModel()
 
-    def set_constants(self, overrides: Overrides, threshold: float) -> None:
-        """Show other constants; ``threshold`` is that of all layers without one of their own."""
-        if (overrides, threshold) != (self._overrides, self._threshold):
-            self._overrides, self._threshold = overrides, threshold
+    def set_constants(
+        self,
+        overrides: Overrides,
+        threshold: float,
+        in_force: tuple[Constants, ...] = (),
+        own: float = 1.0,
+    ) -> None:
+        """Show other constants.
+
+        Parameters
+        ----------
+        overrides, threshold
+            Of the next run; the threshold is that of all layers without one of their own.
+        in_force
+            Those of each layer in the run that is shown; empty without one.
+        own
+            The threshold in that run of layers without one of their own.
+        """
+        new = (overrides, threshold, in_force, own)
+        if new != (self._overrides, self._threshold, self._in_force, self._own):
+            self._overrides, self._threshold, self._in_force, self._own = new
             self._announce(TAU, RESET)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the next run will have other constants than the one shown."""
+        cells = (
+            self.index(row, column)
+            for row in range(len(self.layers))
+            for column in (TAU, THRESHOLD, RESET)
+        )
+        return any(self._is_changing(cell) for cell in cells)
 
     def set_activity(self, values: NDArray[np.float64]) -> None:
         """Show rate, dead, saturated and operations, ``[layers, 4]``; NaN where unknown."""
@@ -93,10 +127,30 @@ class LayerTable(QAbstractTableModel):
         return next((i for i, layer in enumerate(self.layers) if layer.id == layer_id), -1)
 
     def is_edited(self, index: Index) -> bool:
-        """Whether a cell differs from the checkpoint."""
+        """Whether a cell has an override of its own in the next run."""
         what = COLUMNS[index.column()].edits if index.isValid() else ""
         layer_id = self.layers[index.row()].id if what else ""
         return bool(what) and layer_edits.edit(self._overrides, layer_id, what) is not None
+
+    def is_different(self, index: Index) -> bool:
+        """Whether a constant, in force or of the next run, is another than the checkpoint's."""
+        is_constant = bool(COLUMNS[index.column()].edits)
+        return is_constant and any(differs for _, differs in self._constants(index))
+
+    def _is_changing(self, index: Index) -> bool:
+        """Whether the next run will have another constant than the one in force."""
+        is_known = bool(self._in_force) and self._is_editable
+        return is_known and self._now(index) != self._next(index)
+
+    def _now(self, index: Index) -> str:
+        """Return the constant in force in the run that is shown."""
+        return _constant(self._in_force[index.row()], COLUMNS[index.column()].edits)
+
+    def _next(self, index: Index) -> str:
+        """Return the constant of the next run, whether a cell's or a pattern's override sets it."""
+        layer, what = self.layers[index.row()], COLUMNS[index.column()].edits
+        lasting = [each for each in self._overrides if each.steps is None]
+        return _constant(constants_at(layer, lasting, 0, self._threshold), what)
 
     def rowCount(self, parent: Index = NO_INDEX) -> int:  # noqa: N802  Qt override
         return 0 if parent.isValid() else len(self.layers)
@@ -139,7 +193,7 @@ class LayerTable(QAbstractTableModel):
                 return self._text(index)
             case Qt.ItemDataRole.TextAlignmentRole:
                 return _alignment(index.column())
-            case Qt.ItemDataRole.ForegroundRole if self.is_edited(index):
+            case Qt.ItemDataRole.ForegroundRole if self.is_different(index):
                 return theme.color("accent")
             case Qt.ItemDataRole.ToolTipRole:
                 return self._tip(index)
@@ -153,11 +207,11 @@ class LayerTable(QAbstractTableModel):
 
     def _shown(self, index: Index) -> str:
         layer, column = self.layers[index.row()], index.column()
-        if what := COLUMNS[column].edits:
-            text = self._text(index) or UNKNOWN
-            if what == "reset" and text != layer_edits.SOFT:
-                text = f"hard {text}"
-            return f"{MARK} {text}" if self.is_edited(index) else text
+        if COLUMNS[column].edits:
+            texts = (
+                f"{MARK} {text}" if differs else text for text, differs in self._constants(index)
+            )
+            return f" {NEXT} ".join(texts)
         if column == LAYER:
             return layer.id
         if column == NEURON:
@@ -169,15 +223,36 @@ class LayerTable(QAbstractTableModel):
             return UNKNOWN
         return figure(value) if column == RATE else count(round(value))
 
+    def _constants(self, index: Index) -> list[tuple[str, bool]]:
+        """Return the constant in force, that of the next run if it differs, and which are marked."""
+        layer, what = self.layers[index.row()], COLUMNS[index.column()].edits
+        found = []
+        if self._in_force:
+            found.append((self._now(index), self._own))
+        if not self._in_force or self._is_changing(index):
+            found.append((self._next(index), self._threshold))
+        return [
+            (_words(value, what), value != layer_edits.own_text(layer, what, threshold))
+            for value, threshold in found
+        ]
+
     def _value(self, index: Index) -> float:
         return float(self._activity[index.row(), index.column() - RATE])
 
     def _tip(self, index: Index) -> str:
         layer, column = self.layers[index.row()], index.column()
         what = COLUMNS[column].edits
+        parts = []
+        if what and self._is_changing(index):
+            now, then = (_words(each, what) for each in (self._now(index), self._next(index)))
+            parts.append(f"{now} in the run that is shown, {then} from the next one on")
         if self.is_edited(index):
             own = layer_edits.own_text(layer, what, self._threshold)
-            return f"{own} without the override; Delete reverts it"
+            parts.append(f"{own} without the override; Delete reverts it")
+        elif what and self.is_different(index):
+            parts.append("set by an override of several layers or of some steps")
+        if parts:
+            return ". ".join(parts)
         if what == "tau" and layer.tau is None:
             return f"{layer.neuron} neurons do not leak: there is no tau"
         if column in (DEAD, SATURATED) and not np.isnan(value := self._value(index)):
@@ -193,10 +268,25 @@ class LayerTable(QAbstractTableModel):
         if column == NEURONS:
             return layer.num_neurons
         if column < NEURONS:
-            text = self._text(index)
+            text = self._next(index)
             return float(text) if text not in ("", layer_edits.SOFT) else float("-inf")
         value = self._value(index)
         return -1.0 if np.isnan(value) else value
+
+
+def _constant(constants: Constants, what: str) -> str:
+    """Return a constant as it can be typed; empty for the tau of neurons that do not leak."""
+    if what == "threshold":
+        return f"{constants.v_threshold:g}"
+    value = constants.tau if what == "tau" else constants.v_reset
+    if value is None:
+        return "" if what == "tau" else layer_edits.SOFT
+    return f"{value:g}"
+
+
+def _words(text: str, what: str) -> str:
+    is_hard = what == "reset" and text != layer_edits.SOFT
+    return f"hard {text}" if is_hard else text or UNKNOWN
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:

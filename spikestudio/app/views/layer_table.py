@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QFontMetrics, QKeySequence
+from PySide6.QtGui import QAction, QFontMetrics, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -25,7 +25,7 @@ from spikestudio.app.viewmodels.layer_edits import Overrides
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.app.views.base import View
-from spikestudio.app.views.layer_rows import COLUMNS, LAYER, MARK, SORT_ROLE, LayerTable
+from spikestudio.app.views.layer_rows import COLUMNS, LAYER, MARK, NEXT, SORT_ROLE, LayerTable
 from spikestudio.app.views.parts import (
     FRAME_SECONDS,
     Caption,
@@ -34,10 +34,13 @@ from spikestudio.app.views.parts import (
     line,
     stacked,
     steps_done,
+    threshold_at,
 )
 from spikestudio.errors import ConfigError
-from spikestudio.metrics.operations import Operations
+from spikestudio.neurons.constants import Constants, constants_at
 from spikestudio.types import LayerInfo
+
+LEAST_NAMES = 150  # pixels for the layers' names, if they need it: the table scrolls instead
 
 
 class LayerTableView(View):
@@ -48,7 +51,7 @@ class LayerTableView(View):
     help_text: ClassVar[str] = (
         "Every spiking layer of the model, and what its neurons do in the current run.\n"
         "Double click a tau, threshold or reset (or F2): give that layer another one for the next "
-        f"run. {MARK} marks what differs from the checkpoint.\n"
+        f"run.\n{MARK} marks what differs from the checkpoint; 1 {NEXT} 0.5: in the run 1, then 0.5.\n"
         "A reset is a potential to go back to (hard), or the word soft: less one threshold.\n"
         "Delete: back to the checkpoint's value.\n"
         "Dead, saturated: neurons of the recorded image that never or always fired so far.\n"
@@ -61,8 +64,8 @@ class LayerTableView(View):
     def __init__(self, run: RunModel, sampler: SamplerModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
         self._sampler = sampler
-        self._operations: Operations | None = None
         self._fired: FiredSoFar | None = None
+        self._has_wide_cells = False  # with two constants
         self.model = LayerTable(self)
         self.sorted = QSortFilterProxyModel(self)
         self.sorted.setDynamicSortFilter(False)  # rows that move while one reads them are no help
@@ -106,11 +109,6 @@ class LayerTableView(View):
         theme.manager.changed.connect(self._fit)
         self._fit()
 
-    def set_operations(self, operations: Operations | None) -> None:
-        """Take the counts of the model in use, from which operations are told."""
-        self._operations = operations
-        self.mark_dirty()
-
     def refresh(self) -> None:
         """Show the constants of the next run, and the newest step of the current one."""
         model, request = self._sampler.model, self._sampler.request
@@ -118,11 +116,28 @@ class LayerTableView(View):
         if not layers:
             return
         self.stack.show_content()
+        are_others = layers != self.model.layers
         self.model.set_layers(layers, is_editable=model is not None)
-        self.model.set_constants(request.overrides, request.threshold)
+        if are_others:
+            self._fit_names()
+        in_force, own = self._in_force(layers)
+        self.model.set_constants(request.overrides, request.threshold, in_force, own)
+        if self.model.has_changes or self._has_wide_cells:
+            self._fit()
         self.model.set_activity(self._activity(layers))
         self._show_selected()
         self._show_words()
+
+    def _in_force(self, layers: tuple[LayerInfo, ...]) -> tuple[tuple[Constants, ...], float]:
+        """Constants of each layer in the newest step of the run, and the threshold of all of them."""
+        run = self.run.run
+        if run is None or run.layers != layers:
+            return (), 1.0
+        step = max(0, steps_done(self.run) - 1)
+        threshold = threshold_at(self.run, step)
+        overrides = run.request.overrides
+        found = tuple(constants_at(layer, overrides, step, threshold) for layer in layers)
+        return found, threshold
 
     def _activity(self, layers: tuple[LayerInfo, ...]) -> NDArray[np.float64]:
         """Rate, dead, saturated and operations of each layer, ``[layers, 4]``; NaN: unknown."""
@@ -136,9 +151,8 @@ class LayerTableView(View):
             self.mark_dirty()
         rates = recorder.rates()[:, done - 1]
         values[:, 0], values[:, 1], values[:, 2] = rates, self._fired.dead, self._fired.saturated
-        if self._operations is not None:
-            synapses = reached(self._operations, layers)
-            values[:, 3] = rates * recorder.snn_steps * synapses
+        additions = recorder.activity().additions_of_one([layer.num_neurons for layer in layers])
+        values[:, 3] = additions[:, done - 1]
         return values
 
     def _show_selected(self) -> None:
@@ -204,25 +218,38 @@ class LayerTableView(View):
         self.mark_dirty()
         self.draw_if_needed()
 
+    def _cells(self, column: int) -> list[QModelIndex]:
+        return [self.model.index(row, column) for row in range(self.model.rowCount())]
+
     @Slot()
     def _fit(self) -> None:
         """Give rows and columns the sizes of the text."""
+        self._has_wide_cells = self.model.has_changes
         metrics = QFontMetrics(theme.font())
         header = self.table.horizontalHeader()
         for number, column in enumerate(COLUMNS):
             if number:
-                width = metrics.horizontalAdvance(max(column.widest, column.title, key=len))
+                texts = [column.title, column.widest]
+                if column.edits and self._has_wide_cells:
+                    texts.extend(str(cell.data()) for cell in self._cells(number))
+                width = max(metrics.horizontalAdvance(text) for text in texts)
                 header.resizeSection(number, width + theme.px(20))
         self.table.verticalHeader().setDefaultSectionSize(metrics.height() + theme.px(8))
+        self._fit_names()
 
+    def _fit_names(self) -> None:
+        """Give the names what the other columns leave, and never too little to tell them apart."""
+        header, metrics = self.table.horizontalHeader(), QFontMetrics(theme.font())
+        others = sum(header.sectionSize(number) for number in range(1, len(COLUMNS)))
+        widest = max(
+            (metrics.horizontalAdvance(layer.id) for layer in self.model.layers), default=0
+        )
+        least = min(widest + theme.px(20), theme.px(LEAST_NAMES))
+        header.resizeSection(LAYER, max(least, self.table.viewport().width() - others))
 
-def reached(operations: Operations, layers: tuple[LayerInfo, ...]) -> NDArray[np.float64]:
-    """Synapses that one spike of every neuron of a layer reaches, ``[layers]``; NaN: not counted."""
-    synapses = dict.fromkeys(operations.spiking, 0.0)
-    for weights in operations.layers:
-        for source, share in weights.sources if weights.is_binary else ():
-            synapses[source] += share * weights.synapses
-    return np.array([synapses.get(layer.id, np.nan) for layer in layers])
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        self._fit_names()
 
 
 def _button(text: str, tip: str) -> QPushButton:
@@ -249,7 +276,6 @@ def _table(model: QSortFilterProxyModel) -> QTableView:
     header = table.horizontalHeader()
     header.setMinimumSectionSize(theme.px(40))
     header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-    header.setSectionResizeMode(LAYER, QHeaderView.ResizeMode.Stretch)
     header.setHighlightSections(False)
     header.setSortIndicatorClearable(True)
     header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)

@@ -35,12 +35,14 @@ class ModelView(View):
     help_text: ClassVar[str] = (
         "Every card is a checkpoint: a trained spiking network in one file.\n"
         "Click a card to load it. Open file, or drop a file on the window, for one of your own.\n"
+        "The button on a card plays a recorded run of its model, which needs no computing.\n"
         "Loading happens in the background; the model before stays in use until it is done.\n"
         "Device: where the network is computed. Auto takes the fastest that is there.\n"
         "Below are the facts that the file states. What it does not state is unknown."
     )
 
     openRequested = Signal()  # noqa: N815
+    playRequested = Signal(str)  # noqa: N815  path of a recording
 
     def __init__(
         self, run: RunModel, checkpoint: CheckpointModel, parent: QWidget | None = None
@@ -87,7 +89,7 @@ class ModelView(View):
     def _source_row(self) -> QHBoxLayout:
         self.open_button = QPushButton("Open file…")
         theme.set_role(self.open_button, "outline")
-        self.open_button.setToolTip("Load a checkpoint from a file")
+        self.open_button.setToolTip("Load a checkpoint, or open a recording, from a file")
         self.open_button.clicked.connect(self.openRequested)
         self.devices = QComboBox()
         self.devices.setAccessibleName("Device")
@@ -135,6 +137,7 @@ class ModelView(View):
         self.cards = [ModelCard(entry) for entry in self._checkpoint.entries]
         for card in self.cards:
             card.clicked.connect(self._on_card_clicked)
+            card.playRequested.connect(self.playRequested)
             self._cards_layout.addWidget(card)
         self._fit()
         self._empty.setVisible(not self.cards)

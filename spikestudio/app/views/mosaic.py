@@ -23,12 +23,13 @@ from spikestudio.app.plots.mosaic_data import (
     indices_of,
     lut_of,
 )
-from spikestudio.app.plots.mosaic_item import GUTTER, MosaicMap, MosaicPicture
+from spikestudio.app.plots.mosaic_item import GUTTER, MosaicMap, MosaicPicture, WatchFrame
 from spikestudio.app.plots.palettes import Lut
 from spikestudio.app.plots.raster_data import RasterData
 from spikestudio.app.plots.scale_bar import Mark, ScaleBar
 from spikestudio.app.plots.text import figure, place
 from spikestudio.app.plots.traces_item import MAX_LANES
+from spikestudio.app.plots.watch_pens import is_dashed, watch_color
 from spikestudio.app.viewmodels.run import Known, RunModel
 from spikestudio.app.viewmodels.timeline import TimelineModel
 from spikestudio.app.views.base import View
@@ -49,8 +50,7 @@ from spikestudio.app.widgets.groups_button import GroupsButton
 from spikestudio.app.widgets.icons import IconButton
 
 if TYPE_CHECKING:
-    from spikestudio.recording.recorder import Recorder
-    from spikestudio.recording.values import Potentials
+    from spikestudio.recording.values import Potentials, Readable
     from spikestudio.types import LayerInfo
 
 MODES: tuple[Mode, ...] = ("spike", "count", "age", "potential")
@@ -68,7 +68,7 @@ class MosaicView(View):
         "Hatched channels did not fire at all in the steps recorded so far; outlined ones are\n"
         f"saturated: their neurons fire in {SATURATED_RATE:.0%} of all SNN steps or more.\n"
         "In a transformer rows are tokens, columns are features.\n"
-        "Click: watch that neuron. Ctrl+click: add it or take it away, up to eight.\n"
+        f"Click: watch that neuron. Ctrl+click: add it or take it away, up to {MAX_LANES}.\n"
         "Page up, Page down: channels before or after these."
     )
 
@@ -138,6 +138,7 @@ class MosaicView(View):
         self.timeline.cursorChanged.connect(self._redraw)
         run = self.run
         run.started.connect(self._on_started)
+        run.hoverChanged.connect(self._point)
         for signal in (run.stepFinished, run.selectionChanged, run.stateChanged):
             signal.connect(self.mark_dirty)
         theme.manager.changed.connect(self._restyle)
@@ -159,9 +160,9 @@ class MosaicView(View):
         self._draw_map(layer, self.arrangement, dead, saturated)
         self._draw_controls(recorder, layer, self.arrangement)
         self._draw_groups(layer, history, dead, saturated)
-        self._show_caption()
+        self._point()
 
-    def _history_of(self, recorder: Recorder, layer: LayerInfo) -> RasterData:
+    def _history_of(self, recorder: Readable, layer: LayerInfo) -> RasterData:
         if self._history is None or self._history.layer != layer:
             self._history = RasterData(Known(recorder, self.run.recomputed), layer)
             self._step = (-1, None, None)
@@ -169,7 +170,7 @@ class MosaicView(View):
             self.page = 0
         return self._history
 
-    def _read(self, recorder: Recorder, layer: LayerInfo) -> None:
+    def _read(self, recorder: Readable, layer: LayerInfo) -> None:
         """Take the spikes and potentials of the cursor's denoising step, and what to show of them."""
         mode, cursor = MODES[self.mode.current], self.timeline.cursor
         _, spikes, potentials = self._step
@@ -194,8 +195,8 @@ class MosaicView(View):
         )
         per_map = layer.num_neurons // at.shape[0]
         watched = tuple(
-            (at.neuron_rect(neuron), color)
-            for neuron, color in zip(self.run.selection.neurons, theme.tokens().watch, strict=False)
+            WatchFrame(at.neuron_rect(neuron), watch_color(i), is_dashed(i))
+            for i, neuron in enumerate(self.run.selection.neurons)
             if neuron // per_map in maps
         )
         self.map.set_picture(
@@ -222,7 +223,7 @@ class MosaicView(View):
             np.flatnonzero(rates >= SATURATED_RATE).tolist(),
         )
 
-    def _draw_controls(self, recorder: Recorder, layer: LayerInfo, at: Arrangement) -> None:
+    def _draw_controls(self, recorder: Readable, layer: LayerInfo, at: Arrangement) -> None:
         self.layers.set_layers(self.run.layers)
         self.layers.set_current(layer.id)
         if done := self.timeline.steps_done:
@@ -292,7 +293,11 @@ class MosaicView(View):
         return text
 
     def _show_caption(self) -> None:
-        text = self._describe(self._hovered) if self._hovered is not None else ""
+        pointed, text = self._hovered, ""
+        if pointed is None and self.run.hovered is not None:  # by another dock
+            pointed = np.array([self.run.hovered])
+        if pointed is not None:
+            text = self._describe(pointed)
         if not text:
             text = self._moment()
         self.caption.set_text(text)
@@ -362,6 +367,14 @@ class MosaicView(View):
     @Slot(object)
     def _on_hovered(self, neurons: NDArray[np.intp] | None) -> None:
         self._hovered = neurons
+        is_known = neurons is not None and neurons[-1] < self._indices.size
+        self.run.hover(self._neuron_at(neurons) if neurons is not None and is_known else None)
+        self._show_caption()
+
+    @Slot()
+    def _point(self) -> None:
+        """Frame the neuron that is pointed at in any dock."""
+        self.map.point_at(self.run.hovered)
         self._show_caption()
 
     @Slot(object, bool)

@@ -96,7 +96,9 @@ class PotentialsNotice(QWidget):
         is_active = self._run.state.is_active
         is_chosen = recorder is not None and recorder.selected == layer
         if not is_active:
-            text = "Potentials were not recorded here: the step that is looked at is recomputed."
+            text = self._run.cannot_recompute or (
+                "Potentials were not recorded here: the step that is looked at is recomputed."
+            )
         elif is_chosen:
             text = "Potentials of this layer are recorded from the next step on."
         else:
@@ -302,14 +304,15 @@ def steps_done(run: RunModel) -> int:
     return run.step.step + 1 if run.step else 0
 
 
-def step_text(run: RunModel) -> str:
-    """Return ``step 31 of 50, t = 379``, or what the run waits for."""
+def step_text(run: RunModel, step: int | None = None) -> str:
+    """Return ``step 31 of 50, t = 379`` of a step or the newest, or what the run waits for."""
     if run.run is None:
         return ""
     total = len(run.run.timesteps)
     if run.step is None:
         return f"waiting for step 1 of {total:,}"
-    return f"step {run.step.step + 1:,} of {total:,}, t = {run.step.t}"
+    step = run.step.step if step is None else step
+    return f"step {step + 1:,} of {total:,}, t = {run.run.timesteps[step]}"
 
 
 def recomputed_text(run: RunModel) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from spikestudio.app.plots.axes import RowLabel
 from spikestudio.app.plots.change_marks import ChangeMarks
 from spikestudio.app.plots.palettes import RATE_RANGE, scalar_indices, scalar_lut
 from spikestudio.app.plots.raster_item import RasterItem
+from spikestudio.app.plots.row_mark import RowMark
 from spikestudio.app.plots.scale_bar import ScaleBar
 from spikestudio.app.plots.text import figure
 from spikestudio.app.plots.time_plot import TimePlot
@@ -21,29 +23,38 @@ from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
     Caption,
+    Combo,
     EmptyStack,
     fill,
-    line,
     stacked,
     step_text,
+    steps_done,
+    tool_row,
 )
+from spikestudio.recording.values import Activity
+
+HALF, WHOLE, FITTED = "0 to 0.5", "0 to 1", "fitted"
+SCALES = (HALF, WHOLE, FITTED)
 
 
 class RatesView(View):
-    """Heat map of layers by denoising steps on a fixed scale."""
+    """Heat map of layers by denoising steps on one scale for all of them."""
 
     view_id: ClassVar[str] = "rates"
     title: ClassVar[str] = "Rates"
     help_text: ClassVar[str] = (
         "Share of its neurons that a layer lets fire in one SNN step, for every denoising step.\n"
-        "The scale is fixed: 0 to 0.5 and more. Blank cells are not reached yet.\n"
+        "All layers share one scale: locked at 0 to 0.5 and more, or at 0 to 1, or fitted to the\n"
+        "highest rate so far. Blank cells are not reached yet.\n"
         "Dashed lines: the threshold or the temperature was changed there.\n"
-        "Click a cell or a name: look at that layer in the other docks.\n"
-        "Point at a cell: its layer, step and rate.\n"
-        "Keys: arrows go from cell to cell, Enter selects the layer."
+        "Click a cell: look at that layer and that step in every dock. A name: at the layer.\n"
+        "Point at a cell: its layer, step and rate, and how many neurons never fired in it (silent)\n"
+        "or at every SNN step (saturated), over all images.\n"
+        "Keys: arrows go from cell to cell, Enter is a click."
     )
 
     sampleRequested = Signal()  # noqa: N815
+    seekRequested = Signal(int, int)  # noqa: N815  denoising step and SNN step to look at
 
     def __init__(self, run: RunModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
@@ -54,22 +65,28 @@ class RatesView(View):
         self.plot.tip_at = self._describe
         self.item = RasterItem()
         self.marks = ChangeMarks()
-        self.plot.add(self.item)
-        self.plot.add(self.marks)
+        self.row_mark = RowMark()
+        for item in (self.item, self.marks, self.row_mark):
+            self.plot.add(item)
+        self.range = Combo(
+            "Scale of the rates", "Lock the scale, or fit it to the highest rate so far", SCALES
+        )
         self.scale = ScaleBar()
         self.caption = Caption()
         self._rates: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self._merged = 1  # denoising steps per cell
         self._hovered: QPointF | None = None
         self._step: int | None = None
+        self._activity: tuple[object, int, Activity | None] = (None, 0, None)
         self.stack = EmptyStack(
-            stacked(self.plot, line(self.caption, self.scale), stretch=self.plot),
+            stacked(self.plot, self.caption, tool_row(self.range, self.scale), stretch=self.plot),
             "Firing rates of every layer, step by step, appear here.",
         )
         fill(self, self.stack)
         self.stack.sampleRequested.connect(self.sampleRequested)
         self.plot.hovered.connect(self._on_hovered)
         self.plot.clicked.connect(self._on_clicked)
+        self.range.activated.connect(self._redraw)
         self.plot.windowChanged.connect(self._redraw, Qt.ConnectionType.QueuedConnection)
         for signal in (
             run.started,
@@ -95,16 +112,16 @@ class RatesView(View):
         self.plot.show_steps(steps)
         self.plot.mark(None if self._step is None else (self._step + 0.5) / self._merged)
         self.plot.set_rows(layers)
-        self.item.set_picture(scalar_indices(cells, *RATE_RANGE), scalar_lut())
+        low, high = scale_range(self.range.currentText(), self._rates)
+        self.item.set_picture(scalar_indices(cells, low, high), scalar_lut())
         self.marks.set_columns(
             tuple(change.step / self._merged for change in self.run.changes if change.step > 0)
         )
-        low, high = RATE_RANGE
-        self.scale.set_scale(
-            "rate",
-            scalar_lut(),
-            ((0, f"{low:g}"), (0.5, f"{(low + high) / 2:g}"), (1, f"≥ {high:g}")),
-        )
+        is_clipped = self.range.currentText() == HALF
+        title = "rate, fitted" if self.range.currentText() == FITTED else "rate"
+        top = f"{'≥ ' if is_clipped else ''}{high:g}"
+        marks = ((0.0, f"{low:g}"), (0.5, f"{(low + high) / 2:g}"), (1.0, top))
+        self.scale.set_scale(title, scalar_lut(), marks)
         self._label_rows()
         self._show_caption()
 
@@ -123,6 +140,8 @@ class RatesView(View):
         ]
         labels.sort(key=lambda label: not label.marker)  # the selected one is never left out
         self.plot.row_axis.set_labels("", tuple(labels))
+        ids = [layer.id for layer in self.run.layers]
+        self.row_mark.set_row(ids.index(selected) if selected in ids else None)
 
     def _cell(self, where: QPointF) -> tuple[int, int] | None:
         row, step = int(where.y() // 1), int(where.x() * self._merged // 1)
@@ -138,8 +157,25 @@ class RatesView(View):
         if step < 0:  # over the names
             return name
         rate = self._rates[row, step]
-        value = "not reached yet" if np.isnan(rate) else f"rate {figure(float(rate))}"
-        return f"{name}, step {step + 1:,}: {value}"
+        if np.isnan(rate):
+            return f"{name}, step {step + 1:,}: not reached yet"
+        return f"{name}, step {step + 1:,}: rate {figure(float(rate))}{self._shares(row, step)}"
+
+    def _shares(self, row: int, step: int) -> str:
+        """Say how many neurons of a layer never fired in a step, and how many always did."""
+        recorder, done = self.run.recorder, steps_done(self.run)
+        if recorder is None:
+            return ""
+        if self._activity[0] is not recorder or self._activity[1] != done:
+            self._activity = recorder, done, recorder.activity()
+        activity = self._activity[2]
+        if activity is None or not activity.neurons[row, step]:
+            return ""
+        silent, saturated = (
+            100 * float(part[row, step]) / float(activity.neurons[row, step])
+            for part in (activity.silent, activity.saturated)
+        )
+        return f"; {figure(silent)} % silent, {figure(saturated)} % saturated"
 
     @Slot(object)
     def _on_hovered(self, where: QPointF | None) -> None:
@@ -149,7 +185,12 @@ class RatesView(View):
     @Slot(QPointF, bool)
     def _on_clicked(self, where: QPointF, _is_extending: bool) -> None:
         if cell := self._cell(where):
-            self.run.select(layer=self.run.layers[cell[0]].id)
+            row, step = cell
+            self.run.select(layer=self.run.layers[row].id)
+            if step >= 0 and not np.isnan(self._rates[row, step]):
+                recorder = self.run.recorder
+                last = recorder.snn_steps - 1 if recorder is not None else 0
+                self.seekRequested.emit(step, last)
             self.draw_if_needed()
 
     @Slot()
@@ -166,6 +207,17 @@ class RatesView(View):
                 text += f"   threshold {change.threshold:g} from step {change.step + 1:,}"
         self.caption.set_text(text)
         self.plot.setAccessibleDescription(text)
+
+
+def scale_range(scale: str, rates: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the rates at both ends of a scale; a fitted one ends above the highest known rate."""
+    if scale == WHOLE:
+        return 0.0, 1.0
+    if scale == HALF or not np.isfinite(rates).any():
+        return RATE_RANGE
+    highest = float(np.nanmax(rates))
+    unit = 20 if highest > 0.05 else 100  # so that it seldom moves while a run goes on
+    return 0.0, max(1, ceil(round(highest * unit, 6))) / unit
 
 
 def merge_columns(rates: NDArray[np.float32], per_cell: int) -> NDArray[np.float32]:

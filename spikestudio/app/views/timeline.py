@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
@@ -16,7 +17,7 @@ from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.timeline import SPEEDS, TimelineModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, Combo, EmptyStack, fill, stacked
-from spikestudio.app.widgets.icons import IconButton
+from spikestudio.app.widgets.icons import ICON_SIZE, IconButton, icon
 
 SNAP_STEPS = 0.03  # of the run: with Alt, a mark as near as this is meant
 
@@ -34,10 +35,12 @@ class TimelineView(View):
         "Home, End: first, newest. L: follow the run again. Space: play. Up, Down: speed.\n"
         "B: bookmark. Page up, Page down: previous, next bookmark.\n"
         "Diamonds: the threshold or the temperature was changed there. Flags: bookmarks.\n"
-        "Hatched: spikes of the selected layer are not recorded; point at it for the reason."
+        "Hatched: spikes of the selected layer are not recorded; point at it for the reason.\n"
+        "Record to file: keeps the next runs as recordings, which can be opened again."
     )
 
     sampleRequested = Signal()  # noqa: N815
+    recordRequested = Signal()  # noqa: N815  or that nothing more is to be recorded
 
     def __init__(
         self, run: RunModel, timeline: TimelineModel, parent: QWidget | None = None
@@ -52,6 +55,9 @@ class TimelineView(View):
         self.bookmark = IconButton("mdi6.bookmark-outline", "Bookmark this moment (B)")
         self.next = IconButton("mdi6.chevron-right", "Next bookmark (Page down)")
         self.live = QPushButton("Live")
+        self.record = QPushButton("Record to file…")
+        self.record.setCheckable(True)
+        self.target: Path | None = None
         self.caption = Caption()
         self.lanes = TimelineLanes()
         self.lanes.setAccessibleName("Denoising steps and SNN steps of the run")
@@ -66,13 +72,15 @@ class TimelineView(View):
         self._connect()
 
     def _build_row(self) -> QWidget:
-        theme.set_role(self.live, "outline")
+        for button in (self.live, self.record):
+            theme.set_role(button, "outline")
         row = QWidget()
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
         layout.addWidget(self.play)
         layout.addWidget(self.speed)
+        layout.addWidget(self.record)
         layout.addStretch(1)
         for widget in (self.previous, self.bookmark, self.next, self.live):
             layout.addWidget(widget)
@@ -87,6 +95,9 @@ class TimelineView(View):
         self.bookmark.clicked.connect(timeline.toggle_bookmark)
         self.next.clicked.connect(timeline.next_bookmark)
         self.live.clicked.connect(timeline.go_live)
+        self.record.clicked.connect(self._on_record_clicked)
+        theme.manager.changed.connect(self._show_record)
+        self._show_record()
         self.lanes.sought.connect(self._on_sought)
         self.lanes.turned.connect(self._on_turned)
         for signal in (
@@ -149,6 +160,30 @@ class TimelineView(View):
         )
         self.live.setEnabled(not timeline.is_live)
 
+    def show_record_target(self, target: Path | None) -> None:
+        """Say where the next runs are recorded to; None: in memory only."""
+        self.target = target
+        self._show_record()
+
+    @Slot()
+    def _show_record(self) -> None:
+        is_on = self.target is not None
+        self.record.setChecked(is_on)
+        self.record.setIcon(icon("mdi6.record-rec" if is_on else "mdi6.record-circle-outline"))
+        self.record.setIconSize(QSize(theme.px(ICON_SIZE), theme.px(ICON_SIZE)))
+        self.record.setText("Recording to file" if is_on else "Record to file…")
+        keys = "Ctrl+Shift+R"
+        self.record.setToolTip(
+            f"The next runs are recorded beside {self.target}; press to stop that ({keys})"
+            if is_on
+            else f"Keep the next runs as recordings, which can be opened again ({keys})"
+        )
+
+    @Slot()
+    def _on_record_clicked(self) -> None:
+        self._show_record()  # what holds, until it changes
+        self.recordRequested.emit()
+
     def _show_caption(self, spikes: int | None) -> None:
         timeline, run = self.timeline, self.run.run
         if run is None or not timeline.steps_done:
@@ -162,6 +197,11 @@ class TimelineView(View):
         layer = self.run.selection.layer
         text += f"   {layer}: "
         text += "not recorded" if spikes is None else f"{spikes:,} spikes"
+        recording, recorder = self.run.recording, self.run.recorder
+        if recording is not None:
+            text += f"   recording {recording.name}, not live"
+        elif recorder is not None and recorder.dropped:
+            text += f"   {recorder.dropped}"
         self.caption.set_text(text)
         self.lanes.setAccessibleDescription(text)
 

@@ -6,13 +6,22 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QEnterEvent, QFontMetrics, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QEnterEvent,
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
+from spikestudio import paths
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.facts import architecture_title, dataset_title
-from spikestudio.app.widgets.icons import icon
+from spikestudio.app.widgets.icons import IconButton, icon
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.card import Card
@@ -33,7 +42,12 @@ class CardState(Enum):
 
 
 class ModelCard(QAbstractButton):
-    """One entry of the catalogue; ``clicked`` asks for it to be loaded."""
+    """One entry of the catalogue; ``clicked`` asks for it to be loaded.
+
+    ``play`` is there if a recording comes with it, whose path ``playRequested`` carries.
+    """
+
+    playRequested = Signal(str)  # noqa: N815
 
     def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,6 +60,12 @@ class ModelCard(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip(entry.error or str(entry.path))
+        self.recording = paths.bundled_recording(entry.path)
+        self.play = IconButton(
+            "mdi6.play-circle-outline", f"Play recording of {entry.name}", parent=self
+        )
+        self.play.setVisible(self.recording is not None)
+        self.play.clicked.connect(self._on_play)
         theme.manager.changed.connect(self.updateGeometry)
         self.set_state(CardState.IDLE if entry.card else CardState.UNUSABLE)
 
@@ -69,6 +89,16 @@ class ModelCard(QAbstractButton):
         text = QFontMetrics(theme.font()).height() + QFontMetrics(theme.font("caption")).height()
         return QSize(theme.px(260), max(theme.px(THUMB), text) + 2 * theme.px(PAD))
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        size = max(min(self.play.sizeHint().height(), self.height() - 2), theme.px(LOW_THUMB))
+        right = self.width() - theme.px(PAD) - size
+        self.play.setGeometry(right, (self.height() - size) // 2, size, size)
+
+    @Slot()
+    def _on_play(self) -> None:
+        self.playRequested.emit(str(self.recording))
+
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802  Qt override
         self.update()
         super().enterEvent(event)
@@ -82,6 +112,8 @@ class ModelCard(QAbstractButton):
         architecture = self.entry.card.architecture if self.entry.card else ""
         paint_thumbnail(painter, box, self._thumbnail, architecture)
         end = self.width() - pad
+        if self.recording is not None:
+            end = self.play.x() - theme.px(2)
         if self.state is CardState.IN_USE:
             size = theme.px(18)
             end -= size

@@ -59,17 +59,25 @@ def test_an_interrupt_is_status_130(command: Command, monkeypatch: pytest.Monkey
 def test_without_a_command_the_window_opens(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[tuple[str, str, bool]] = []
+    opened: list[tuple[str, str, bool, str]] = []
 
-    def main(checkpoint: str = "", layout: str = "", *, reset_layout: bool = False) -> int:
-        opened.append((checkpoint, layout, reset_layout))
+    def main(
+        checkpoint: str = "", layout: str = "", *, reset_layout: bool = False, recording: str = ""
+    ) -> int:
+        opened.append((checkpoint, layout, reset_layout, recording))
         return 7
 
     monkeypatch.setattr("spikestudio.app.entry.main", main)
     assert command().status == 7
     assert command("app", "--checkpoint", "sddpm-mnist", "--reset-layout").status == 7
     assert command("app", "--layout", "teach").status == 7
-    assert opened == [("", "", False), ("sddpm-mnist", "", True), ("", "teach", False)]
+    assert command("app", "--recording", "run.h5").status == 7
+    assert opened == [
+        ("", "", False, ""),
+        ("sddpm-mnist", "", True, ""),
+        ("", "teach", False, ""),
+        ("", "", False, "run.h5"),
+    ]
 
 
 def test_an_unknown_layout_is_said_in_one_sentence_and_opens_nothing(

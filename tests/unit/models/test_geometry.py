@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from spikestudio.errors import ConfigError
-from spikestudio.models.geometry import Box, field_of
+from spikestudio.models.geometry import Box, field_of, neuron_at
 from spikestudio.neurons.nodes import LIFNode, spiking_layers
 from spikestudio.types import LayerInfo
 from tests.tiny import tiny_config, tiny_model
@@ -192,6 +192,75 @@ def test_a_token_has_the_place_of_its_patch():
     assert "time and class" in found(0).note
     assert found(17).input is None
     assert "reconstruction" in found(33).note
+
+
+def contains(box, y, x):
+    return box.y0 <= y < box.y1 and box.x0 <= x < box.x1
+
+
+@pytest.mark.parametrize(
+    ("architecture", "config"),
+    [
+        ("sddpm", {"image_size": 16}),
+        ("sddpm", {"image_size": 28, "channel_mult": (1, 2, 4)}),
+        ("sddpm", {"image_size": 24, "channel_mult": (1, 1, 1, 1)}),  # 24, 12, 6 and 3 wide
+        ("spiking-diffusion", {"image_size": 24}),
+    ],
+)
+def test_the_neuron_at_a_pixel_sees_it_and_acts_on_it(architecture, config):
+    network = tiny_model(architecture, **config, num_snn_steps=1).network
+    made = network.config
+    side = made.image_size
+    for layer in layers_of(architecture, network):
+        for y, x in ((0, 0), (side - 1, side - 1), (3, side // 2), (side // 2 + 1, 7)):
+            found = neuron_at(made, layer, y, x, layer.shape[0] - 1)
+            assert found // (layer.shape[1] * layer.shape[2]) == layer.shape[0] - 1
+            field = field_of(made, layer, found)
+            for box, space in (
+                (field.input, field.input_space),
+                (field.output, field.output_space),
+            ):
+                scale = 1 if space == "image" else side // made.grid_size
+                assert contains(box, y // scale, x // scale), (layer.id, y, x)
+
+
+def layers_of(architecture, network):
+    """Every spiking layer with the shape of its maps, from an evaluation of the network."""
+    shapes = {}
+    for name, node in spiking_layers(network).items():
+
+        def keep(_node, args, _out, name=name):
+            shapes[name] = tuple(args[0].shape[2:])
+
+        node.register_forward_hook(keep)
+    config, one = network.config, torch.ones(1, dtype=torch.long)
+    image = torch.zeros(1, config.image_channels, config.image_size, config.image_size)
+    with torch.inference_mode():
+        if architecture == "spiking-diffusion":
+            network.vqsvae(image)
+            network(torch.zeros(1, config.grid_size, config.grid_size, dtype=torch.long), one)
+        else:
+            network(image, one)
+    return [LayerInfo(name, "IF", shape, 1.0, 0.0, None) for name, shape in shapes.items()]
+
+
+def test_the_neuron_at_a_pixel_of_a_transformer_is_in_the_patchs_token():
+    config = tiny_config("sdit")  # 4 x 4 patches of 2 x 2
+    layer = LayerInfo("in_blocks.0.lif1", "LIF", (34, 20), 1.0, 0.0, 2.0)
+    for y in range(8):
+        for x in range(8):
+            found = neuron_at(config, layer, y, x, 7)
+            assert found % 20 == 7
+            assert contains(field_of(config, layer, found).input, y, x)
+
+
+def test_pixels_and_channels_that_do_not_exist_are_refused():
+    config = tiny_config("sddpm", image_size=16)
+    layer = LayerInfo("neuron", "IF", (6, 16, 16), 1.0, 0.0, None)
+    with pytest.raises(ConfigError, match="16 × 16: it has no pixel 16, 0"):
+        neuron_at(config, layer, 16, 0)
+    with pytest.raises(ConfigError, match="has no channel 6: choose one from 0 to 5"):
+        neuron_at(config, layer, 0, 0, 6)
 
 
 def test_neurons_and_layers_that_do_not_exist_are_refused(sddpm):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from spikestudio.errors import ConfigError
+from spikestudio.neurons.constants import Constants
 from spikestudio.neurons.nodes import IFNode, LIFNode
 from spikestudio.neurons.reference import integrate, what_if
 from spikestudio.types import LayerInfo
@@ -53,6 +54,23 @@ def test_a_soft_reset_keeps_what_is_above_the_threshold():
     assert replay.h.tolist() == [0.75, 1.5, 1.25]
     assert replay.v.tolist() == [0.75, 0.5, 0.25]
     assert integrate([0.75, 0.75, 0.75]).spikes.tolist() == [0, 1, 0]
+
+
+def test_forced_neurons_fire_always_or_never_and_are_reset_accordingly():
+    replay = integrate(np.full((3, 3), 0.75), forced=[0, inf, -inf])
+    assert replay.spikes.tolist() == [[0, 0, 1], [1, 0, 1], [0, 0, 1]]
+    assert replay.h[:, 1].tolist() == [0.75, 1.5, 2.25]
+    assert replay.v[:, 2].tolist() == [0, 0, 0]
+    silenced = what_if(np.full((3, 3), 0.75), IF, v_threshold=0.1, forced=[0, inf, -inf])
+    assert silenced.change.tolist() == [2, 0, 0]
+
+
+def test_what_if_starts_from_the_constants_in_force():
+    x = currents(16, 8)
+    was = Constants(0.6, None, 3.0)
+    found = what_if(x, LIF, in_force=was)
+    assert np.array_equal(found.h, integrate(x, v_threshold=0.6, tau=3.0, v_reset=None).h)
+    assert not found.change.any()
 
 
 def test_no_steps_give_nothing():

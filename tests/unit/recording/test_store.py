@@ -32,7 +32,7 @@ def step_record(k, sizes, snn_steps, chosen, watched, state) -> StepRecord:
     return StepRecord(
         step=k,
         parameters=Parameters(1.0 + k, 1.0),
-        totals=np.full((len(sizes), snn_steps + 3), k + 1, np.int64),
+        totals=np.full((len(sizes), snn_steps + 4), k + 1, np.int64),
         spikes={
             str(i): np.full((snn_steps, -(-n // 8)), k % 256, np.uint8) for i, n in enumerate(sizes)
         },
@@ -122,7 +122,7 @@ def test_each_step_says_why_it_is_missing():
     recorder.budget_bytes = 25
     for k in range(3):
         record = step_record(k, [80], 1, -1, 0, 0)
-        totals = np.zeros((2, 4), np.int64)
+        totals = np.zeros((2, 5), np.int64)
         recorder._finish_step(
             StepRecord(k, record.parameters, totals, record.spikes, {}, None, None)
         )
