@@ -10,6 +10,10 @@
     for event in run: ...
     run.recorder.activity().silent_share, run.recorder.watched(0).h
 
+    from spikestudio.sampling.branch import Branch
+    middle = Branch.of(run.recorder, step=20)
+    other = ss.sample(model, branch=middle, parent=run.recorder, threshold=0.99)
+
 Importing the package is cheap: torch is imported when ``load`` or ``sample`` is first called.
 """
 
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spikestudio.checkpoints.loader import LoadedModel
+    from spikestudio.recording.values import Readable
+    from spikestudio.sampling.branch import Branch
     from spikestudio.sampling.run import SamplingRun
 
     __version__: str
@@ -45,14 +51,18 @@ def sample(
     model: LoadedModel,
     *,
     record: Record | None = None,
+    branch: Branch | None = None,
+    parent: Readable | None = None,
     **parameters: Any,  # noqa: ANN401  of several types
 ) -> SamplingRun:
     """Run to be iterated over: doing so does the work and yields its events.
 
-    ``parameters`` are fields of ``SamplingRequest``; those left out are the model's defaults. What is
-    recorded is read from ``run.recorder`` at any time, and afterwards from the file of ``record``, if
-    it names one, with ``spikestudio.recording.hdf5.open_recording``. Raises ``ConfigError`` for a
-    parameter that is unknown, out of range, or not for this model.
+    ``parameters`` are fields of ``SamplingRequest``; those left out are the model's defaults, or for a
+    ``branch`` of another run what that one had in this step; ``parent`` is the other run's recorder or
+    recording, which saves computing the steps before again. What is recorded is read from
+    ``run.recorder`` at any time, and afterwards from the file of ``record``, if it names one, with
+    ``spikestudio.recording.hdf5.open_recording``. Raises ``ConfigError`` for a parameter that is
+    unknown, out of range, or not for this model, and for a branch that does not fit.
     """
     from dataclasses import fields
 
@@ -67,8 +77,12 @@ def sample(
         raise ConfigError(
             f"Unknown parameter {unknown[0]!r}: choose from {', '.join(known)}.", field=unknown[0]
         )
-    request = SamplingRequest(**model.defaults() | parameters)
-    return SamplingRun(model, request, record=record, describe=provenance)
+    kept = None if branch is None else branch.request
+    defaults = model.defaults() if kept is None else {name: getattr(kept, name) for name in known}
+    request = SamplingRequest(**defaults | parameters)
+    return SamplingRun(
+        model, request, record=record, describe=provenance, branch=branch, parent=parent
+    )
 
 
 def __getattr__(name: str) -> str:

@@ -15,7 +15,7 @@ from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
 from spikestudio.app.viewmodels.record_target import RecordTarget
-from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.run import RunModel, watch_of
 from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.app.viewmodels.timeline import TimelineModel
 from spikestudio.sampling.control import RunControl
@@ -99,7 +99,10 @@ def create(
     def sample(request: SamplingRequest, image: int, layer: str) -> RunControl:
         from spikestudio.export.provenance import provenance
 
-        return worker.sample(request, image, layer, record.record(image, layer), provenance)
+        model, neurons = checkpoint.model, run.selection.neurons
+        found = [each for each in model.layers if each.id == layer] if model else []
+        watch = watch_of(found[0], neurons) if found else ()
+        return worker.sample(request, image, layer, record.record(image, layer, watch), provenance)
 
     sampler = SamplerModel(run, sample)
     timeline = TimelineModel(run)

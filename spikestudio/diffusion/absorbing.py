@@ -15,15 +15,33 @@ from torch import Tensor
 from spikestudio.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class TokenStep:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenState:
+    """Token maps of a batch, between two network evaluations of `unmask`."""
+
+    tokens: Tensor  # int64 [B, h, w], the mask id where still masked
+    order: Tensor  # int32 [B, h, w], evaluation that revealed the position, -1 where masked
+    confidence: Tensor  # float32 [B, h, w], probability of the sampled code, 0 where masked
+
+    @classmethod
+    def masked(
+        cls, shape: tuple[int, int, int], mask_id: int, device: torch.device | str
+    ) -> TokenState:
+        """Every position masked, as a run begins."""
+        tokens = torch.full(shape, mask_id, dtype=torch.int64, device=device)
+        return cls(
+            tokens=tokens,
+            order=torch.full_like(tokens, -1, dtype=torch.int32),
+            confidence=torch.zeros_like(tokens, dtype=torch.float32),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenStep(TokenState):
     """State after one network evaluation of `unmask`."""
 
     index: int  # 0-based number of the evaluation
     t: int  # diffusion time given to the network
-    tokens: Tensor  # int64 [B, h, w], the mask id where still masked
-    order: Tensor  # int32 [B, h, w], evaluation that revealed the position, -1 where masked
-    confidence: Tensor  # float32 [B, h, w], probability of the sampled code, 0 where masked
     logits: Tensor  # [B, K, h, w], as the network gave them
 
 
@@ -84,12 +102,21 @@ def unmask(
     uniform: Callable[[tuple[int, ...]], Tensor],
     num_timesteps: int = 49,
     strict_time: bool = False,
+    start: TokenState | None = None,
 ) -> Iterator[TokenStep]:
-    """Sample token maps from the all-masked state, one `TokenStep` per network evaluation.
+    """Sample token maps, by default from the all-masked state, one `TokenStep` per network evaluation.
 
     At t = S..1 every position still masked is revealed with probability 1/t, so all are at t = 1,
     and takes a code drawn from softmax(logits / temperature). Every step uses the same count of
     random numbers, whatever it reveals, so an image depends on its own stream only.
+
+    The state may be written to between two steps, and ``start`` may hold revealed positions. The rule
+    looks at each position alone, so the schedule needs no repair: a position that is masked when t
+    steps are left is revealed at each of these with probability 1/t, whether it was never revealed or
+    was cleared, and so are all at the end; which of the t steps it is has the same chance for all.
+    Given positions are kept like revealed ones: they are what the codes of the others are drawn under.
+    Only the time that the network is told stays that of the schedule: after clearing there are more,
+    after painting fewer masked positions than it stands for.
 
     Parameters
     ----------
@@ -110,6 +137,8 @@ def unmask(
         N of the forward process.
     strict_time
         See `unmask_times`.
+    start
+        State before the first step; it is read when that is asked for.
 
     Raises
     ------
@@ -121,16 +150,20 @@ def unmask(
     for index, t in enumerate(times):
         draws = uniform((b, 2, h, w))
         if index == 0:
-            tokens = torch.full(shape, mask_id, dtype=torch.int64, device=draws.device)
-            order = torch.full_like(tokens, -1, dtype=torch.int32)
-            confidence = torch.zeros(shape, device=draws.device)
+            state = start or TokenState.masked(shape, mask_id, draws.device)
+        tokens, order, confidence = state.tokens, state.order, state.confidence
         logits = predict(tokens, torch.full((b,), t, device=draws.device))
         codes, probability = _draw_codes(logits, temperature(), draws[:, 1])
         reveal = (order < 0) & (draws[:, 0] < 1 / (steps - index))
-        tokens = torch.where(reveal, codes, tokens)
-        order = order.masked_fill(reveal, index)
-        confidence = torch.where(reveal, probability, confidence)
-        yield TokenStep(index, t, tokens, order, confidence, logits)
+        state = TokenStep(
+            index=index,
+            t=t,
+            tokens=torch.where(reveal, codes, tokens),
+            order=order.masked_fill(reveal, index),
+            confidence=torch.where(reveal, probability, confidence),
+            logits=logits,
+        )
+        yield state
 
 
 def _draw_codes(logits: Tensor, temperature: float, uniform: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,9 +21,11 @@ _PACKAGES = ("torch", "spikingjelly", "numpy")
 def provenance(result: RunResult) -> dict[str, Any]:
     """Describe a run as in ``resources/schemas/provenance.json``; plain JSON values."""
     request = result.request
+    branch = {} if result.branch is None else {"branch": result.branch.to_json()}
     return {
         "schema_version": SCHEMA_VERSION,
         "request": request.to_json(),
+        **branch,
         "changes": result.parameter_changes(),
         "steps_done": result.steps_done,
         "timesteps": list(result.timesteps),

@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from spikestudio.recording.values import (
     State,
     StepRecord,
     Watched,
+    first_step,
 )
 
 _LIBRARY = ("v108", "v108")  # no marks of an open file, and attributes of any size
@@ -188,6 +189,7 @@ class Recording:
         self.recorded = tuple(each["id"] for each in header["layers"] if each["has_spikes"])
         self._states = tuple(header["states"])
         self._origin = origin
+        self.first_step = first_step(origin)
         self._arrays = layout.arrays(header)
         self._places = places
         self._known: tuple[int, Activity] | None = None  # with as many steps
@@ -257,6 +259,9 @@ class Recording:
     def select(self, layer_id: str) -> None:
         """Do nothing: what a finished recording holds cannot be chosen any more."""
 
+    def set_watch(self, neurons: Sequence[Neuron]) -> None:
+        """Do nothing, for the same reason."""
+
     def rates(self) -> NDArray[np.float32]:
         """Spikes per neuron and SNN step, over the whole batch, ``[layers, steps]``; NaN: not there."""
         return self.activity().rates
@@ -292,7 +297,7 @@ class Recording:
 
     def watched(self, step: int) -> Watched | None:
         """The watched neurons of one step; None where none were."""
-        if not 0 <= step < self.steps_done:
+        if not self.first_step <= step < self.steps_done:
             return None
         pairs = self._read("watch/neurons", step)
         pairs = pairs[(pairs[:, 0] >= 0) & (pairs[:, 0] < len(self.layers))]
@@ -312,26 +317,28 @@ class Recording:
 
     def state(self, step: int) -> State | None:
         """What entered a step and what it predicted; None if it is not there."""
-        if not 0 <= step < self.steps_done:
+        if not self.first_step <= step < self.steps_done:
             return None
         names = (name for name in self._states if name != "logits")
         return {name: self._read(f"steps/{step:04d}/{name}") for name in names}
 
     def logits(self, step: int) -> NDArray[np.float32] | None:
         """Logits ``[B, K, h, w]`` of a token model; None if they are not there."""
-        if not 0 <= step < self.steps_done or "logits" not in self._states:
+        if not self.first_step <= step < self.steps_done or "logits" not in self._states:
             return None
         return self._read(f"steps/{step:04d}/logits")
 
     def missing(self, layer_id: str, step: int) -> str:
         """Why there are no spikes of a layer in a step, in a few words; empty if there are."""
+        if 0 <= step < self.first_step:
+            return "before this run branched off"
         if not 0 <= step < self.steps_done:
             return "the recording does not reach this step"
         return "" if layer_id in self.recorded else "this layer was not chosen to be recorded"
 
     def _to_look_at(self) -> str:
         """The layer of the first watched neuron, else the layer with spikes nearest to the middle."""
-        watched = self.watched(0)
+        watched = self.watched(self.first_step)
         if watched is not None:
             return watched.neurons[0][0]
         middle = len(self.layers) // 2
@@ -438,9 +445,17 @@ def _check_origin(path: Path, origin: Mapping[str, Any]) -> None:
         and isinstance(checkpoint, dict)
         and all(isinstance(request.get(k), int | float) for k in ("threshold", "temperature"))
         and all(isinstance(checkpoint.get(k), str) for k in ("name", "tensors_sha256"))
+        and _is_branch(origin.get("branch"))
     )
     if not is_whole:
         raise _unusable(path, "it does not say which run it is of", "choose another file")
+
+
+def _is_branch(branch: object) -> bool:
+    """Whether it is none, or says at which step the run began."""
+    return branch is None or (
+        isinstance(branch, dict) and isinstance(branch.get("step"), int) and branch["step"] >= 0
+    )
 
 
 def _attribute(path: Path, file: Any, name: str) -> dict[str, Any]:  # noqa: ANN401

@@ -31,6 +31,7 @@ from spikestudio.recording.values import (
     State,
     StepRecord,
     Watched,
+    first_step,
 )
 from spikestudio.types import LayerInfo
 
@@ -107,6 +108,11 @@ class Recorder:
         self.set_watch(record.watch)
 
     # Reading, from any thread.
+
+    @property
+    def first_step(self) -> int:
+        """First step that is the run's own; those before are of the run that it branched from."""
+        return first_step(self.origin)
 
     @property
     def bytes_used(self) -> int:
@@ -196,6 +202,8 @@ class Recorder:
         with self._lock:
             if (layer_id, step) in self._store.spikes:
                 return ""
+        if step < self.first_step:
+            return "before this run branched off"
         if step >= self.steps_done:
             return "not computed yet"
         if layer_id not in self.recorded:

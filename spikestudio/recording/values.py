@@ -172,10 +172,18 @@ class StepRecord:
         )
 
 
+def first_step(origin: Mapping[str, Any]) -> int:
+    """First denoising step that is a run's own, by its provenance: that of its branch, else 0."""
+    branch = origin.get("branch") or {}
+    return int(branch.get("step", 0))
+
+
 class Readable(Protocol):
     """What a live recorder and a recording file have in common.
 
-    ``origin`` holds at least ``request`` and ``checkpoint`` as in the provenance of an export.
+    ``origin`` holds at least ``request`` and ``checkpoint`` as in the provenance of an export, and
+    ``branch`` if the run has one; then the steps before ``first_step`` are of the run that it branched
+    from, and only their parameters are here.
     ``recorded`` names the layers whose spikes are kept, ``selected`` the one to look at first, whose
     potentials a live recorder keeps. ``dropped``, ``too_small`` and ``file_error`` are sentences for
     the user, empty while there is nothing to tell. ``file_path`` is where the steps are streamed to or
@@ -192,6 +200,8 @@ class Readable(Protocol):
     def snn_steps(self) -> int: ...
     @property
     def image(self) -> int: ...
+    @property
+    def first_step(self) -> int: ...
     @property
     def steps_done(self) -> int: ...
     @property
@@ -213,6 +223,7 @@ class Readable(Protocol):
     @property
     def file_error(self) -> str: ...
     def select(self, layer_id: str) -> None: ...
+    def set_watch(self, neurons: Sequence[Neuron]) -> None: ...
     def rates(self) -> NDArray[np.float32]: ...
     def activity(self) -> Activity: ...
     def spikes(self, layer_id: str, step: int) -> NDArray[np.uint8] | None: ...

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spikestudio.checkpoints.loader import LoadedModel
-from spikestudio.diffusion.absorbing import TokenStep, unmask
+from spikestudio.diffusion.absorbing import TokenState, TokenStep, unmask
 from spikestudio.diffusion.samplers import SAMPLERS, SamplerStep, guided
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.recording.recorder import Probe
+from spikestudio.recording.values import State
+from spikestudio.sampling.plan import plan
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.seeds import ImageStreams
 
@@ -35,45 +39,104 @@ def state_shapes(model: LoadedModel, request: SamplingRequest) -> dict[str, tupl
     return {**shapes, "decoded": decoded, "logits": logits}
 
 
-def make_chain(
-    model: LoadedModel,
-    request: SamplingRequest,
-    timesteps: tuple[int, ...],
-    predict: Predict,
-    temperature: Callable[[], float],
-) -> tuple[Chain, Tensor | None]:
-    """Sampler of a request from its first step on, and the classes int64 ``[B]`` it asks for.
+class Course:
+    """The denoising steps of a request, done one by one, from the first or from any other one on.
 
-    ``predict`` stands in for the model's; ``temperature`` is read at every step.
+    ``predict`` stands in for the model's and ``temperature`` is the one in force; both may be set
+    between two steps. ``labels`` int64 ``[B]`` are the classes asked for, None where there are none.
     """
-    config: Any = model.network.config
-    streams = ImageStreams(request.seed, request.num, request.first_image)
-    if model.is_token_model:
-        return unmask(
+
+    def __init__(self, model: LoadedModel, request: SamplingRequest) -> None:
+        self.temperature = request.temperature
+        self.labels: Tensor | None = None
+        self._model = model
+        self._entering: Tensor | TokenState  # what the next step begins with, not a copy
+        self.predict: Predict = self._nothing
+        self._chain = self._make_chain(request)
+
+    def _make_chain(self, request: SamplingRequest) -> Chain:
+        model = self._model
+        config: Any = model.network.config
+        streams = ImageStreams(request.seed, request.num, request.first_image)
+        if model.is_token_model:
+            shape = (request.num, config.grid_size, config.grid_size)
+            self._entering = TokenState.masked(shape, config.mask_id, model.device)
+            return unmask(
+                self._predicted,
+                shape=shape,
+                steps=request.steps,
+                mask_id=config.mask_id,
+                temperature=lambda: self.temperature,
+                uniform=lambda shape: streams.uniform(*shape[1:]).to(model.device),
+                num_timesteps=config.num_train_timesteps,
+                start=self._entering,
+            )
+        x = streams.normal(config.image_channels, config.image_size, config.image_size)
+        self._entering = x = x.to(model.device)
+        predict: Predict = self._predicted
+        if model.num_classes is not None:
+            labels = streams.labels(model.num_classes)  # drawn in any case: the streams move on
+            if request.class_label is not None:
+                labels.fill_(request.class_label)
+            self.labels = labels
+            predict = guided(predict, labels.to(model.device), request.guidance, model.num_classes)
+        return SAMPLERS[request.sampler](
             predict,
-            shape=(request.num, config.grid_size, config.grid_size),
-            steps=request.steps,
-            mask_id=config.mask_id,
-            temperature=temperature,
-            uniform=lambda shape: streams.uniform(*shape[1:]).to(model.device),
-            num_timesteps=config.num_train_timesteps,
-        ), None
-    shape = (config.image_channels, config.image_size, config.image_size)
-    x = streams.normal(*shape).to(model.device)
-    labels = None
-    if model.num_classes is not None:
-        labels = streams.labels(model.num_classes)
-        if request.class_label is not None:
-            labels.fill_(request.class_label)
-        predict = guided(predict, labels.to(model.device), request.guidance, model.num_classes)
-    return SAMPLERS[request.sampler](
-        predict,
-        x,
-        schedule=GaussianSchedule.linear(config.num_train_timesteps),
-        times=timesteps,
-        noise=lambda like: streams.normal(*like.shape[1:]).to(like),
-        clip_x0=request.clip_x0,
-    ), labels
+            x,
+            schedule=GaussianSchedule.linear(config.num_train_timesteps),
+            times=plan(model, request),
+            noise=lambda like: streams.normal(*like.shape[1:]).to(like),
+            clip_x0=request.clip_x0,
+        )
+
+    def advance(self) -> SamplerStep | TokenStep:
+        """Do the next step."""
+        done = next(self._chain)
+        self._entering = done if isinstance(done, TokenStep) else done.x_next
+        return done
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What enters the next step, as in ``recording.values.State``; copies."""
+        entering = self._entering
+        if isinstance(entering, Tensor):
+            return {"x_t": to_array(entering)}
+        return {
+            "tokens": to_array(entering.tokens.to(torch.int32)),
+            "revealed": to_array(entering.order),
+            "confidence": to_array(entering.confidence),
+        }
+
+    def enter(self, step: int, state: State | None = None) -> None:
+        """Go to a step without doing those before it; only at the beginning.
+
+        The random streams move on as if they had been done. ``state`` is what enters the step; None
+        leaves what the seed gives, which is right for the first step only.
+        """
+        predict, self.predict = self.predict, self._nothing
+        for _ in range(step):
+            self.advance()
+        self.predict = predict
+        if state is None:
+            return
+        entering = self._entering
+        if isinstance(entering, Tensor):
+            entering.copy_(torch.tensor(state["x_t"]))
+            return
+        entering.tokens.copy_(torch.tensor(state["tokens"]))
+        entering.order.copy_(torch.tensor(state["revealed"]))
+        entering.confidence.copy_(torch.tensor(state["confidence"]))
+
+    def _predicted(self, *batch: Tensor) -> Any:  # noqa: ANN401  a tensor or a pair
+        return self.predict(*batch)
+
+    def _nothing(self, *batch: Tensor) -> Any:  # noqa: ANN401  a tensor or a pair
+        """Zeros as the model's output."""
+        x, model = batch[0], self._model
+        if model.is_token_model:
+            config: Any = model.network.config
+            return torch.zeros((len(x), config.codebook_size, *x.shape[1:]), device=x.device)
+        zeros = torch.zeros_like(x)
+        return zeros if model.num_classes is None else (zeros, zeros)
 
 
 def in_chunks(function: Predict, size: int, probe: Probe) -> Predict:
@@ -95,3 +158,10 @@ def in_chunks(function: Predict, size: int, probe: Probe) -> Predict:
 def guess(step: TokenStep) -> Tensor:
     """Tokens int64 ``[B, h, w]`` with the most probable code where still masked."""
     return torch.where(step.order < 0, step.logits.argmax(1), step.tokens)
+
+
+def to_array(tensor: Tensor) -> NDArray[Any]:
+    """A copy that cannot be written to."""
+    array = np.array(tensor.cpu().numpy(), order="C")
+    array.setflags(write=False)
+    return array

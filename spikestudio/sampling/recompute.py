@@ -19,15 +19,20 @@ from torch import Tensor
 
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.diffusion.absorbing import TokenStep
-from spikestudio.diffusion.samplers import SamplerStep
 from spikestudio.errors import ConfigError
-from spikestudio.neurons.nodes import set_threshold, spiking_layers
-from spikestudio.neurons.overrides import overridden
-from spikestudio.recording.recorder import Probe, Recorder, unpacked, whole_potentials
-from spikestudio.recording.values import Potentials, Readable, State
-from spikestudio.sampling.chain import Predict, guess, in_chunks, make_chain
-from spikestudio.sampling.request import SamplingRequest
-from spikestudio.sampling.run import plan, run_layers
+from spikestudio.neurons.nodes import spiking_layers
+from spikestudio.recording.recorder import unpacked, whole_potentials
+from spikestudio.recording.values import Potentials, Readable
+from spikestudio.sampling.branch import Past
+from spikestudio.sampling.chain import Course, Predict, guess
+from spikestudio.sampling.plan import run_layers
+from spikestudio.sampling.replay import (
+    as_before,
+    check_same_model,
+    course_at,
+    in_force,
+    no_probe,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,63 +75,37 @@ def recompute(
     ConfigError
         The record is of another model, or has no such step, layer or image.
     """
-    request = SamplingRequest(**record.origin["request"])
+    past = Past.of(record, step)
     image = record.image if image is None else image
-    _check(model, record, request, step, layer_ids, image)
-    replay = _Replay(model, record, request, image)
-    with _as_before(model, request), torch.inference_mode():
-        return replay.layers_at(step, layer_ids)
+    _check(model, record, past, step, layer_ids, image)
+    with as_before(model, past.request), torch.inference_mode():
+        course = course_at(model, past, step, record)
+        return _OneImage(model, image).layers_at(course, past, step, layer_ids)
 
 
-class _Replay:
-    """A chain whose evaluations are left out, done, or done for one image only."""
+class _OneImage:
+    """One step, evaluated for one image of the batch only."""
 
-    def __init__(
-        self, model: LoadedModel, record: Readable, request: SamplingRequest, image: int
-    ) -> None:
+    def __init__(self, model: LoadedModel, image: int) -> None:
         self.model = model
-        self.record = record
-        self.request = request
         self.image = image
         self._layers = run_layers(model)
-        self._position = Probe(Recorder(self._layers, num_steps=1, snn_steps=1))  # to no one
-        self._predict: Predict = self._nothing
-        self._temperature = request.temperature
-        self._chain, _ = make_chain(
-            model,
-            request,
-            plan(model, request),
-            lambda *batch: self._predict(*batch),
-            lambda: self._temperature,
-        )
+        self._position = no_probe(self._layers)
 
-    def layers_at(self, step: int, layer_ids: Sequence[str]) -> dict[str, LayerStep]:
-        start = next((s for s in range(step, 0, -1) if self.record.state(s) is not None), 0)
-        for skipped in range(start):
-            self._predict = self._nothing
-            done = next(self._chain)
-            if skipped == start - 1:
-                _put(done, self.record.state(start))
-        for before in range(start, step):
-            self._predict = in_chunks(self.model.predict, self.model.chunk, self._position)
-            with self._in_force(before):
-                next(self._chain)
-        self._predict = self._of_one_image(self.model.predict)
-        with self._in_force(step), self._watching(layer_ids) as seen:
-            done = next(self._chain)
+    def layers_at(
+        self, course: Course, past: Past, step: int, layer_ids: Sequence[str]
+    ) -> dict[str, LayerStep]:
+        parameters = past.parameters(step)
+        course.predict = self._of_one_image(self.model.predict)
+        course.temperature = parameters.temperature
+        with (
+            in_force(self.model, past.request, parameters, step, self._layers),
+            self._watching(layer_ids) as seen,
+        ):
+            done = course.advance()
             if isinstance(done, TokenStep):
                 self._of_one_image(self.model.decode)(guess(done))
         return seen
-
-    @contextmanager
-    def _in_force(self, step: int) -> Iterator[None]:
-        """Parameters and experiments of a step."""
-        parameters = self.record.parameters(step)
-        assert parameters is not None  # of every step that was done
-        self._temperature = parameters.temperature
-        set_threshold(self.model.network, parameters.threshold)
-        with overridden(self.model.network, self.request.overrides, step, self._layers):
-            yield
 
     @contextmanager
     def _watching(self, layer_ids: Sequence[str]) -> Iterator[dict[str, LayerStep]]:
@@ -165,71 +144,30 @@ class _Replay:
 
         return evaluate
 
-    def _nothing(self, *batch: Tensor) -> Any:  # noqa: ANN401  a tensor or a pair
-        """Zeros as the model's output: the random streams move on, the state is put in later."""
-        x = batch[0]
-        if self.model.is_token_model:
-            config: Any = self.model.network.config
-            return torch.zeros((len(x), config.codebook_size, *x.shape[1:]), device=x.device)
-        zeros = torch.zeros_like(x)
-        return zeros if self.model.num_classes is None else (zeros, zeros)
-
-
-def _put(done: SamplerStep | TokenStep, state: State | None) -> None:
-    """Overwrite what a chain goes on with, in place."""
-    assert state is not None
-    if isinstance(done, SamplerStep):
-        done.x_next.copy_(torch.tensor(state["x_t"]))
-        return
-    done.tokens.copy_(torch.tensor(state["tokens"]))
-    done.order.copy_(torch.tensor(state["revealed"]))
-    done.confidence.copy_(torch.tensor(state["confidence"]))
-
-
-@contextmanager
-def _as_before(model: LoadedModel, request: SamplingRequest) -> Iterator[None]:
-    """Give the network the run's SNN steps, and afterwards all of its own constants back.
-
-    A run that waits in the middle may hold the network: it finds it as it left it.
-    """
-    network: Any = model.network
-    nodes = spiking_layers(network)
-    thresholds = {name: node.v_threshold for name, node in nodes.items()}
-    holders = [m for m in network.modules() if hasattr(m, "num_snn_steps")]
-    snn_steps = holders[0].num_snn_steps
-    network.set_snn_steps(request.snn_steps)
-    try:
-        yield
-    finally:
-        network.set_snn_steps(snn_steps)
-        for name, node in nodes.items():
-            node.v_threshold = thresholds[name]
-
 
 def _check(
     model: LoadedModel,
     record: Readable,
-    request: SamplingRequest,
+    past: Past,
     step: int,
     layer_ids: Sequence[str],
     image: int,
 ) -> None:
-    checkpoint = record.origin["checkpoint"]
-    if checkpoint["tensors_sha256"] != model.card.tensors_sha256:
-        raise ConfigError(
-            f"This recording was made with another model than {model.name}: load "
-            f"{checkpoint['name']} to compute its steps again.",
-            field="model",
-        )
+    check_same_model(model, past.checkpoint, past.tensors_sha256, "compute its steps again")
     if not 0 <= step < record.steps_done:
         raise ConfigError(
             f"The recording has the denoising steps 0 to {record.steps_done - 1}, not {step}.",
             field="step",
         )
-    if not 0 <= image < request.num:
+    if step < past.first_step:
         raise ConfigError(
-            f"The run has the images 0 to {request.num - 1}, not {image}.", field="image"
+            f"Denoising step {step} is of the run that this one branched from, at step "
+            f"{past.first_step}: look at it there.",
+            field="step",
         )
+    num = past.request.num
+    if not 0 <= image < num:
+        raise ConfigError(f"The run has the images 0 to {num - 1}, not {image}.", field="image")
     known = {layer.id for layer in run_layers(model)}
     unknown = [each for each in layer_ids if each not in known]
     if unknown:

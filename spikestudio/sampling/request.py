@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
@@ -86,6 +87,15 @@ class SamplingRequest:
     def to_json(self) -> dict[str, Any]:
         """All parameters as plain values, with which the same request can be made again."""
         return asdict(self) | {"overrides": [each.to_json() for each in self.overrides]}
+
+    @classmethod
+    def from_json(cls, mapping: Mapping[str, Any]) -> SamplingRequest:
+        """Make one from plain values; raises ``ConfigError``."""
+        known = {each.name for each in fields(cls)}
+        unknown = sorted(str(name) for name in mapping if name not in known)
+        if unknown:
+            raise ConfigError(f"A request has no parameter {unknown[0]!r}.", field=unknown[0])
+        return cls(**mapping)
 
 
 def check_range(name: str, value: float) -> None:

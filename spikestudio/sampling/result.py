@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.sampling.branch import Branch
 from spikestudio.sampling.request import SamplingRequest
 
 
@@ -18,7 +19,8 @@ class RunResult:
     ``images`` uint8 ``[B, H, W, C]`` at the data set's own size are the samples, or of a cancelled run
     the last prediction of the clean images; None if no step was done. ``tokens`` int32 ``[B, h, w]``
     is None for pixel models. ``labels`` int64 ``[B]`` are the classes asked for, None where there are
-    none. ``thresholds`` and ``temperatures`` hold one value per step done.
+    none. ``thresholds`` and ``temperatures`` hold one value per step done. The steps before that of a
+    ``branch`` are its parent's, and count as done.
     """
 
     request: SamplingRequest
@@ -35,6 +37,7 @@ class RunResult:
     images: NDArray[np.uint8] | None
     tokens: NDArray[np.int32] | None = None
     labels: NDArray[np.int64] | None = None
+    branch: Branch | None = None
 
     @property
     def is_complete(self) -> bool:

@@ -18,11 +18,9 @@ import torch
 from torch import Tensor
 
 from spikestudio.checkpoints.loader import LoadedModel
-from spikestudio.diffusion.absorbing import TokenStep, unmask_times
-from spikestudio.diffusion.samplers import SAMPLERS, SamplerStep
-from spikestudio.diffusion.schedules import spaced_times
+from spikestudio.diffusion.absorbing import TokenStep
+from spikestudio.diffusion.samplers import SamplerStep
 from spikestudio.errors import (
-    ConfigError,
     ExportError,
     NumericalError,
     SamplingError,
@@ -30,12 +28,13 @@ from spikestudio.errors import (
 )
 from spikestudio.metrics.tracing import fan_out
 from spikestudio.neurons.nodes import set_threshold
-from spikestudio.neurons.overrides import check_overrides, overridden
+from spikestudio.neurons.overrides import check_overrides
 from spikestudio.recording.hdf5 import RecordingWriter
 from spikestudio.recording.record import Record
 from spikestudio.recording.recorder import Probe, Recorder
-from spikestudio.recording.values import Parameters, State
-from spikestudio.sampling.chain import Chain, Predict, guess, in_chunks, make_chain, state_shapes
+from spikestudio.recording.values import Parameters, Readable
+from spikestudio.sampling.branch import Branch
+from spikestudio.sampling.chain import Course, Predict, guess, in_chunks, state_shapes, to_array
 from spikestudio.sampling.control import RunCancelledError, RunControl
 from spikestudio.sampling.events import (
     Cancelled,
@@ -51,9 +50,11 @@ from spikestudio.sampling.events import (
     TokensUnmasked,
 )
 from spikestudio.sampling.pixels import as_data, to_pixels
+from spikestudio.sampling.plan import plan as plan
+from spikestudio.sampling.plan import run_layers as run_layers
+from spikestudio.sampling.replay import check_branch, in_force, starting_state
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.result import RunResult
-from spikestudio.types import LayerInfo
 
 PREVIEW_IMAGES = 64  # a preview shows the first ones of a larger batch
 
@@ -80,13 +81,19 @@ class SamplingRun:
         What to record.
     describe
         Gives the provenance that a recording file carries; needed for ``record.path``.
+    branch
+        Where the run comes from, if it starts in the middle of another or from given tokens. Its steps
+        are counted as the parent's are: those before ``branch.step`` are the parent's, have no events,
+        and in the recorder only their parameters.
+    parent
+        Record of the run that ``branch`` is from; without it the steps before are computed again.
 
     Raises
     ------
     ConfigError
         The request does not fit the model: another kind of sampler, more steps than it was trained
         with, an unknown class, SNN steps of a model that is locked to its own, or a layer or neuron
-        that it does not have.
+        that it does not have. Or the branch does not fit the request, the model or its parent.
     """
 
     def __init__(
@@ -99,15 +106,21 @@ class SamplingRun:
         layer: str = "",
         record: Record | None = None,
         describe: Describe | None = None,
+        branch: Branch | None = None,
+        parent: Readable | None = None,
     ) -> None:
         self.model = model
         self.request = request
+        self.branch = branch
         self.control = control or RunControl()
         self.run_id = next(_run_ids)
         self.result: RunResult | None = None
         self.timesteps = plan(model, request)
         self.layers = run_layers(model)
         check_overrides(request.overrides, self.layers, len(self.timesteps))
+        if branch is not None:
+            check_branch(model, request, branch, parent)
+        self._parent = parent
         self.record = record or Record(image=image, potentials=layer)
         if self.record.path is not None and describe is None:
             raise ValueError("A recording file needs a provenance: give describe as well.")
@@ -121,14 +134,14 @@ class SamplingRun:
             origin={
                 "request": request.to_json(),
                 "checkpoint": {"name": model.name, "tensors_sha256": model.card.tensors_sha256},
-            },
+            }
+            | ({} if branch is None else {"branch": branch.to_json()}),
         )
         self._threshold = request.threshold
         self._temperature = request.temperature
         self._thresholds: list[float] = []
         self._temperatures: list[float] = []
-        self._chain: Chain = iter(())
-        self._labels: Tensor | None = None
+        self._course: Course | None = None
         self._images: np.ndarray[Any, np.dtype[np.uint8]] | None = None  # of a token model
         self._latest: Tensor | None = None  # of a pixel model
         self._tokens: np.ndarray[Any, np.dtype[np.int32]] | None = None
@@ -148,6 +161,7 @@ class SamplingRun:
             with self.recorder.attached(network, self.control.check) as probe:
                 self._prepare(probe)
                 with self._file():
+                    self._pass_over(probe)
                     yield RunStarted(
                         run_id=self.run_id,
                         request=self.request,
@@ -192,31 +206,52 @@ class SamplingRun:
                 self.recorder.file_error = self.recorder.file_error or str(error)
 
     def _prepare(self, probe: Probe) -> None:
-        """Make the chain, which knows the classes, before anything is evaluated."""
-        predict = self._checked(in_chunks(self.model.predict, self.model.chunk, probe))
+        """Make the course, which knows the classes, before anything is evaluated."""
         with torch.inference_mode():
-            self._chain, self._labels = make_chain(
-                self.model, self.request, self.timesteps, predict, lambda: self._temperature
-            )
+            self._course = Course(self.model, self.request)
+        self._course.predict = self._checked(in_chunks(self.model.predict, self.model.chunk, probe))
+
+    def _pass_over(self, probe: Probe) -> None:
+        """Note the steps that a branch leaves to its parent."""
+        branch = self.branch
+        if branch is None or branch.past is None:
+            return
+        for step in range(branch.step):
+            parameters = branch.past.parameters(step)
+            probe.finish_step(step, parameters)
+            self._thresholds.append(parameters.threshold)
+            self._temperatures.append(parameters.temperature)
 
     def _steps(self, probe: Probe) -> Iterator[Event]:
-        network, request = self.model.network, self.request
-        before: TokenStep | None = None
-        for step in range(len(self.timesteps)):
+        course, branch = self._course, self.branch
+        assert course is not None  # prepared
+        first = 0
+        if branch is not None:
+            first = branch.step
+            with torch.inference_mode(), self.recorder.muted():
+                start = starting_state(self.model, self.request, branch, self._parent)
+                course.enter(first, start)
+            self._parent = None  # a recorder is large
+        for step in range(first, len(self.timesteps)):
             yield from self._wait_if_paused(step)
             yield from self._take_parameters(step)
             started = time.monotonic()
-            set_threshold(network, self._threshold)
+            course.temperature = self._temperature
+            parameters = Parameters(self._threshold, self._temperature)
             with (
                 torch.inference_mode(),
-                overridden(network, request.overrides, step, self.layers),
+                in_force(self.model, self.request, parameters, step, self.layers),
             ):
-                done = next(self._chain)
+                state = course.state()
+                done = course.advance()
                 previews = self._show(done, probe)
-                state, logits = self._state(done, before)
-            parameters = Parameters(self._threshold, self._temperature)
+            state |= _predicted(done)
+            if self._images is not None:
+                state["decoded"] = self._images
+            logits = None
+            if isinstance(done, TokenStep) and self.recorder.sink:
+                logits = to_array(done.logits)
             probe.finish_step(step, parameters, state, logits)
-            before = done if isinstance(done, TokenStep) else None
             self._thresholds.append(self._threshold)
             self._temperatures.append(self._temperature)
             yield StepFinished(
@@ -266,30 +301,6 @@ class SamplingRun:
 
         return evaluate
 
-    def _state(
-        self, done: SamplerStep | TokenStep, before: TokenStep | None
-    ) -> tuple[State, np.ndarray[Any, np.dtype[np.float32]] | None]:
-        """What entered the step and what it predicted, and a token model's logits for a file."""
-        if isinstance(done, SamplerStep):
-            return {"x_t": _array(done.x_t), "x0_hat": _array(done.x0_hat)}, None
-        masked = before or TokenStep(
-            -1,
-            0,
-            torch.full_like(done.tokens, int(self.model.card.mask_id or 0)),
-            torch.full_like(done.order, -1),
-            torch.zeros_like(done.confidence),
-            done.logits,
-        )
-        state = {
-            "tokens": _array(masked.tokens.to(torch.int32)),
-            "revealed": _array(masked.order),
-            "confidence": _array(masked.confidence),
-            "guess": _array(guess(done).to(torch.int32)),
-        }
-        if self._images is not None:
-            state["decoded"] = self._images
-        return state, _array(done.logits) if self.recorder.sink else None
-
     def _show(self, step: SamplerStep | TokenStep, probe: Probe) -> list[Event]:
         if isinstance(step, TokenStep):
             return self._show_tokens(step, probe)
@@ -319,8 +330,10 @@ class SamplingRun:
     def _make_result(self) -> RunResult:
         if self._latest is not None:
             self._images = as_data(self._latest, self.model.card)
+        labels = None if self._course is None else self._course.labels
         return RunResult(
             request=self.request,
+            branch=self.branch,
             checkpoint=self.model.name,
             tensors_sha256=self.model.card.tensors_sha256,
             architecture=self.model.card.architecture,
@@ -333,58 +346,12 @@ class SamplingRun:
             temperatures=tuple(self._temperatures),
             images=self._images,
             tokens=self._tokens,
-            labels=None if self._labels is None else self._labels.numpy(),
+            labels=None if labels is None else labels.numpy(),
         )
 
 
-def run_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
-    """Layers that fire in a run: the denoiser's, and a token model's decoder, which draws previews."""
-    decoder = (each for each in model.codec_layers if not each.id.startswith("vqsvae.encoder."))
-    return (*model.layers, *decoder)
-
-
-def _array(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
-    """A copy that cannot be written to."""
-    array = np.array(tensor.cpu().numpy(), order="C")
-    array.setflags(write=False)
-    return array
-
-
-def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
-    """Diffusion times of a run, one per network evaluation; raises ``ConfigError``."""
-    config: Any = model.network.config
-    choices = ("absorbing",) if model.is_token_model else tuple(SAMPLERS)
-    if request.sampler not in choices:
-        raise ConfigError(
-            f"{model.name} cannot be sampled with {request.sampler!r}: "
-            f"choose {' or '.join(choices)}.",
-            field="sampler",
-        )
-    if request.class_label is not None:
-        classes = model.num_classes
-        if classes is None:
-            raise ConfigError(
-                f"{model.name} has no classes to choose from: leave the class out.",
-                field="class_label",
-            )
-        if not 0 <= request.class_label < classes:
-            raise ConfigError(
-                f"{model.name} has the classes 0 to {classes - 1}, not {request.class_label}.",
-                field="class_label",
-            )
-    if getattr(config, "tsm", False) and request.snn_steps != config.num_snn_steps:
-        raise ConfigError(
-            f"{model.name} learned one scale for each of its {config.num_snn_steps} SNN time steps "
-            f"and cannot run with {request.snn_steps}.",
-            field="snn_steps",
-        )
-    if model.is_token_model:
-        return tuple(unmask_times(request.steps, config.num_train_timesteps))
-    times = tuple(spaced_times(config.num_train_timesteps, request.steps))
-    if request.sampler == "ddpm" and len(times) != config.num_train_timesteps:
-        raise ConfigError(
-            f"The sampler ddpm needs all {config.num_train_timesteps} denoising steps, "
-            f"not {request.steps}: choose ddim or ancestral for fewer.",
-            field="steps",
-        )
-    return times
+def _predicted(done: SamplerStep | TokenStep) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+    """What a step predicted, as in ``recording.values.State``."""
+    if isinstance(done, SamplerStep):
+        return {"x0_hat": to_array(done.x0_hat)}
+    return {"guess": to_array(guess(done).to(torch.int32))}

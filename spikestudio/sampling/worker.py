@@ -28,6 +28,7 @@ from spikestudio.types import LayerInfo
 if TYPE_CHECKING:
     from spikestudio.checkpoints.loader import LoadedModel
     from spikestudio.recording.values import Readable
+    from spikestudio.sampling.branch import Branch
     from spikestudio.sampling.recompute import LayerStep
     from spikestudio.sampling.run import Describe, SamplingRun
 
@@ -160,14 +161,17 @@ class Worker:
         layer: str = "",
         record: Record | None = None,
         describe: Describe | None = None,
+        branch: Branch | None = None,
+        parent: Readable | None = None,
     ) -> RunControl:
         """Start a run after what is queued; the control is valid at once.
 
-        ``record`` says more than ``image`` and ``layer`` do; see ``SamplingRun``.
+        ``record`` says more than ``image`` and ``layer`` do; ``branch`` and ``parent`` start in the
+        middle of another run. See ``SamplingRun``.
         """
         control = _Control(self._inspect_newest)
         record = record or Record(image=image, potentials=layer)
-        self._commands.put(lambda: self._sample(request, control, record, describe))
+        self._commands.put(lambda: self._sample(request, control, record, describe, branch, parent))
         return control
 
     def inspect(
@@ -218,6 +222,8 @@ class Worker:
         control: _Control,
         record: Record,
         describe: Describe | None,
+        branch: Branch | None,
+        parent: Readable | None,
     ) -> None:
         from spikestudio.sampling.run import SamplingRun
 
@@ -228,7 +234,15 @@ class Worker:
         try:
             if self._model is None:
                 raise SpikeStudioError("No model is loaded: choose one first.")
-            run = SamplingRun(self._model, request, control, record=record, describe=describe)
+            run = SamplingRun(
+                self._model,
+                request,
+                control,
+                record=record,
+                describe=describe,
+                branch=branch,
+                parent=parent,
+            )
             run_id = run.run_id
             self._run = run
             for event in run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ class FakeRecorder:
         self.file_path: Path | None = None
         self.file_bytes = 0
         self.missing = Gaps()
+        self.watch: tuple[tuple[str, int], ...] = ()
         self.selected = layers[0].id
         self._rng = np.random.default_rng(seed)
         self._drive = {
@@ -136,6 +138,10 @@ class FakeRecorder:
     def rates(self) -> NDArray[np.float32]:
         """Firing rate of every layer and step, NaN where not reached."""
         return self._rates.copy()
+
+    def set_watch(self, neurons: Sequence[tuple[str, int]]) -> None:
+        """Note which neurons are to be recorded one by one."""
+        self.watch = tuple(neurons)
 
     def watched(self, step: int) -> None:
         """None: no neurons are recorded one by one."""

@@ -474,3 +474,19 @@ def test_settings_that_cannot_be_saved_leave_the_old_ones(config_folder, monkeyp
         store.save(Settings())
     assert store.load().theme == "light"
     assert len(list(config_folder.iterdir())) == 1
+
+
+def test_the_selected_neurons_are_recorded_one_by_one(shell):
+    shell.load()
+    shell.run(1)
+    run, worker = shell.context.run, shell.worker
+    run.select(layer="head.neuron", neurons=(3, 14, 100_000))  # the layer has no such one
+    assert worker.recorder.watch == (("head.neuron", 3), ("head.neuron", 14))
+    run.watch(20, is_extending=True, most=16)
+    assert worker.recorder.watch[-1] == ("head.neuron", 20)
+    shell.window.commands["cancel"].trigger()
+    worker.advance()
+    shell.frame()
+    run.select(neurons=(5,))
+    shell.run(1)
+    assert worker.records[-1].watch == (("head.neuron", 5),)

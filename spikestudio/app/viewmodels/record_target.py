@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from spikestudio.recording.record import DEFAULT_BUDGET_MB, Record
+from spikestudio.recording.record import DEFAULT_BUDGET_MB, Neuron, Record
 
 BUDGETS_MB = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 SUFFIX = ".h5"
@@ -37,10 +37,10 @@ class RecordTarget(QObject):
             self.path = path
             self.changed.emit()
 
-    def record(self, image: int, layer: str) -> Record:
+    def record(self, image: int, layer: str, watch: tuple[Neuron, ...] = ()) -> Record:
         """Return what a run that starts now is to record."""
         path = None if self.path is None else unused(self.path)
-        return Record(path=path, image=image, potentials=layer, budget_mb=self.budget_mb)
+        return Record(path=path, image=image, potentials=layer, watch=watch, budget_mb=self.budget_mb)
 
 
 def unused(path: Path) -> Path:

@@ -70,6 +70,11 @@ class Selection:
     neurons: tuple[int, ...] = ()
 
 
+def watch_of(layer: LayerInfo, neurons: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
+    """Return those of the neurons that the layer has, as a recorder's watch list names them."""
+    return tuple((layer.id, neuron) for neuron in neurons if neuron < layer.num_neurons)
+
+
 class Known:
     """What is known of the neurons of a run: recorded, or computed again (``recomputed``)."""
 
@@ -166,7 +171,14 @@ class RunModel(QObject):
             self.selection = new
             if is_other_layer:
                 self.hover(None)
+            self._watch_selected()
             self.selectionChanged.emit()
+
+    def _watch_selected(self) -> None:
+        """Have the potentials of the selected neurons recorded from the next step on."""
+        recorder, layer = self.recorder, self.layer(self.selection.layer)
+        if recorder is not None and layer is not None and self.state.is_active:
+            recorder.set_watch(watch_of(layer, self.selection.neurons))
 
     def hover(self, neuron: int | None) -> None:
         """Note which neuron of the selected layer is pointed at; every dock lights it up."""

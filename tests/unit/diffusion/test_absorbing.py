@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spikestudio.diffusion.absorbing import TokenStep, q_sample, unmask, unmask_times
+from spikestudio.diffusion.absorbing import TokenState, TokenStep, q_sample, unmask, unmask_times
 from spikestudio.errors import ConfigError
 
 K = 6
@@ -216,6 +216,58 @@ def test_the_network_sees_the_state_before_the_step() -> None:
         assert torch.equal(tokens, before.tokens)
         assert t.tolist() == [step.t] * 2
         assert t.dtype is torch.int64
+
+
+def test_cells_cleared_on_the_way_are_revealed_at_every_step_that_is_left_alike() -> None:
+    steps, side, cleared_at = 8, 40, 3
+    trace = unmask(
+        lambda tokens, t: torch.zeros(len(tokens), K, side, side),
+        shape=(2, side, side),
+        steps=steps,
+        mask_id=MASK,
+        temperature=lambda: 1.0,
+        uniform=Streams([5, 6]),
+    )
+    for _ in range(cleared_at):
+        step = next(trace)
+    for values, empty in ((step.tokens, MASK), (step.order, -1), (step.confidence, 0.0)):
+        values[0, :20] = empty  # also what was revealed
+        values[1] = empty
+    *_, last = trace
+    assert (last.order >= 0).all()
+    counts = torch.bincount(last.order[1].flatten(), minlength=steps)
+    assert counts[:cleared_at].tolist() == [0] * cleared_at
+    expected = side * side / (steps - cleared_at)
+    assert ((counts[cleared_at:] - expected).abs() < 5 * expected**0.5).all()
+    assert (last.order[0, :20] >= cleared_at).all()
+    kept = step.order[0] >= 0
+    assert torch.equal(last.tokens[0][kept], step.tokens[0][kept])
+
+
+def test_a_given_start_is_kept_and_the_rest_is_revealed() -> None:
+    start = TokenState.masked((2, 4, 4), MASK, "cpu")
+    start.tokens[:, 0], start.order[:, 0], start.confidence[:, 0] = 2, 0, 1.0
+    seen: list[Tensor] = []
+
+    def spy(tokens: Tensor, t: Tensor) -> Tensor:
+        seen.append(tokens)
+        return predict(tokens, t)
+
+    trace = list(
+        unmask(
+            spy,
+            shape=(2, 4, 4),
+            steps=3,
+            mask_id=MASK,
+            temperature=lambda: 1.0,
+            uniform=Streams([0, 1]),
+            start=start,
+        )
+    )
+    assert torch.equal(seen[0], start.tokens)
+    assert all((step.tokens[:, 0] == 2).all() and (step.order[:, 0] == 0).all() for step in trace)
+    assert (trace[-1].order >= 0).all()
+    assert (trace[-1].tokens != MASK).all()
 
 
 @pytest.mark.parametrize("steps", [0, 50, -1])

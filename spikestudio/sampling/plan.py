@@ -1,0 +1,59 @@
+"""What is known of a run before it starts: its layers, and the diffusion time of each of its steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spikestudio.checkpoints.loader import LoadedModel
+from spikestudio.diffusion.absorbing import unmask_times
+from spikestudio.diffusion.samplers import SAMPLERS
+from spikestudio.diffusion.schedules import spaced_times
+from spikestudio.errors import ConfigError
+from spikestudio.sampling.request import SamplingRequest
+from spikestudio.types import LayerInfo
+
+
+def run_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
+    """Layers that fire in a run: the denoiser's, and a token model's decoder, which draws previews."""
+    decoder = (each for each in model.codec_layers if not each.id.startswith("vqsvae.encoder."))
+    return (*model.layers, *decoder)
+
+
+def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
+    """Diffusion times of a run, one per network evaluation; raises ``ConfigError``."""
+    config: Any = model.network.config
+    choices = ("absorbing",) if model.is_token_model else tuple(SAMPLERS)
+    if request.sampler not in choices:
+        raise ConfigError(
+            f"{model.name} cannot be sampled with {request.sampler!r}: "
+            f"choose {' or '.join(choices)}.",
+            field="sampler",
+        )
+    if request.class_label is not None:
+        classes = model.num_classes
+        if classes is None:
+            raise ConfigError(
+                f"{model.name} has no classes to choose from: leave the class out.",
+                field="class_label",
+            )
+        if not 0 <= request.class_label < classes:
+            raise ConfigError(
+                f"{model.name} has the classes 0 to {classes - 1}, not {request.class_label}.",
+                field="class_label",
+            )
+    if getattr(config, "tsm", False) and request.snn_steps != config.num_snn_steps:
+        raise ConfigError(
+            f"{model.name} learned one scale for each of its {config.num_snn_steps} SNN time steps "
+            f"and cannot run with {request.snn_steps}.",
+            field="snn_steps",
+        )
+    if model.is_token_model:
+        return tuple(unmask_times(request.steps, config.num_train_timesteps))
+    times = tuple(spaced_times(config.num_train_timesteps, request.steps))
+    if request.sampler == "ddpm" and len(times) != config.num_train_timesteps:
+        raise ConfigError(
+            f"The sampler ddpm needs all {config.num_train_timesteps} denoising steps, "
+            f"not {request.steps}: choose ddim or ancestral for fewer.",
+            field="steps",
+        )
+    return times
