@@ -85,7 +85,11 @@ class Recorder:
         self.image = record.image
         self.budget_bytes = record.budget_bytes
         self.origin = origin or {}
-        self.fan_out = fan_out or {}
+        self.fan_out = {
+            # where all places reach the same, one sum over them is enough, and faster
+            layer_id: each.flat[0] if (each == each.flat[0]).all() else each
+            for layer_id, each in (fan_out or {}).items()
+        }
         self.steps_done = 0
         self.sink: Sink | None = None
         self.file_path: Path | None = None
@@ -285,7 +289,8 @@ class Probe:
     def _clear(self) -> None:
         self._selected: str | None = None  # taken over from the recorder when the step begins
         self._watch: dict[str, Tensor] = {}
-        self._totals: dict[str, Tensor] = {}
+        self._sums: dict[str, list[Tensor]] = {}  # see _sums; small, and taken over at the end
+        self._sizes: dict[str, int] = {}  # neurons times images
         self._spikes: dict[str, Tensor] = {}
         self._potentials: dict[str, Potentials] = {}
         self._watched: dict[_Constants, list[tuple[str, Tensor, Tensor | None]]] = {}
@@ -301,10 +306,8 @@ class Probe:
 
     def hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         """Forward hook of one layer."""
-        import torch
-
         is_recorded = name in self.recorder.recorded
-        fan_out = torch.as_tensor(self.recorder.fan_out.get(name, 0))
+        num_places = np.ndim(self.recorder.fan_out.get(name, 0))
 
         def note(node: Any, args: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ANN401
             if self.recorder._is_muted:
@@ -312,8 +315,11 @@ class Probe:
             if self._selected is None:
                 self._begin()
             spikes = output[:, : self.num_rows]  # a padded row is not counted
-            totals = _totals(spikes, fan_out)
-            self._totals[name] = self._totals[name] + totals if name in self._totals else totals
+            sums, before = _sums(spikes, num_places), self._sums.get(name)
+            if before is not None:
+                sums = [a + b for a, b in zip(before, sums, strict=True)]
+            self._sums[name] = sums
+            self._sizes[name] = self._sizes.get(name, 0) + spikes[0].numel()
             row = self.recorder.image - self.first_row
             if not 0 <= row < self.num_rows:
                 return
@@ -344,14 +350,10 @@ class Probe:
     ) -> None:
         """Store what was seen since the last call as denoising step ``step``."""
         recorder = self.recorder
-        totals = np.zeros((len(recorder.layers), recorder.snn_steps + 4), np.int64)
-        if self._totals:
-            rows = [recorder._index[name] for name in self._totals]
-            totals[rows] = _stacked(self._totals)
         record = StepRecord(
             step=step,
             parameters=parameters,
-            totals=totals,
+            totals=self._gather_totals(),
             spikes=_packed(self._spikes),
             potentials=self._potentials,
             watched=self._gather_watched(),
@@ -360,6 +362,26 @@ class Probe:
         )
         self._clear()
         recorder._finish_step(record)
+
+    def _gather_totals(self) -> NDArray[np.int64]:
+        """Totals of every layer, after one transfer of all sums."""
+        recorder, snn_steps = self.recorder, self.recorder.snn_steps
+        totals = np.zeros((len(recorder.layers), snn_steps + 4), np.int64)
+        if not self._sums:
+            return totals
+        import torch
+
+        parts = [each.reshape(-1) for sums in self._sums.values() for each in sums]
+        values = torch.cat(parts).cpu().numpy().astype(np.int64)
+        split = np.split(values, np.cumsum([len(part) for part in parts])[:-1])
+        for i, name in enumerate(self._sums):
+            by_place, active, saturated = split[3 * i : 3 * i + 3]
+            by_place, size = by_place.reshape(snn_steps, -1), self._sizes[name]
+            row = totals[recorder._index[name]]
+            row[:snn_steps] = by_place.sum(1)
+            additions = (by_place * np.ravel(recorder.fan_out.get(name, 0))).sum()
+            row[snn_steps:] = size, size - active[0], saturated[0], additions
+        return totals
 
     def _gather_watched(self) -> Watched | None:
         if not self._watched:
@@ -394,38 +416,25 @@ def unpacked(spikes: Tensor) -> NDArray[np.uint8]:
     return _packable(spikes).cpu().numpy()
 
 
-def _totals(spikes: Tensor, fan_out: Tensor) -> Tensor:
-    """Spikes at each SNN step, neurons, silent, saturated, additions of ``[T, B, ...]``: ``[T + 4]``.
+def _sums(spikes: Tensor, num_places: int) -> list[Tensor]:
+    """Sums over what a layer did, ``[T, B, ...]``, none of which leaves the device.
 
-    Sums of zeros and ones in float32 are exact below 2^24.
+    Spikes of every SNN step at each place, which are the last ``num_places`` axes; neurons that fired
+    at all; neurons that fired at every step. Sums of zeros and ones in float32 are exact below 2^24.
     """
     import torch
 
-    snn_steps, size = len(spikes), spikes[0].numel()
-    dtype = torch.float32 if size * snn_steps <= _EXACT_IN_FLOAT32 else torch.float64
-    counts = spikes.sum(tuple(range(1, spikes.ndim)), dtype=dtype)
-    # Arithmetic on floats is vectorised, counting what is not zero is not: ten times as fast.
-    fired = spikes[0] + spikes[1] if snn_steps > 1 else spikes[0].clone()
-    for each in spikes[2:]:
-        fired += each
-    by_place = fired.sum(tuple(range(fired.ndim - fan_out.ndim)), dtype=dtype).to(torch.int64)
-    additions = (by_place * fan_out.to(by_place.device)).sum()
-    active = fired.clamp(max=1).sum(dtype=dtype)
-    saturated = fired.sub_(snn_steps - 1).clamp_(min=0).sum(dtype=dtype)
-    ends = torch.stack([torch.full_like(active, size), size - active, saturated])
-    return torch.cat([torch.cat([counts, ends]).to(torch.int64), additions[None]])
+    is_small = spikes.numel() <= _EXACT_IN_FLOAT32
+    dtype = torch.float32 if is_small else torch.float64
+    by_place = spikes.sum(tuple(range(1, spikes.ndim - num_places)), dtype=dtype)
+    # Reductions of floats are vectorised, counting what is not zero is not: ten times as fast.
+    return [by_place, spikes.amax(0).sum(dtype=dtype), spikes.amin(0).sum(dtype=dtype)]
 
 
 def _packable(spikes: Tensor) -> Tensor:
     import torch
 
     return spikes.flatten(1).to(torch.uint8)
-
-
-def _stacked(totals: dict[str, Tensor]) -> NDArray[np.int64]:
-    import torch
-
-    return torch.stack(list(totals.values())).cpu().numpy()
 
 
 def _packed(spikes: dict[str, Tensor]) -> dict[str, NDArray[np.uint8]]:
