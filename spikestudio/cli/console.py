@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,3 +56,24 @@ def progress() -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+class Cancellable(Protocol):
+    """Work that can be asked to stop."""
+
+    def cancel(self) -> None: ...
+
+
+@contextmanager
+def interruptible(work: Cancellable) -> Iterator[None]:
+    """Let the first Ctrl+C cancel the work in an orderly way; the second one ends the program."""
+
+    def cancel(_signal: int, _frame: object) -> None:
+        work.cancel()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

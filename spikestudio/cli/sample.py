@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spikestudio.cli.console import CANCELLED, fail, print_json, progress, stdout
+from spikestudio.cli.console import CANCELLED, fail, interruptible, print_json, progress, stdout
+from spikestudio.cli.experiments import read_overrides
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.loader import LoadedModel
-    from spikestudio.sampling.control import RunControl
     from spikestudio.sampling.result import RunResult
     from spikestudio.sampling.run import SamplingRun
-
-MAX_OVERRIDES = 2**22  # bytes of a file: lists of neurons may be long
 
 
 def sample(
@@ -82,7 +77,7 @@ def sample(
             *(("num", num), ("seed", seed), ("steps", steps), ("sampler", sampler)),
             *(("snn_steps", snn_steps), ("threshold", threshold), ("temperature", temperature)),
             *(("class_label", class_label), ("guidance", guidance)),
-            *(("clip_x0", clip_x0), ("overrides", overrides and _read_overrides(overrides))),
+            *(("clip_x0", clip_x0), ("overrides", overrides and read_overrides(overrides))),
         )
         if value is not None
     }
@@ -112,30 +107,6 @@ def sample(
     else:
         images = "1 image" if result.request.num == 1 else f"{result.request.num} images"
         stdout().print(f"Wrote {images} to {out} ({result.seconds:.1f} s).", soft_wrap=True)
-
-
-def _read_overrides(path: Path) -> list[Any]:
-    """Read a JSON list; what is in it is checked with the rest of the request."""
-    from spikestudio.checkpoints import strict_json
-    from spikestudio.errors import ConfigError
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_OVERRIDES + 1)
-        if len(data) > MAX_OVERRIDES:
-            raise ValueError(f"it is longer than {MAX_OVERRIDES:,} bytes")
-        values = strict_json.parse(data)
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"The overrides {path} cannot be read ({error}): give a file with a JSON list.",
-            field="overrides",
-        ) from error
-    if not isinstance(values, list):
-        raise ConfigError(
-            f"The overrides {path} hold {type(values).__name__} and not a list: put [ ] around them.",
-            field="overrides",
-        )
-    return values
 
 
 def _refuse_unused(model: LoadedModel, given: dict[str, Any]) -> None:
@@ -192,7 +163,7 @@ def _work(run: SamplingRun) -> RunResult:
     from spikestudio.errors import SamplingError
     from spikestudio.sampling.events import Cancelled, Failed, StepFinished
 
-    with progress() as bar, _interruptible(run.control):
+    with progress() as bar, interruptible(run.control):
         task = bar.add_task("Sampling", total=len(run.timesteps))
         for event in run:
             match event:
@@ -211,18 +182,3 @@ def _work(run: SamplingRun) -> RunResult:
                     raise typer.Exit(CANCELLED)
     assert run.result is not None  # a run that ends otherwise has finished
     return run.result
-
-
-@contextmanager
-def _interruptible(control: RunControl) -> Iterator[None]:
-    """Let the first Ctrl+C cancel the run in an orderly way; the second one ends the program."""
-
-    def cancel(_signal: int, _frame: object) -> None:
-        control.cancel()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, cancel)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

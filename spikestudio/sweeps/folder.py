@@ -1,0 +1,186 @@
+"""The folder of a sweep: its manifest, and three files for every cell that is done.
+
+    sweep.json              axes and cells; written first, and compared when the sweep is resumed
+    cells/0000.png          the images as a grid, with their provenance
+    cells/0000.npz          the images as ``arr_0``
+    cells/0000.json         what was measured; written last, so that a cell without it is not done
+    sheet.png table.csv index.html
+
+Every file appears as a whole or not at all, so a process that is killed loses the cell it was at.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikestudio.atomic import atomic_write, check_writable, export_error
+from spikestudio.checkpoints import strict_json
+from spikestudio.errors import ExportError
+from spikestudio.export.images import save_grid, save_npz
+from spikestudio.sweeps.cells import Cell, SweepPlan
+
+SCHEMA_VERSION = 1
+MANIFEST, SHEET, TABLE, PAGE = "sweep.json", "sheet.png", "table.csv", "index.html"
+_KIND = "sweep"
+_MAX_BYTES = 2**26  # of a JSON file that is read
+_TEMPORARY = ".spikestudio-*.tmp"
+_STALE = 600  # seconds after which nobody is writing a temporary file any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one cell came to.
+
+    ``error`` is empty unless the run broke off; there are no images then. ``mean_rate`` is the share of
+    the denoiser's neurons that fire in an SNN step, ``synaptic_operations`` the additions that spikes
+    caused for one image; None where they are not known.
+    """
+
+    seconds: float
+    device: str
+    mean_rate: float | None = None
+    synaptic_operations: float | None = None
+    error: str = ""
+
+
+class SweepFolder:
+    """Reads and writes the files of one sweep."""
+
+    def __init__(self, path: Path | str, plan: SweepPlan) -> None:
+        self.path = Path(path)
+        self.plan = plan
+
+    def prepare(self) -> None:
+        """Make the folder and write the manifest, or check that it is of the same sweep.
+
+        Raises
+        ------
+        ExportError
+            The folder belongs to another sweep or holds other files, or cannot be written to.
+        """
+        path = self.path
+        manifest = path / MANIFEST
+        try:
+            if path.exists() and not path.is_dir():
+                raise ExportError(f"Cannot write {path}: it is a file; give a folder.", path=path)
+            path.mkdir(exist_ok=True)
+            if manifest.exists():
+                self._check_same(_read(manifest))
+            elif any(not each.match(_TEMPORARY) for each in path.iterdir()):
+                if not manifest.exists():  # another process may just have written it
+                    raise ExportError(
+                        f"The folder {path} holds other files and no sweep: "
+                        "give an empty or a new one.",
+                        path=path,
+                    )
+            else:
+                _write(manifest, {"kind": _KIND, **self.plan.to_json()})
+            check_writable(path / TABLE)
+            (path / "cells").mkdir(exist_ok=True)
+            self._remove_stale()
+        except OSError as error:
+            raise export_error(path / MANIFEST, error) from error
+
+    def file(self, cell: Cell, suffix: str) -> Path:
+        """One of the files of a cell."""
+        return self.path / "cells" / f"{cell.stem}{suffix}"
+
+    def outcome(self, cell: Cell) -> Outcome | None:
+        """What a cell came to; None if it is not done, or not with this request."""
+        path = self.file(cell, ".json")
+        if not path.exists():
+            return None
+        try:
+            values = _read(path)
+            if values["id"] != cell.id:
+                return None
+            outcome = Outcome(**{each.name: values[each.name] for each in fields(Outcome)})
+        except (KeyError, TypeError, ExportError):
+            return None
+        if not outcome.error and (
+            self.images(cell) is None or not self.file(cell, ".png").is_file()
+        ):
+            return None
+        return outcome
+
+    def images(self, cell: Cell) -> NDArray[np.uint8] | None:
+        """Images of a cell, ``[N, H, W, C]``; None if there are none that can be read."""
+        try:
+            # NumPy leaves a file open that it cannot read.
+            with (
+                self.file(cell, ".npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
+                images: NDArray[np.uint8] = arrays["arr_0"]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+            return None
+        fits = images.dtype == np.uint8 and images.ndim == 4 and len(images) == cell.request.num
+        return images if fits else None
+
+    def write(
+        self,
+        cell: Cell,
+        outcome: Outcome,
+        images: NDArray[np.uint8] | None,
+        provenance: Mapping[str, Any],
+    ) -> None:
+        """Write the files of a cell; raises ``ExportError``."""
+        if images is not None:
+            save_npz(self.file(cell, ".npz"), images, provenance)
+            save_grid(self.file(cell, ".png"), images, provenance)
+        _write(self.file(cell, ".json"), cell.to_json() | asdict(outcome))
+
+    def _check_same(self, manifest: Mapping[str, Any]) -> None:
+        if manifest.get("kind") != _KIND or manifest.get("schema_version") != SCHEMA_VERSION:
+            raise ExportError(
+                f"The folder {self.path} holds a sweep of another version of SpikeStudio: "
+                "give another folder.",
+                path=self.path,
+            )
+        mine = json.loads(json.dumps(self.plan.to_json()))
+        if {name: manifest.get(name) for name in mine} != mine:
+            axes = manifest.get("axes")
+            names = [str(each.get("name")) for each in axes] if isinstance(axes, list) else []
+            num = len(manifest.get("cells", ()))
+            raise ExportError(
+                f"The folder {self.path} holds another sweep (axes {', '.join(names)}; {num:,} cells): "
+                "repeat its command to resume it, or give another folder.",
+                path=self.path,
+            )
+
+    def _remove_stale(self) -> None:
+        """Take away what a killed process left, but not what another one is writing."""
+        for folder in (self.path, self.path / "cells"):
+            for file in folder.glob(_TEMPORARY):
+                if file.is_file() and time.time() - file.stat().st_mtime > _STALE:
+                    file.unlink(missing_ok=True)
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    text = json.dumps({"schema_version": SCHEMA_VERSION, **values}, indent=1, allow_nan=False)
+    with atomic_write(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise ValueError("it is too long")
+        values = strict_json.parse(data)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} cannot be read ({error}): give another folder.") from error
+    if not isinstance(values, dict):
+        raise ExportError(f"{path} is no manifest of a sweep: give another folder.")
+    return values
