@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from spikestudio.app.jobs import Jobs
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.walk import WalkModel
 from spikestudio.sampling.events import Event, RunStarted, StepFinished
 from spikestudio.sampling.worker import (
     InspectFailed,
@@ -19,6 +20,7 @@ from spikestudio.sampling.worker import (
     ModelLoaded,
     ModelLoading,
     Recomputed,
+    Walked,
 )
 
 FASTEST_MS, SLOWEST_MS, IDLE_MS = 33, 250, 200
@@ -57,6 +59,7 @@ class Bridge(QObject):
         checkpoint: CheckpointModel,
         jobs: Jobs,
         *,
+        walks: WalkModel | None = None,
         clock: Callable[[], float] = time.perf_counter,
         parent: QObject | None = None,
     ) -> None:
@@ -65,6 +68,7 @@ class Bridge(QObject):
         self._run = run
         self._checkpoint = checkpoint
         self._jobs = jobs
+        self._walks = walks
         self._clock = clock
         self._views: Callable[[], Iterable[Drawable]] = tuple
         self._calls: deque[Callable[[], None]] = deque()
@@ -134,6 +138,10 @@ class Bridge(QObject):
     def _take(self, event: object) -> None:
         if isinstance(event, ModelLoading | ModelLoaded | LoadFailed):
             self._checkpoint.take(event)
+            return
+        if isinstance(event, Walked):
+            if self._walks is not None:
+                self._walks.take(event.answer)
             return
         if isinstance(event, Recomputed | InspectFailed):
             self._run.take_recomputed(event)

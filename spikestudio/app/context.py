@@ -11,6 +11,7 @@ from spikestudio.app.bridge import Bridge
 from spikestudio.app.jobs import Jobs
 from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
+from spikestudio.app.viewmodels.codebook import CodebookModel
 from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
@@ -18,12 +19,16 @@ from spikestudio.app.viewmodels.record_target import RecordTarget
 from spikestudio.app.viewmodels.run import RunModel, watch_of
 from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.app.viewmodels.timeline import TimelineModel
+from spikestudio.app.viewmodels.walk import WalkModel
 from spikestudio.sampling.control import RunControl
 from spikestudio.sampling.mailbox import Mailbox
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.worker import Worker
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spikestudio.recording.record import Record
     from spikestudio.recording.values import Readable
     from spikestudio.sampling.result import RunResult
@@ -47,6 +52,8 @@ class WorkerPort(Protocol):
         self, step: int, layer: str, image: int, recording: Readable | None = None
     ) -> None: ...
 
+    def walk(self, image: NDArray[np.uint8]) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -65,6 +72,8 @@ class Context:
     inspection: Inspection
     lesions: LesionModel
     fields: NeuronFieldModel
+    codebook: CodebookModel
+    walks: WalkModel
     record: RecordTarget
     bridge: Bridge
     is_closed: bool = False
@@ -109,9 +118,14 @@ def create(
     inspection = Inspection(run, timeline, worker.inspect)
     lesions = LesionModel(run, sampler)
     lesions.runRequested.connect(sampler.sample_request)
-    bridge = Bridge(mailbox, run, checkpoint, jobs)
+    walks = WalkModel(worker.walk)
+    bridge = Bridge(mailbox, run, checkpoint, jobs, walks=walks)
+    walks.asked.connect(bridge.wake)
+    checkpoint.loaded.connect(walks.forget)
     timeline.cursorChanged.connect(bridge.wake)
     run.hoverChanged.connect(bridge.wake)
+    codebook = CodebookModel(run)
+    codebook.highlightChanged.connect(bridge.wake)
     return Context(
         store=store,
         settings=settings,
@@ -124,6 +138,8 @@ def create(
         inspection=inspection,
         lesions=lesions,
         fields=NeuronFieldModel(run, checkpoint, jobs.submit),
+        codebook=codebook,
+        walks=walks,
         record=record,
         bridge=bridge,
     )

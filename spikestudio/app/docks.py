@@ -15,6 +15,7 @@ from spikestudio.app.actions import Actions
 from spikestudio.app.context import Context
 from spikestudio.app.layouts import DEFAULT, LAYOUTS, Split
 from spikestudio.app.views.base import View
+from spikestudio.app.views.codebook import CodebookView
 from spikestudio.app.views.efficiency import EfficiencyView
 from spikestudio.app.views.image import ImageView
 from spikestudio.app.views.layer_table import LayerTableView
@@ -28,6 +29,7 @@ from spikestudio.app.views.rates import RatesView
 from spikestudio.app.views.sampler import SamplerView
 from spikestudio.app.views.timeline import TimelineView
 from spikestudio.app.views.tokens import TokensView
+from spikestudio.app.views.vqsvae import VqsvaeView
 from spikestudio.app.widgets.help_card import HelpCard
 from spikestudio.app.widgets.icons import IconButton
 
@@ -65,7 +67,9 @@ class Views:
         self.raster = RasterView(run, context.jobs)
         self.membrane = MembraneView(run, context.timeline)
         self.rates = RatesView(run)
-        self.tokens = TokensView(run)
+        self.tokens = TokensView(run, fields=context.fields, codebook=context.codebook)
+        self.codebook = CodebookView(run, context.codebook)
+        self.vqsvae = VqsvaeView(run, context.walks, context.codebook)
         self.timeline = TimelineView(run, context.timeline)
         self.mosaic = MosaicView(run, context.timeline)
         self.layers = LayerTableView(run, context.sampler)
@@ -73,7 +77,7 @@ class Views:
         self.lesions = LesionsView(run, context.lesions)
         self.plots = (
             *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
-            *(self.tokens, self.layers, self.efficiency, self.lesions),
+            *(self.tokens, self.codebook, self.vqsvae, self.layers, self.efficiency, self.lesions),
         )
         self._context = context
         context.checkpoint.loaded.connect(self._give_operations)
@@ -86,6 +90,7 @@ class Views:
         model = self._context.checkpoint.model
         operations = model.operations if model else None
         self.efficiency.set_operations(operations)
+        self._context.codebook.set_info(model.codebook if model else None)
 
     def _look_at_cursor(self) -> None:
         # A live cursor moves with every step; a plot that was dragged back must stay where it is.
@@ -98,8 +103,9 @@ class Views:
         is_live = timeline.is_live
         for view in (self.raster, self.membrane):
             view.plot.look_at(None if is_live else step * timeline.snn_steps + snn_step)
-        for still in (self.image, self.tokens, self.rates, self.efficiency):
+        for still in (self.image, self.tokens, self.codebook, self.vqsvae, self.rates):
             still.look_at(None if is_live else step)
+        self.efficiency.look_at(None if is_live else step)
 
     def by_id(self) -> dict[str, View]:
         """Return the views by their ids, in the order of the menu."""
@@ -259,6 +265,7 @@ class DockManager(QObject):
         self._window = window
         self.docks = {view_id: Dock(view, window) for view_id, view in views.items()}
         self.layout_name = DEFAULT
+        self._arranged: Split | None = None  # unless docks were restored
         self._is_full: bool | None = None  # whether the window was large enough for the full layout
         self._before_present: tuple[QByteArray, Qt.WindowState] | None = None
         self._open_before: set[Dock] = set()
@@ -333,6 +340,12 @@ class DockManager(QObject):
         self._resize(tree)
         self._raise_first_tabs(tree)
         self._window.setUpdatesEnabled(True)
+        self._arranged = tree
+
+    def settle(self) -> None:
+        """Share out the room of a window that is shown for the first time: only now its size holds."""
+        if self._arranged is not None:
+            self._resize(self._arranged)
 
     def views_in_front(self) -> list[View]:
         """Return the views that no tab covers."""
@@ -437,6 +450,7 @@ class DockManager(QObject):
             QByteArray(state), STATE_VERSION
         ):
             return False
+        self._arranged = None
         for view_id, dock in self.docks.items():
             dock.setVisible(view_id in is_open.split(","))
         self.redock_lost()

@@ -47,6 +47,7 @@ _CONTROLS = Split("column", ("model", "sampler"), (38, 62))
 _CLOSE_CONTROLS = Split("column", ("model", "sampler"), (18, 82))  # the sampler shows all it has
 _TABS = Split("tabs", ("rates", "tokens", "efficiency"))
 _PICTURE = Split("column", ("image", "timeline"), (76, 24))
+_PICTURES = Split("tabs", ("image", "vqsvae", "raster"))
 _ROWS = Split("tabs", ("raster", "mosaic"))
 _TABLES = Split("tabs", ("layers", "rates", "tokens", "efficiency", "lesions"))
 _CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
@@ -115,12 +116,16 @@ LAYOUTS = {
             "The token map large, with the decoded image",
             Split(
                 "row",
-                (_CONTROLS, "tokens", Split("column", ("image", "raster"), (60, 40))),
+                (_CONTROLS, "tokens", Split("column", ("codebook", _PICTURES), (60, 40))),
                 (20, 45, 35),
             ),
             Split(
                 "row",
-                (_CLOSE_CONTROLS, "tokens", Split("tabs", ("image", "raster"))),
+                (
+                    _CLOSE_CONTROLS,
+                    "tokens",
+                    Split("tabs", ("codebook", "image", "vqsvae", "raster")),
+                ),
                 (25, 40, 35),
             ),
         ),

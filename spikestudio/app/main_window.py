@@ -233,6 +233,8 @@ class MainWindow(QMainWindow):
     def event(self, event: QEvent) -> bool:
         if event.type() != QEvent.Type.UpdateRequest:
             return super().event(event)
+        if not self._has_painted:
+            self.docks.settle()
         started = time.perf_counter()
         is_handled = super().event(event)  # paints everything that changed
         self.context.bridge.note_painting(time.perf_counter() - started)

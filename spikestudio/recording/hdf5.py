@@ -328,6 +328,12 @@ class Recording:
             return None
         return self._read(f"steps/{step:04d}/logits")
 
+    def logits_of(self, step: int, image: int) -> NDArray[np.float32] | None:
+        """Logits ``[K, h, w]`` of one image of a token model; None if they are not there."""
+        if not self.first_step <= step < self.steps_done or "logits" not in self._states:
+            return None
+        return self._read(f"steps/{step:04d}/logits", image)
+
     def missing(self, layer_id: str, step: int) -> str:
         """Why there are no spikes of a layer in a step, in a few words; empty if there are."""
         if 0 <= step < self.first_step:

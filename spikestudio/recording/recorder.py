@@ -201,6 +201,12 @@ class Recorder:
         with self._lock:
             return self._store.states.get(step)
 
+    def logits_of(self, step: int, image: int) -> NDArray[np.float32] | None:
+        """Logits ``[K, h, w]`` of one image of a token model in a step; None where not kept."""
+        with self._lock:
+            first, logits = self._store.logits.get(step, (0, ()))
+        return logits[image - first] if 0 <= image - first < len(logits) else None
+
     def missing(self, layer_id: str, step: int) -> str:
         """Why there are no spikes of a layer in a step, in a few words; empty if there are."""
         with self._lock:
@@ -269,6 +275,8 @@ class Recorder:
             self._activity.additions[:, record.step] = totals[:, snn_steps + 3]
             self._parameters.append(record.parameters)
             self._store.add(record, self.budget_bytes)
+            if record.logits is not None:
+                self._store.add_logits(record.step, record.logits, self.image, self.budget_bytes)
             self.steps_done = record.step + 1
 
 

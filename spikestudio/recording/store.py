@@ -13,6 +13,7 @@ from spikestudio.recording.values import Potentials, State, StepRecord, Watched
 Key = tuple[str, int]  # layer id, denoising step
 
 STATE_SHARE = 4  # states take at most this part of the budget, one fourth
+LOGITS_SHARE = 8
 
 
 class Store:
@@ -20,7 +21,8 @@ class Store:
 
     Beyond the budget the oldest potentials go first, then the oldest spikes, then the oldest steps of
     the watched neurons. States may take a fourth of it: beyond that every second is kept, then every
-    fourth, and so on; the steps between are replayed from there, and all of them from the seed.
+    fourth, and so on; the steps between are replayed from there, and all of them from the seed. Logits
+    may take an eighth: beyond that only those of the recorded image are kept, and the oldest go first.
     """
 
     def __init__(self) -> None:
@@ -28,8 +30,9 @@ class Store:
         self.potentials: OrderedDict[Key, Potentials] = OrderedDict()
         self.watched: OrderedDict[int, Watched] = OrderedDict()
         self.states: dict[int, State] = {}
+        self.logits: OrderedDict[int, tuple[int, NDArray[np.float32]]] = OrderedDict()
         self.nbytes = 0
-        self._state_bytes = 0
+        self._state_bytes = self._logits_bytes = 0
         self._stride = 1
         self._largest = 0  # bytes of a step
         self._first = {"potentials": 0, "spikes": 0, "watched": 0}  # step from which all is there
@@ -50,6 +53,21 @@ class Store:
             self.states[record.step] = record.state
             self._count_state(record.state, 1)
         self._thin_states(budget // STATE_SHARE)
+        self._drop_oldest(budget)
+
+    def add_logits(self, step: int, logits: NDArray[np.float32], image: int, budget: int) -> None:
+        """Keep logits ``[B, K, h, w]`` of a step: of the whole batch, or of one image of it."""
+        share, first = budget // LOGITS_SHARE, 0
+        if self._logits_bytes + logits.nbytes > share:
+            first, logits = image, logits[image : image + 1].copy()
+            logits.setflags(write=False)
+        self.logits[step] = first, logits
+        added = logits.nbytes
+        while self.logits and self._logits_bytes + added > share:
+            _, (_, dropped) = self.logits.popitem(last=False)
+            added -= dropped.nbytes
+        self._logits_bytes += added
+        self.nbytes += added
         self._drop_oldest(budget)
 
     def sentence(self, budget: int, steps_done: int) -> str:

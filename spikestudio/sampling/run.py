@@ -249,7 +249,7 @@ class SamplingRun:
             if self._images is not None:
                 state["decoded"] = self._images
             logits = None
-            if isinstance(done, TokenStep) and self.recorder.sink:
+            if isinstance(done, TokenStep):
                 logits = to_array(done.logits)
             probe.finish_step(step, parameters, state, logits)
             self._thresholds.append(self._threshold)

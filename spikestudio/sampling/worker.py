@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikestudio.checkpoints.card import Card
 from spikestudio.errors import SamplingError, SpikeStudioError
+from spikestudio.metrics.codebook import CodebookInfo
 from spikestudio.metrics.operations import Operations
 from spikestudio.recording.record import Record
 from spikestudio.sampling.control import RunCancelledError, RunControl
@@ -26,7 +27,11 @@ from spikestudio.sampling.request import SamplingRequest
 from spikestudio.types import LayerInfo
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from spikestudio.checkpoints.loader import LoadedModel
+    from spikestudio.models.spiking_diffusion.walk import CodecWalk
     from spikestudio.recording.values import Readable
     from spikestudio.sampling.branch import Branch
     from spikestudio.sampling.recompute import LayerStep
@@ -49,6 +54,7 @@ class ModelInfo:
     parameters: int
     tsm_locked: bool
     operations: Operations | None = None  # of one network evaluation
+    codebook: CodebookInfo | None = None  # of a token model
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,13 @@ class InspectFailed:
     image: int
     message: str
     details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """An image went through the auto-encoder, or why it could not, in a sentence."""
+
+    answer: CodecWalk | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +201,10 @@ class Worker:
         if running is not None:
             running.ask()
 
+    def walk(self, image: NDArray[np.uint8]) -> None:
+        """Encode and decode an image ``[H, W, C]`` and publish ``Walked``; not during a run."""
+        self._commands.put(lambda: self._walk(image))
+
     def close(self) -> None:
         """Cancel the run, drop what is queued, and wait for the thread to end."""
         self._closing.set()
@@ -261,6 +278,20 @@ class Worker:
                 )
             )
 
+    def _walk(self, image: NDArray[np.uint8]) -> None:
+        try:
+            from spikestudio.models.spiking_diffusion.walk import walk
+
+            if self._model is None or not self._model.is_token_model:
+                raise SamplingError("No model with an auto-encoder is loaded: choose one first.")
+            network: Any = self._model.network
+            self._publish(Walked(walk(network, image)))
+        except SpikeStudioError as error:
+            self._publish(Walked(str(error)))
+        except Exception as error:
+            logger.exception("An image could not be encoded")
+            self._publish(Walked(_unexpected("encode the image", error)))
+
     def _inspect_newest(self) -> None:
         """Do the inspection asked for last, if it was not done yet."""
         try:
@@ -302,6 +333,7 @@ class Worker:
 def describe(model: LoadedModel) -> ModelInfo:
     """Torch-free description of a loaded model."""
     from spikestudio.checkpoints.devices import available_devices
+    from spikestudio.metrics.codebook_reading import read_codebook
     from spikestudio.metrics.tracing import count_operations
     from spikestudio.sampling.run import run_layers
 
@@ -317,6 +349,7 @@ def describe(model: LoadedModel) -> ModelInfo:
         parameters=sum(p.numel() for p in model.network.parameters()),
         tsm_locked=bool(getattr(config, "tsm", False)),
         operations=count_operations(model.network),
+        codebook=read_codebook(model),
     )
 
 

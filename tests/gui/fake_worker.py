@@ -111,6 +111,9 @@ class FakeWorker:
         if not self.is_slow:
             self.end_load()
 
+    def walk(self, image: Any) -> None:
+        """Answer nothing: there is no model."""
+
     def end_load(self) -> None:
         """Answer the newest load: a file that is in the catalogue loads, another one fails."""
         path, device = self.loads[-1]

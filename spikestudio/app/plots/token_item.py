@@ -6,44 +6,80 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, QSize, QSizeF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QLineF, QPoint, QRect, QRectF, QSize, QSizeF, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush
+from spikestudio.app.plots.outlines import CASINGS
+from spikestudio.app.plots.pixel_keys import MOVES
 from spikestudio.app.plots.tiles import to_qimage
 
 SMALLEST_PRINTED = 24  # side of a cell from which on its id is printed
+Cell = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPicture:
-    """What one frame shows; maps are ``[h, w]``."""
+    """What one frame shows; maps are ``[h, w]``.
+
+    Where the image is not known but its ``size`` is, its place is hatched; ``heading`` says why.
+    """
 
     ids: NDArray[np.int32]
     is_masked: NDArray[np.bool_]
     is_new: NDArray[np.bool_]  # revealed in the newest step
-    colors: NDArray[np.uint8]  # [h, w, 3], ignored where masked
+    colors: NDArray[np.uint8]  # [h, w, 3], ignored where masked or not known
     decoded: NDArray[np.uint8] | None  # [H, W, C]
+    is_unknown: NDArray[np.bool_] | None = None  # revealed, but what the colours mean was not kept
+    size: tuple[int, int] | None = None  # height and width of the decoded image
+    heading: str = "decoded"
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the image or of its place."""
+        if self.decoded is None:
+            return self.size
+        height, width, _ = self.decoded.shape
+        return height, width
 
 
 class TokenMap(QWidget):
-    """Draws the map and the decoded image at the same size, on whole device pixels."""
+    """Draws the map and the decoded image at the same size, on whole device pixels.
 
-    hovered = Signal(object)  # (row, column), None when over no cell
+    ``marked`` cells are outlined, and the ``pointed`` one has a mark in its corners. The arrow keys
+    point at cells, Enter is a click.
+    """
+
+    hovered = Signal(object)  # a Cell, None when over none
+    clicked = Signal(object)  # a Cell
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(theme.px(120), theme.px(80))
         self.picture: TokenPicture | None = None
+        self.marked: NDArray[np.bool_] | None = None  # [h, w]
+        self.pointed: Cell | None = None
         theme.manager.changed.connect(self._restyle)
 
     def set_picture(self, picture: TokenPicture | None) -> None:
         """Show a frame."""
         self.picture = picture
         self.update()
+
+    def set_marked(self, marked: NDArray[np.bool_] | None) -> None:
+        """Outline these cells ``[h, w]``, as a light layer over the picture."""
+        self.marked = marked
+        self.update()
+
+    def set_pointed(self, cell: Cell | None) -> None:
+        """Mark the cell that is told about elsewhere."""
+        if cell != self.pointed:
+            self.pointed = cell
+            self.update()
 
     def cell_rect(self, row: int, column: int) -> QRectF:
         """Return where a cell is, in the widget's coordinates."""
@@ -53,11 +89,11 @@ class TokenMap(QWidget):
         return QRectF(corner.x() + column * side, corner.y() + row * side, side, side)
 
     def image_rect(self) -> QRectF:
-        """Return where the decoded image is, in the widget's coordinates."""
+        """Return where the decoded image is, or would be, in the widget's coordinates."""
         assert self.picture is not None
-        assert self.picture.decoded is not None
+        assert self.picture.image_size is not None
         ratio, at = self.devicePixelRatioF(), self._placement()
-        height, width, _ = self.picture.decoded.shape
+        height, width = self.picture.image_size
         size = QSizeF(width, height) * at.image_scale / ratio
         return QRectF(at.image_corner.toPointF() / ratio, size)
 
@@ -69,14 +105,51 @@ class TokenMap(QWidget):
         painter.scale(1 / ratio, 1 / ratio)  # whole device pixels also on fractional displays
         self._paint_heading(painter, at.map_corner, "tokens", ratio)
         self._paint_cells(painter, at, ratio)
-        if self.picture.decoded is not None:
-            self._paint_heading(painter, at.image_corner, "decoded", ratio)
-            height, width, _ = self.picture.decoded.shape
-            size = QSize(width * at.image_scale, height * at.image_scale)
-            painter.drawImage(QRect(at.image_corner, size), to_qimage(self.picture.decoded))
+        self._paint_marks(painter, at, ratio)
+        if self.picture.image_size is None:
+            return
+        height, width = self.picture.image_size
+        target = QRect(at.image_corner, QSize(width, height) * at.image_scale)
+        self._paint_heading(painter, at.image_corner, self.picture.heading, ratio)
+        if self.picture.decoded is None:
+            painter.fillRect(target, hatch_brush())
+        else:
+            painter.drawImage(target, to_qimage(self.picture.decoded))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
         self.hovered.emit(self._cell_at(event.position().toPoint()))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        cell = self._cell_at(event.position().toPoint())
+        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.clicked.emit(cell)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  Qt override
+        key = Qt.Key(event.key())
+        is_plain = event.modifiers() in (
+            Qt.KeyboardModifier.NoModifier,
+            Qt.KeyboardModifier.KeypadModifier,
+        )
+        if self.picture is None or not is_plain:
+            super().keyPressEvent(event)
+        elif key in MOVES:
+            self.hovered.emit(self._moved(*MOVES[key]))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.pointed is not None:
+            self.clicked.emit(self.pointed)
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802  Qt override
+        super().focusOutEvent(event)
+        self.hovered.emit(None)
+
+    def _moved(self, down: int, right: int) -> Cell:
+        assert self.picture is not None
+        rows, columns = self.picture.ids.shape
+        if self.pointed is None:
+            return rows // 2, columns // 2
+        row, column = self.pointed
+        return min(max(row + down, 0), rows - 1), min(max(column + right, 0), columns - 1)
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802  Qt override
         super().leaveEvent(event)
@@ -87,7 +160,9 @@ class TokenMap(QWidget):
         font.setPixelSize(round(font.pixelSize() * ratio))
         painter.setFont(font)
         painter.setPen(theme.color("muted"))
-        above = QRect(corner - QPoint(0, self._heading()), QSize(2**15, self._heading()))
+        room = int(self.width() * ratio) - corner.x()
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
+        above = QRect(corner - QPoint(0, self._heading()), QSize(room, self._heading()))
         painter.drawText(above, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text)
 
     def _paint_cells(self, painter: QPainter, at: _Placement, ratio: float) -> None:
@@ -104,17 +179,54 @@ class TokenMap(QWidget):
             if picture.is_masked[row, column]:
                 painter.fillRect(cell, hatch)
                 continue
-            red, green, blue = (int(part) for part in picture.colors[row, column])
-            painter.fillRect(cell, QColor(red, green, blue))
+            is_unknown = picture.is_unknown is not None and picture.is_unknown[row, column]
+            color = QColor(*picture.colors[row, column].tolist())
+            painter.fillRect(cell, theme.color("raised") if is_unknown else color)
             if at.cell >= theme.px(SMALLEST_PRINTED) * ratio:
-                is_light = 0.299 * red + 0.587 * green + 0.114 * blue > 128
-                painter.setPen(Qt.GlobalColor.black if is_light else Qt.GlobalColor.white)
+                painter.setPen(theme.color("muted") if is_unknown else _ink(color))
                 painter.drawText(cell, middle, str(token))
             if picture.is_new[row, column]:
                 painter.setPen(new_pen)
                 painter.drawRect(cell.adjusted(1, 1, -1, -1))
 
-    def _cell_at(self, where: QPoint) -> tuple[int, int] | None:
+    def _paint_marks(self, painter: QPainter, at: _Placement, ratio: float) -> None:
+        thin = max(1, round(ratio))
+        cells = [] if self.marked is None else np.argwhere(self.marked).tolist()
+        for row, column in cells:
+            corner = at.map_corner + QPoint(column * at.cell, row * at.cell)
+            box = QRect(corner, QSize(at.cell - 1, at.cell - 1)).adjusted(
+                2 * thin, 2 * thin, -2 * thin, -2 * thin
+            )
+            for color, width in (
+                (QColor(CASINGS[theme.manager.mode]), 5 * thin),
+                (theme.color("accent"), 2 * thin),
+            ):
+                pen = QPen(color, width)
+                pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+                painter.setPen(pen)
+                painter.drawRect(box)
+        if self.pointed is not None:
+            self._paint_corners(painter, at, self.pointed, thin)
+
+    def _paint_corners(self, painter: QPainter, at: _Placement, cell: Cell, thin: int) -> None:
+        """Draw the four corners of a frame just outside a cell."""
+        corner = at.map_corner + QPoint(cell[1] * at.cell, cell[0] * at.cell)
+        box = QRect(corner, QSize(at.cell - 1, at.cell - 1)).adjusted(-thin, -thin, thin, thin)
+        length = max(3, at.cell // 4)
+        lines = [
+            QLineF(x, y, x + across, y + along)
+            for x, right in ((box.left(), length), (box.right(), -length))
+            for y, down in ((box.top(), length), (box.bottom(), -length))
+            for across, along in ((right, 0), (0, down))
+        ]
+        for color, width in (
+            (QColor(CASINGS[theme.manager.mode]), 4 * thin),
+            (theme.color("text"), 2 * thin),
+        ):
+            painter.setPen(QPen(color, width))
+            painter.drawLines(lines)
+
+    def _cell_at(self, where: QPoint) -> Cell | None:
         if self.picture is None:
             return None
         ratio, at = self.devicePixelRatioF(), self._placement()
@@ -129,8 +241,8 @@ class TokenMap(QWidget):
         ratio, heading = self.devicePixelRatioF(), self._heading()
         width, height = int(self.width() * ratio), int(self.height() * ratio)
         rows, columns = self.picture.ids.shape
-        decoded = self.picture.decoded
-        if decoded is None:
+        image_size = self.picture.image_size
+        if image_size is None:
             cell = max(1, min(width // columns, (height - heading) // rows))
             left = (width - columns * cell) // 2
             top = heading + max(0, (height - heading - rows * cell) // 2)
@@ -139,7 +251,7 @@ class TokenMap(QWidget):
         beside = min((width - gap) // 2, height - heading)
         below = min(width, (height - gap) // 2 - heading)
         side = max(1, beside, below)
-        image_height, image_width, _ = decoded.shape
+        image_height, image_width = image_size
         scale = max(1, side // max(image_height, image_width))
         per_cell, rest = divmod(image_height, rows)
         cell = scale * per_cell if rest == 0 else max(1, side // max(rows, columns))
@@ -159,6 +271,12 @@ class TokenMap(QWidget):
     @Slot()
     def _restyle(self) -> None:
         self.update()
+
+
+def _ink(color: QColor) -> Qt.GlobalColor:
+    """Return black or white, whichever is read better on a colour."""
+    luma = 0.299 * color.red() + 0.587 * color.green() + 0.114 * color.blue()
+    return Qt.GlobalColor.black if luma > 128 else Qt.GlobalColor.white
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from spikestudio.errors import ConfigError
 from spikestudio.neurons.constants import Constants, constants_at
 from spikestudio.types import LayerInfo
 
-LEAST_NAMES = 150  # pixels for the layers' names, if they need it: the table scrolls instead
+LEAST_NAMES = 190  # pixels for the layers' names, if they need it: the table scrolls instead
 
 
 class LayerTableView(View):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from spikestudio.app import theme
-from spikestudio.app.plots.palettes import code_colors, scalar_indices, scalar_lut
 from spikestudio.app.plots.scale_bar import ScaleBar
-from spikestudio.app.plots.text import figure
 from spikestudio.app.plots.token_item import TokenMap, TokenPicture
-from spikestudio.app.viewmodels.moments import tokens_after
+from spikestudio.app.viewmodels.codebook import CodebookModel
+from spikestudio.app.viewmodels.moments import preview_after, tokens_after
+from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
 from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.token_logits import TokenLogits, temperature_at
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import (
+    FRAME_SECONDS,
     Caption,
     Combo,
     EmptyStack,
@@ -25,52 +28,97 @@ from spikestudio.app.views.parts import (
     stacked,
     tool_row,
 )
-from spikestudio.sampling.events import TokensUnmasked
+from spikestudio.app.views.token_layers import (
+    ENTROPY,
+    LAYERS,
+    cell_colors,
+    decoded_at,
+    describe_cell,
+    show_scale,
+)
+from spikestudio.app.views.token_panel import Cell, TokenPanel
+from spikestudio.app.views.token_stage import TokenStage
+from spikestudio.app.widgets.icons import IconButton
+from spikestudio.sampling.events import ImagePreview, TokensUnmasked
 
-CODE, ORDER, CONFIDENCE = "code", "order of reveal", "confidence"
 EMPTY = "The token map of the selected image appears here as it unmasks."
 NO_TOKENS = "This model has no tokens; open a Spiking-Diffusion model."
+NO_ENTROPY = "entropy not kept: it needs the logits of the steps"
+PANEL_TIP = "Show or hide the likeliest codes of the cell pointed at"
 
 
 class TokensView(View):
-    """Token map of the selected image, coloured by code, order of reveal or confidence."""
+    """Token map of the selected image, and what the network thought of the cell pointed at."""
 
     view_id: ClassVar[str] = "tokens"
     title: ClassVar[str] = "Tokens"
     help_text: ClassVar[str] = (
         "Spiking-Diffusion draws a map of codes; a codebook turns each code into a patch.\n"
         "Hatched: still masked. Outlined: revealed in the newest step.\n"
-        "Code: every code has its own colour, the same in every run.\n"
-        "Order of reveal: the step that revealed the cell. Confidence: the probability that\n"
-        "the network gave to the code it drew there.\n"
+        "Code: its own colour, the same in every run. Order of reveal: the step of the cell.\n"
+        "Confidence: the probability of the code drawn. Entropy: how undecided the draw was.\n"
         "The decoded image has the most probable code where the map is still masked.\n"
-        "Point at a cell: its code, confidence and step."
+        "Hatched in its place: that of the step looked at was not kept.\n"
+        "Point at a cell (arrow keys): its likeliest codes; the layer's neuron there lights up.\n"
+        "Click (Enter): mark all cells of its code. Temperature: what the draw would have been;\n"
+        "the tick on a bar is the run's own. Nothing is sampled again."
     )
 
     sampleRequested = Signal()  # noqa: N815
 
-    def __init__(self, run: RunModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        run: RunModel,
+        parent: QWidget | None = None,
+        *,
+        fields: NeuronFieldModel | None = None,
+        codebook: CodebookModel | None = None,
+    ) -> None:
         super().__init__(run, parent)
-        self.color = Combo(
-            "Colour of the cells", "What the colour of a cell means", (CODE, ORDER, CONFIDENCE)
-        )
+        self.fields = fields
+        self.codebook = codebook or CodebookModel(run, self)
+        self.color = Combo("Colour of the cells", "What the colour of a cell means", LAYERS)
         self.scale = ScaleBar()
         self.map = TokenMap()
         self.map.setAccessibleName("Token map and decoded image")
+        self.panel = TokenPanel()
+        self.stage = TokenStage(self.map, self.panel)
+        self.show_panel = IconButton("mdi6.chart-box-outline", PANEL_TIP)
+        self.show_panel.setCheckable(True)
+        self.show_panel.setChecked(True)
         self.caption = Caption()
+        self._logits = TokenLogits(run)
         self._hovered: tuple[int, int] | None = None
         self._step: int | None = None  # that is looked at; None: the newest
         self._tokens: TokensUnmasked | None = None
+        self._has_gaps = False  # the entropy of some draw is not known
         self.stack = EmptyStack(
-            stacked(tool_row(self.color, self.scale), self.map, self.caption, stretch=self.map),
+            stacked(
+                tool_row(self.color, self.show_panel, self.scale),
+                self.stage,
+                self.caption,
+                stretch=self.stage,
+            ),
             EMPTY,
         )
         fill(self, self.stack)
+        self._connect()
+
+    def _connect(self) -> None:
+        run, codebook = self.run, self.codebook
         self.stack.sampleRequested.connect(self.sampleRequested)
         self.color.activated.connect(self._redraw)
         self.map.hovered.connect(self._on_hovered)
-        for signal in (run.started, run.tokensChanged, run.previewChanged, run.selectionChanged):
+        self.map.clicked.connect(self._on_clicked)
+        self.panel.codeHovered.connect(codebook.hover)
+        self.panel.codeClicked.connect(codebook.select)
+        self.show_panel.toggled.connect(self._on_panel_toggled)
+        self.stage.roomChanged.connect(self._on_room_changed, Qt.ConnectionType.QueuedConnection)
+        codebook.highlightChanged.connect(self._mark)
+        run.started.connect(self._on_started)
+        for signal in (run.tokensChanged, run.previewChanged, run.selectionChanged):
             signal.connect(self.mark_dirty)
+        codebook.changed.connect(self.mark_dirty)
         theme.manager.changed.connect(self._redraw)
 
     def look_at(self, step: int | None) -> None:
@@ -85,66 +133,147 @@ class TokensView(View):
             return
         if self._step is not None:
             tokens = tokens_after(self.run, self._step)
+            preview = preview_after(self.run, self._step)
         self._tokens = tokens
         if started.request.sampler != "absorbing":
             self.stack.show_empty(NO_TOKENS, has_button=False)
             return
         self.stack.show_content()
-        image = self.run.selection.image
         if tokens is None:
             self.map.set_picture(None)
+            self.scale.hide()
         else:
-            # the codebook's picture is only there for the newest step
-            decoded = preview.decoded if preview and preview.step == tokens.step else None
-            is_masked = tokens.tokens[image] == tokens.mask_id
-            self.map.set_picture(
-                TokenPicture(
-                    ids=tokens.tokens[image],
-                    is_masked=is_masked,
-                    is_new=~is_masked & (tokens.order[image] == tokens.step),
-                    colors=self._colors(tokens, image, len(started.timesteps)),
-                    decoded=None if decoded is None else np.ascontiguousarray(decoded[image]),
-                )
-            )
-        self._draw_scale(len(started.timesteps))
+            self.map.set_picture(self._picture(tokens, preview, len(started.timesteps)))
+            show_scale(self.scale, self.color.currentText(), tokens.mask_id, len(started.timesteps))
+        self._mark()
+        self._show_cell()
         self._show_caption()
 
-    def _colors(self, tokens: TokensUnmasked, image: int, steps: int) -> NDArray[np.uint8]:
-        colors: NDArray[np.uint8]
-        match self.color.currentText():
-            case "code":
-                colors = code_colors(tokens.mask_id + 1)[tokens.tokens[image]]
-            case "order of reveal":
-                order = scalar_indices(tokens.order[image] + 1.0, 1, max(2, steps))
-                colors = scalar_lut()[order, :3]
-            case _:
-                colors = scalar_lut()[scalar_indices(tokens.confidence[image], 0, 1), :3]
-        return colors
+    def _picture(
+        self, tokens: TokensUnmasked, preview: ImagePreview | None, steps: int
+    ) -> TokenPicture:
+        kind, image = self.color.currentText(), self.run.selection.image
+        decoded, heading = decoded_at(preview, tokens.step, is_live=self._step is None)
+        newest = self.run.preview
+        shown = newest.decoded if newest is not None else None
+        is_masked = tokens.tokens[image] == tokens.mask_id
+        entropy = self._entropy_of(tokens, image) if kind == ENTROPY else None
+        return TokenPicture(
+            ids=tokens.tokens[image],
+            is_masked=is_masked,
+            is_new=~is_masked & (tokens.order[image] == tokens.step),
+            colors=cell_colors(kind, tokens, image, steps, entropy),
+            decoded=None if decoded is None else np.ascontiguousarray(decoded[image]),
+            is_unknown=None if entropy is None else np.isnan(entropy),
+            size=None if shown is None else (shown.shape[1], shown.shape[2]),
+            heading=heading,
+        )
 
-    def _draw_scale(self, steps: int) -> None:
-        kind = self.color.currentText()
-        self.scale.setVisible(kind != CODE)
-        if kind == ORDER:
-            ends = ((0.0, "1"), (1.0, f"{max(2, steps):,}"))
-            self.scale.set_scale("revealed in step", scalar_lut(), ends, "masked")
-        elif kind == CONFIDENCE:
-            marks = ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))
-            self.scale.set_scale("confidence", scalar_lut(), marks, "masked")
+    def _entropy_of(self, tokens: TokensUnmasked, image: int) -> NDArray[np.float32]:
+        """Return the entropy in bits of every draw; NaN where masked, painted or not kept."""
+        deadline = time.perf_counter() + FRAME_SECONDS
+        drawn = np.where(self._painted(tokens), -1, tokens.order[image])
+        entropy, is_whole = self._logits.entropy_when_revealed(
+            drawn, lambda: time.perf_counter() > deadline
+        )
+        if not is_whole:
+            self.mark_dirty()
+        self._has_gaps = bool((np.isnan(entropy) & (drawn >= 0)).any())
+        return entropy
 
-    def _describe(self, cell: tuple[int, int], tokens: TokensUnmasked) -> str:
-        image, (row, column) = self.run.selection.image, cell
-        where = f"Cell x {column}, y {row}"
-        token = int(tokens.tokens[image, row, column])
-        if token == tokens.mask_id:
-            return f"{where}: still masked"
-        confidence = figure(float(tokens.confidence[image, row, column]))
-        step = int(tokens.order[image, row, column]) + 1
-        return f"{where}: code {token:,}, confidence {confidence}, revealed in step {step:,}"
+    def _painted(self, tokens: TokensUnmasked) -> NDArray[np.bool_]:
+        """Return which cells hold a code that the user painted there, ``[h, w]``."""
+        image = self.run.selection.image
+        return self._logits.painted(tokens.order[image], tokens.confidence[image])
+
+    @Slot()
+    def _mark(self) -> None:
+        """Outline the cells of the code that is looked at, over the picture as it is."""
+        code, picture = self.codebook.highlighted, self.map.picture
+        self.map.set_marked(None if code is None or picture is None else picture.ids == code)
+
+    # the cell pointed at --------------------------------------------------------------------
+
+    def _draw_step(self, cell: tuple[int, int], tokens: TokensUnmasked) -> int:
+        """Return the step that drew a cell's code; where masked that looked at."""
+        step = int(tokens.order[self.run.selection.image, *cell])
+        return step if step >= 0 else tokens.step
+
+    def _show_cell(self) -> None:
+        """Tell the panel about the cell, and mark which one it is."""
+        cell, tokens = self.map.pointed, self._tokens
+        info = self.codebook.of_run
+        patches = info.patches if info is not None else None
+        if cell is None or tokens is None or not self.panel.isVisibleTo(self):
+            self.panel.show_cell(None, patches)
+            return
+        image, step = self.run.selection.image, self._draw_step(cell, tokens)
+        token = int(tokens.tokens[image, *cell])
+        logits = self._logits.logits(step)
+        self.panel.show_cell(
+            Cell(
+                *cell,
+                step=step,
+                temperature=temperature_at(self.run, step),
+                code=None if token == tokens.mask_id else token,
+                confidence=float(tokens.confidence[image, *cell]),
+                logits=None if logits is None else logits[:, *cell],
+                is_painted=bool(self._painted(tokens)[cell]),
+            ),
+            patches,
+        )
+
+    def _code_at(self, cell: tuple[int, int] | None) -> int | None:
+        tokens = self._tokens
+        if cell is None or tokens is None:
+            return None
+        code = int(tokens.tokens[self.run.selection.image, *cell])
+        return None if code == tokens.mask_id else code
 
     @Slot(object)
     def _on_hovered(self, cell: tuple[int, int] | None) -> None:
         self._hovered = cell
+        if cell is not None:  # the last one stays, so that the panel can be reached
+            self.map.set_pointed(cell)
+            self._show_cell()
         self._show_caption()
+        self.codebook.hover(self._code_at(cell))
+        if self.fields is not None:
+            self.run.hover(self._neuron_at(cell) if cell is not None else None)
+
+    @Slot(object)
+    def _on_clicked(self, cell: tuple[int, int]) -> None:
+        code = self._code_at(cell)
+        if code is not None:
+            self.codebook.select(code)
+
+    def _neuron_at(self, cell: tuple[int, int]) -> int | None:
+        """Return the neuron of the selected layer at a cell of the map."""
+        if self.fields is None or self._tokens is None:
+            return None
+        _, rows, columns = self._tokens.tokens.shape
+        return self.fields.neuron_at((cell[0] + 0.5) / rows, (cell[1] + 0.5) / columns)
+
+    # other signals --------------------------------------------------------------------------
+
+    @Slot()
+    def _on_started(self) -> None:
+        self._hovered = None
+        self.map.set_pointed(None)
+        self.panel.forget()
+        self.mark_dirty()
+
+    @Slot(bool)
+    def _on_panel_toggled(self, is_wanted: bool) -> None:
+        self.stage.set_panel_wanted(is_wanted=is_wanted)
+        self._show_cell()
+
+    @Slot()
+    def _on_room_changed(self) -> None:
+        self.show_panel.setEnabled(self.stage.has_room)
+        tip = PANEL_TIP if self.stage.has_room else f"{PANEL_TIP}: this dock is too small for them"
+        self.show_panel.setToolTip(tip)
+        self._show_cell()
 
     @Slot()
     def _redraw(self) -> None:
@@ -152,21 +281,28 @@ class TokensView(View):
         self.draw_if_needed()
 
     def _show_caption(self) -> None:
-        tokens, started = self._tokens, self.run.run
-        if (tokens is None or started is None) and self._step is not None:
-            text = f"step {self._step + 1:,}: its tokens were not kept"
-        elif tokens is None or started is None:
-            text = "waiting for step 1"
-        elif self._hovered is not None:
-            text = self._describe(self._hovered, tokens)
-        else:
-            shown = tokens.tokens[self.run.selection.image]
-            revealed = shown[shown != tokens.mask_id]
-            text = (
-                f"step {tokens.step + 1:,} of {len(started.timesteps):,}   "
-                f"{revealed.size:,} of {shown.size:,} cells revealed, "
-                f"{np.unique(revealed).size:,} different codes   "
-                f"image {self.run.selection.image + 1:,}"
-            )
+        text = self._text()
         self.caption.set_text(text)
         self.map.setAccessibleDescription(text)
+
+    def _text(self) -> str:
+        tokens, started = self._tokens, self.run.run
+        if (tokens is None or started is None) and self._step is not None:
+            return f"step {self._step + 1:,}: its tokens were not kept"
+        if tokens is None or started is None:
+            return "waiting for step 1"
+        image = self.run.selection.image
+        if self._hovered is not None:
+            bits = self._logits.entropy(self._draw_step(self._hovered, tokens))
+            entropy = None if bits is None else float(bits[self._hovered])
+            is_painted = bool(self._painted(tokens)[self._hovered])
+            return describe_cell(self._hovered, tokens, image, entropy, is_painted=is_painted)
+        shown = tokens.tokens[image]
+        revealed = shown[shown != tokens.mask_id]
+        if self._has_gaps and self.color.currentText() == ENTROPY:
+            return f"step {tokens.step + 1:,} of {len(started.timesteps):,}   {NO_ENTROPY}"
+        return (
+            f"step {tokens.step + 1:,} of {len(started.timesteps):,}   "
+            f"{revealed.size:,} of {shown.size:,} cells revealed, "
+            f"{np.unique(revealed).size:,} different codes   image {image + 1:,}"
+        )

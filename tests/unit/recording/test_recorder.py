@@ -245,6 +245,8 @@ def stored_bytes(recorder: Recorder) -> int:
         total += sum(array.nbytes for array in (recorder.state(step) or {}).values())
         watched = recorder.watched(step)
         total += 0 if watched is None else watched.nbytes
+        logits = (recorder.logits_of(step, image) for image in range(8))
+        total += sum(kept.nbytes for kept in logits if kept is not None)
     return total
 
 
