@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QComboBox,
@@ -211,9 +211,24 @@ def line(*widgets: QWidget) -> QWidget:
     return row
 
 
+class _Content(QWidget):
+    """Asks for the height that its rows need at the width it has, not at its least width."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt override
+        least, layout = super().minimumSizeHint(), self.layout()
+        if layout is None or not layout.hasHeightForWidth():
+            return least
+        return QSize(least.width(), layout.minimumHeightForWidth(max(self.width(), least.width())))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+
 def stacked(*widgets: QWidget, stretch: QWidget) -> QWidget:
     """Return the widgets below each other with a dock's margins; ``stretch`` takes the height."""
-    content = QWidget()
+    content = _Content()
     layout = QVBoxLayout(content)
     layout.setContentsMargins(12, 8, 12, 8)
     layout.setSpacing(4)
