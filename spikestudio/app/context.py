@@ -12,6 +12,8 @@ from spikestudio.app.jobs import Jobs
 from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.codebook import CodebookModel
+from spikestudio.app.viewmodels.comparison import ComparisonModel
+from spikestudio.app.viewmodels.history import HistoryModel
 from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
@@ -71,6 +73,8 @@ class Context:
     timeline: TimelineModel
     inspection: Inspection
     lesions: LesionModel
+    history: HistoryModel
+    comparison: ComparisonModel
     fields: NeuronFieldModel
     codebook: CodebookModel
     walks: WalkModel
@@ -119,10 +123,14 @@ def create(
     lesions = LesionModel(run, sampler)
     lesions.runRequested.connect(sampler.sample_request)
     walks = WalkModel(worker.walk)
+    history = HistoryModel(run, sampler, lambda: record.budget_mb)
+    history.lookRequested.connect(run.show_ended)
+    comparison = ComparisonModel(run, sampler, history, jobs.submit)
     bridge = Bridge(mailbox, run, checkpoint, jobs, walks=walks)
     walks.asked.connect(bridge.wake)
     checkpoint.loaded.connect(walks.forget)
     timeline.cursorChanged.connect(bridge.wake)
+    comparison.changed.connect(bridge.wake)
     run.hoverChanged.connect(bridge.wake)
     codebook = CodebookModel(run)
     codebook.highlightChanged.connect(bridge.wake)
@@ -137,6 +145,8 @@ def create(
         timeline=timeline,
         inspection=inspection,
         lesions=lesions,
+        history=history,
+        comparison=comparison,
         fields=NeuronFieldModel(run, checkpoint, jobs.submit),
         codebook=codebook,
         walks=walks,

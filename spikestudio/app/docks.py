@@ -16,7 +16,9 @@ from spikestudio.app.context import Context
 from spikestudio.app.layouts import DEFAULT, LAYOUTS, Split
 from spikestudio.app.views.base import View
 from spikestudio.app.views.codebook import CodebookView
+from spikestudio.app.views.compare import CompareView
 from spikestudio.app.views.efficiency import EfficiencyView
+from spikestudio.app.views.history import HistoryView
 from spikestudio.app.views.image import ImageView
 from spikestudio.app.views.layer_table import LayerTableView
 from spikestudio.app.views.lesions import LesionsView
@@ -75,7 +77,12 @@ class Views:
         self.layers = LayerTableView(run, context.sampler)
         self.efficiency = EfficiencyView(run)
         self.lesions = LesionsView(run, context.lesions)
+        self.history = HistoryView(run, context.timeline, context.history, context.comparison)
+        self.compare = CompareView(
+            run, context.timeline, context.sampler, context.history, context.comparison
+        )
         self.plots = (
+            *(self.history, self.compare),
             *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
             *(self.tokens, self.codebook, self.vqsvae, self.layers, self.efficiency, self.lesions),
         )

@@ -129,6 +129,28 @@ LAYOUTS = {
                 (25, 40, 35),
             ),
         ),
+        Layout(
+            "Sweep",
+            "Runs beside each other: what differs, from which step on, and their rates",
+            Split(
+                "row",
+                (
+                    _CONTROLS,
+                    Split("column", ("compare", "timeline"), (76, 24)),
+                    Split("column", ("history", "rates"), (60, 40)),
+                ),
+                (20, 50, 30),
+            ),
+            Split(
+                "row",
+                (
+                    _CLOSE_CONTROLS,
+                    Split("column", ("compare", "timeline"), (72, 28)),
+                    Split("tabs", ("history", "rates", "image")),
+                ),
+                (25, 47, 28),
+            ),
+        ),
     )
 }
 DEFAULT = "Watch"

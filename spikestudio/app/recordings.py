@@ -178,7 +178,7 @@ class Recordings(QObject):
     def _follow_model(self) -> None:
         """Say whether the steps of the recording shown can be computed again."""
         run, checkpoint = self._context.run, self._context.checkpoint
-        if run.recording is None or run.result is None:
+        if (run.recording is None and not run.is_again) or run.result is None:
             return
         name, model, entry = run.result.checkpoint, checkpoint.model, self._entry()
         if model is not None and model.card.tensors_sha256 == run.result.tensors_sha256:
@@ -237,6 +237,7 @@ class Recordings(QObject):
     @Slot()
     def _on_started(self) -> None:
         self._told.clear()
+        self._follow_model()
         if self._context.run.recording is None:
             self._is_sampled, self._is_chosen = True, False
 
@@ -260,7 +261,7 @@ class Recordings(QObject):
         run = self._context.run
         recorder = run.recorder
         has_ended = run.state in (RunState.FINISHED, RunState.CANCELLED)
-        if not has_ended or recorder is None or run.recording is not None:
+        if not has_ended or recorder is None or run.recording is not None or run.is_again:
             return
         if recorder.file_path is not None and not recorder.file_error:
             path = recorder.file_path

@@ -79,7 +79,7 @@ class Inspection(QObject):
         if wanted is not None and recorder is not None and wanted != self._asked:
             self._asked = wanted
             layer, step = wanted
-            if self._run.recording is None:
+            if self._run.recording is None and not self._run.is_again:
                 self._inspect(step, layer, recorder.image)
             else:
                 self._inspect(step, layer, recorder.image, recorder)

@@ -71,7 +71,7 @@ class LesionModel(QObject):
     @Slot()
     def _on_state_changed(self) -> None:
         result, recorder = self._run.result, self._run.recorder
-        if self._run.recording is not None:  # made elsewhere: not what lesions are compared with
+        if self._run.recording is not None or self._run.is_again:  # not the last one sampled
             return
         if self._run.state is not RunState.FINISHED or result is None or recorder is None:
             return

@@ -40,7 +40,9 @@ class RecordTarget(QObject):
     def record(self, image: int, layer: str, watch: tuple[Neuron, ...] = ()) -> Record:
         """Return what a run that starts now is to record."""
         path = None if self.path is None else unused(self.path)
-        return Record(path=path, image=image, potentials=layer, watch=watch, budget_mb=self.budget_mb)
+        return Record(
+            path=path, image=image, potentials=layer, watch=watch, budget_mb=self.budget_mb
+        )
 
 
 def unused(path: Path) -> Path:

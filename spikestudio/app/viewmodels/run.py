@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spikestudio.app.viewmodels.history import EndedRun
     from spikestudio.recording.hdf5 import Recording
     from spikestudio.recording.values import Potentials, Readable
     from spikestudio.sampling.recompute import LayerStep
@@ -122,6 +123,7 @@ class RunModel(QObject):
         self.changes: list[ParametersChanged] = []
         self.result: RunResult | None = None
         self.failure: Failed | None = None
+        self.is_again = False  # a run of this session that ended before is shown
         self.selection = Selection()
         self.hovered: int | None = None  # neuron of the selected layer that is pointed at
         self.recomputed: OrderedDict[tuple[str, int], LayerStep] = OrderedDict()
@@ -257,6 +259,20 @@ class RunModel(QObject):
         self.previewChanged.emit()
         self.tokensChanged.emit()
 
+    def show_ended(self, ended: EndedRun) -> None:
+        """Show a run that ended before, as it was then."""
+        self._replace(ended.run, ended.state)
+        self.is_again = self.recording is None
+        self.step, self.preview, self.tokens = ended.step, ended.preview, ended.tokens
+        self.changes, self.result, self.failure = list(ended.changes), ended.result, ended.failure
+        self._announce_start()
+        if self.step is not None:
+            self.stepFinished.emit()
+        if self.changes:
+            self.parametersChanged.emit()
+        self.previewChanged.emit()
+        self.tokensChanged.emit()
+
     def set_cannot_recompute(self, reason: str) -> None:
         """Say why no step of the recording can be computed again; empty if it can."""
         if reason != self.cannot_recompute:
@@ -268,7 +284,7 @@ class RunModel(QObject):
         self._announce_start()
 
     def _replace(self, run: RunStarted | RecordedRun, state: RunState) -> None:
-        self.run, self.state = run, state
+        self.run, self.state, self.is_again = run, state, False
         self.step = self.preview = self.tokens = self.result = self.failure = None
         self.changes = []
         self.cannot_recompute = ""

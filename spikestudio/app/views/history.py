@@ -1,0 +1,235 @@
+"""History dock: the runs of this session, to be looked at, repeated and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QListView, QToolButton, QWidget
+
+from spikestudio.app import theme
+from spikestudio.app.viewmodels.comparison import ComparisonModel
+from spikestudio.app.viewmodels.history import Entry, HistoryModel
+from spikestudio.app.views.base import View
+from spikestudio.app.views.history_rows import HistoryDelegate, HistoryRows
+from spikestudio.app.views.parts import Caption, EmptyStack, fill, stacked, tool_row
+from spikestudio.recording.record import MEBIBYTE
+
+if TYPE_CHECKING:
+    from spikestudio.app.viewmodels.run import RunModel
+    from spikestudio.app.viewmodels.timeline import TimelineModel
+
+EMPTY = "Every run of this session is listed here once it has ended."
+CHOOSE = "Choose a run first."
+
+
+class HistoryView(View):
+    """List of runs, and what can be done with the one that is chosen."""
+
+    view_id: ClassVar[str] = "history"
+    title: ClassVar[str] = "History"
+    help_text: ClassVar[str] = (
+        "Every run of this session that has ended, the newest first, and what it asks for that the\n"
+        "run before it, or the one that it was made from, did not.\n"
+        "Look: show it in every dock again (double-click, Enter). Duplicate: put its settings in the\n"
+        "sampler (Ctrl+D). Branch: go on from the step looked at with other settings (Ctrl+B).\n"
+        "A, B: compare it in the compare dock (Ctrl+1, Ctrl+2). Keep: let its recording go last\n"
+        "(Ctrl+K). Delete: forget it (Del).\n"
+        "Recordings together take at most twice what one may; beyond that the oldest goes first. Its\n"
+        "images, settings and rates stay. Right-click a run for all of this."
+    )
+
+    sampleRequested = Signal()  # noqa: N815
+
+    def __init__(
+        self,
+        run: RunModel,
+        timeline: TimelineModel,
+        history: HistoryModel,
+        comparison: ComparisonModel,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(run, parent)
+        self._timeline, self._history, self._comparison = timeline, history, comparison
+        self.rows = HistoryRows(history, comparison)
+        self.list = QListView()
+        self.list.setModel(self.rows)
+        self.list.setItemDelegate(HistoryDelegate(self.list))
+        self.list.setAccessibleName("Runs of this session")
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self.list.setMouseTracking(True)
+        self.list.setMinimumHeight(theme.px(80))
+        self.actions_by_name: dict[str, QAction] = {}
+        buttons = [
+            self._add("look", "Look", ("Return", "Enter"), self._look),
+            self._add("duplicate", "Duplicate", ("Ctrl+D",), self._duplicate),
+            self._add("branch", "Branch", ("Ctrl+B",), self._branch),
+            self._add("a", "A", ("Ctrl+1",), self._mark_a),
+            self._add("b", "B", ("Ctrl+2",), self._mark_b),
+            self._add("keep", "Keep", ("Ctrl+K",), self._keep),
+            self._add("delete", "Delete", ("Del",), self._delete),
+        ]
+        self.actions_by_name["keep"].setCheckable(True)
+        self.caption = Caption()
+        self.stack = EmptyStack(
+            stacked(tool_row(*buttons), self.list, self.caption, stretch=self.list), EMPTY
+        )
+        fill(self, self.stack)
+        self.stack.sampleRequested.connect(self.sampleRequested)
+        self.list.doubleClicked.connect(self._look)
+        self.list.selectionModel().currentChanged.connect(self._show_actions)
+        history.entryAdded.connect(self._on_entry_added)
+        for signal in (history.changed, comparison.changed, timeline.cursorChanged, run.started):
+            signal.connect(self.mark_dirty)
+        theme.manager.changed.connect(self._restyle)
+
+    def _add(
+        self, name: str, text: str, keys: tuple[str, ...], call: Callable[[], None]
+    ) -> QToolButton:
+        action = QAction(text, self.list)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        action.triggered.connect(call)
+        self.list.addAction(action)
+        self.actions_by_name[name] = action
+        button = QToolButton()
+        button.setDefaultAction(action)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The run of the row that is chosen."""
+        return self.rows.entry(self.list.currentIndex())
+
+    def choose(self, key: int) -> None:
+        """Choose the row of a run."""
+        self.list.setCurrentIndex(self.rows.index_of(key))
+
+    def refresh(self) -> None:
+        """List the runs that there are now."""
+        if not self._history.entries:
+            self.rows.reload()
+            self.stack.show_empty(EMPTY)
+            return
+        self.stack.show_content()
+        self._reload()
+        number = len(self._history.entries)
+        used, budget = self._history.bytes_used, self._history.budget_bytes
+        self.caption.set_text(
+            f"{number:,} run{'' if number == 1 else 's'}, recordings "
+            f"{used / MEBIBYTE:,.3g} of {budget / MEBIBYTE:,.0f} MiB"
+        )
+        self._show_actions()
+
+    @Slot()
+    def _show_actions(self, *_: object) -> None:
+        """Say of each action whether it can be done with the run chosen, and if not why."""
+        entry, history = self.chosen, self._history
+        step = self._timeline.cursor.step
+        a, b = self._comparison.a, self._comparison.b
+        for name, tip, obstacle in (
+            ("look", "Show this run in every dock again", entry and history.cannot_look(entry)),
+            (
+                "duplicate",
+                "Put the settings of this run in the sampler",
+                entry and history.cannot_duplicate(entry),
+            ),
+            (
+                "branch",
+                f"Go on from step {step + 1:,}, which is looked at, with other settings",
+                entry and history.cannot_branch(entry),
+            ),
+            ("a", "Compare this run, as A", "This run is A." if entry and entry is a else ""),
+            ("b", "Compare this run, as B", "This run is B." if entry and entry is b else ""),
+            ("keep", "Let the recording of this run go last", _cannot_keep(entry)),
+            ("delete", "Forget this run", ""),
+        ):
+            action = self.actions_by_name[name]
+            reason = CHOOSE if entry is None else obstacle or ""
+            action.setEnabled(not reason)
+            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+            action.setToolTip(reason or f"{tip} ({keys})")
+        self.actions_by_name["keep"].setChecked(bool(entry and entry.is_pinned))
+
+    # actions --------------------------------------------------------------------------------
+
+    @Slot()
+    def _look(self, _index: object = None) -> None:
+        self._with_chosen(self._history.look)
+
+    @Slot()
+    def _duplicate(self) -> None:
+        self._with_chosen(self._history.duplicate)
+
+    @Slot()
+    def _branch(self) -> None:
+        step = self._timeline.cursor.step
+        self._with_chosen(lambda key: self._history.branch(key, step))
+
+    @Slot()
+    def _mark_a(self) -> None:
+        self._with_chosen(lambda key: self._comparison.mark("a", key))
+
+    @Slot()
+    def _mark_b(self) -> None:
+        self._with_chosen(lambda key: self._comparison.mark("b", key))
+
+    @Slot()
+    def _keep(self) -> None:
+        entry = self.chosen
+        if entry is not None:
+            self._history.set_pinned(entry.key, is_pinned=not entry.is_pinned)
+            self._redraw()
+
+    @Slot()
+    def _delete(self) -> None:
+        row = self.list.currentIndex().row()
+        self._with_chosen(self._history.delete)
+        if self.rows.rowCount():
+            self.list.setCurrentIndex(self.rows.index(min(row, self.rows.rowCount() - 1)))
+
+    def _with_chosen(self, call: Callable[[int], None]) -> None:
+        entry = self.chosen
+        if entry is not None:
+            call(entry.key)
+            self._redraw()
+
+    def _redraw(self) -> None:
+        self.mark_dirty()
+        self.draw_if_needed()
+
+    @Slot(int)
+    def _on_entry_added(self, key: int) -> None:
+        """Choose the newest run, unless the user is at another one of the list."""
+        is_newest_chosen = self.list.currentIndex().row() <= 0
+        self._reload()
+        if is_newest_chosen:
+            self.choose(key)
+        self.mark_dirty()
+
+    def _reload(self) -> None:
+        """Take over the runs that there are; the one that is chosen stays."""
+        before = self.chosen
+        if self.rows.reload():
+            if before is not None:
+                self.choose(before.key)
+            if self.chosen is None:
+                self.list.setCurrentIndex(self.rows.index(0))
+
+    @Slot()
+    def _restyle(self) -> None:
+        self.list.doItemsLayout()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return QSize(theme.px(320), theme.px(320))
+
+
+def _cannot_keep(entry: Entry | None) -> str:
+    return "Its recording was let go." if entry and entry.ended is None else ""
