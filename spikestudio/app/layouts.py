@@ -106,7 +106,7 @@ LAYOUTS = {
                 (
                     _CLOSE_CONTROLS,
                     Split("column", (_ROWS, Split("tabs", ("membrane", "timeline"))), (1, 1)),
-                    Split("tabs", ("image", *_TABLES.view_ids())),
+                    Split("tabs", ("image", "layers", "rates", "tokens")),
                 ),
                 (25, 45, 30),
             ),
