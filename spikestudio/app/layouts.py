@@ -63,7 +63,7 @@ LAYOUTS = {
                 (
                     _CONTROLS,
                     _PICTURE,
-                    Split("column", ("raster", "membrane", _TABS), (33, 40, 27)),
+                    Split("column", ("raster", "membrane", _TABS), (39, 34, 27)),
                 ),
                 (20, 48, 32),
             ),
