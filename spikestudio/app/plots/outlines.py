@@ -65,14 +65,14 @@ def paint_outlines(
     same box lie inside each other.
     """
     drawn: list[tuple[object, ...]] = []
-    for outline in outlines:
-        tile = tile_of(outline)
-        if tile is not None:
-            place = (outline.panel, outline.image, outline.box)
-            _paint_box(painter, outline, tile, line, 3 * line * drawn.count(place))
-            if has_room_for_tag(outline, tile, painter.font()):
-                _paint_tag(painter, outline, tile, line)
-            drawn.append(place)
+    shown = [(outline, tile) for outline in outlines if (tile := tile_of(outline)) is not None]
+    for outline, tile in shown:
+        place = (outline.panel, outline.image, outline.box)
+        _paint_box(painter, outline, tile, line, 3 * line * drawn.count(place))
+        drawn.append(place)
+    for outline, tile in shown:  # over the boxes of all
+        if has_room_for_tag(outline, tile, painter.font()):
+            _paint_tag(painter, outline, tile, line)
 
 
 def _paint_box(painter: QPainter, outline: Outline, tile: QRectF, line: int, inset: int) -> None:
