@@ -30,6 +30,10 @@ def evaluate(
     ] = "",
     num: Annotated[int, typer.Option(help="Images to sample.", min=1, max=1_000_000)] = 256,
     seed: Annotated[int, typer.Option(help="Seed of the samples.", min=0)] = 0,
+    judge_file: Annotated[
+        Path | None,
+        typer.Option("--judge", help="Classifier of that data set; one of ours by default."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "cpu",
     store: Annotated[
         bool, typer.Option("--store", help="Write the figures into the card of FILE.")
@@ -39,12 +43,12 @@ def evaluate(
     """Sample with the model's default settings and let a classifier of real images judge."""
     from spikestudio.checkpoints.loader import load
     from spikestudio.data.readers import load_dataset
-    from spikestudio.metrics.judge import load_judge
+    from spikestudio.metrics.judge import bundled_judge, load_judge
     from spikestudio.metrics.quality import check_judge, measurements, quality_report
 
     model = load(file, device)
     name = dataset or model.card.dataset
-    judge = load_judge()
+    judge = load_judge(judge_file or bundled_judge(name))
     check_judge(judge, name)
     train, test = (load_dataset(data, name, split) for split in ("train", "test"))
     result = _sample(model, num, seed)

@@ -1,9 +1,9 @@
-"""The judge: a small convolutional classifier of MNIST digits that looks at generated images.
+"""The judge: a small convolutional classifier of grey images that looks at generated ones.
 
 It is trained without label smoothing, so that its confidence stays close to its accuracy. The
-bundled file is made by
+bundled files, one for each data set that has bundled models, are made by
 
-    python -m spikestudio.metrics.judge --data FOLDER --out mnist.safetensors
+    python -m spikestudio.metrics.judge --data FOLDER --dataset mnist --out mnist.safetensors
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from spikestudio.paths import resource
 METADATA_KEY = "spikestudio-judge"
 IMAGE_SIZE = 28
 _BATCH = 500
+_OUTPUT = "22.bias"  # of the last layer, one value for each class
 _COUNTER = "num_batches_tracked"  # of training steps in batch normalisation; not stored
 
 
@@ -51,9 +52,9 @@ class JudgeFacts:
 
 
 class JudgeNetwork(nn.Sequential):
-    """Digit classifier: float ``[B, 1, 28, 28]`` in [0, 1] to logits ``[B, 10]``."""
+    """Classifier: float ``[B, 1, 28, 28]`` in [0, 1] to logits ``[B, classes]``."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int = 10) -> None:
         super().__init__(
             *_block(1, 24),
             *_block(24, 24),
@@ -65,7 +66,7 @@ class JudgeNetwork(nn.Sequential):
             *_block(96, 96),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(96, 10),
+            nn.Linear(96, num_classes),
         )
 
 
@@ -104,19 +105,32 @@ def judge_probabilities(network: JudgeNetwork, images: NDArray[np.uint8]) -> NDA
     return torch.cat(parts).numpy() if parts else np.empty((0, 10), np.float32)
 
 
+def bundled_judge(dataset: str) -> Path:
+    """File of the judge of a data set that comes along; raises ``DataError`` if there is none."""
+    folder = resource("judges")
+    path = folder / f"{dataset}.safetensors"
+    known = sorted(each.stem for each in folder.glob("*.safetensors"))
+    if dataset not in known:
+        raise DataError(
+            f"There is no judge of {dataset[:40]}: judges of {', '.join(known)} come along, and "
+            "python -m spikestudio.metrics.judge trains others.",
+        )
+    return path
+
+
 def load_judge(path: Path | None = None) -> Judge:
-    """Load a judge, the bundled one by default; raises ``DataError`` if the file is not one."""
-    path = path or resource("judges", "mnist.safetensors")
-    network = JudgeNetwork()
+    """Load a judge, that of MNIST by default; raises ``DataError`` if the file is not one."""
+    path = path or bundled_judge("mnist")
     try:
         with safe_open(path, "pt") as file:
             facts = JudgeFacts(**json.loads((file.metadata() or {})[METADATA_KEY]))
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+        network = JudgeNetwork(len(state[_OUTPUT]))
         counters = {k: v for k, v in network.state_dict().items() if k.endswith(_COUNTER)}
         network.load_state_dict(state | counters)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{path} is not a judge of digits ({type(error).__name__}): train one with "
+            f"{path} is not a judge ({type(error).__name__}): train one with "
             "python -m spikestudio.metrics.judge.",
             path=path,
         ) from error
@@ -126,13 +140,13 @@ def load_judge(path: Path | None = None) -> Judge:
 def train_judge(
     dataset: Dataset, *, epochs: int = 8, batch_size: int = 128, seed: int = 0
 ) -> Iterator[tuple[JudgeNetwork, float]]:
-    """Train on lightly distorted digits; yields the network and the mean loss after every epoch."""
+    """Train on lightly distorted images; yields the network and the mean loss after every epoch."""
     if dataset.labels is None:
         raise DataError("The judge needs labelled images.")
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = JudgeNetwork()
+        network = JudgeNetwork(int(dataset.labels.max()) + 1)
     labels = torch.from_numpy(dataset.labels)
     steps = math.ceil(len(dataset) / batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
@@ -184,20 +198,21 @@ def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
 
 
 def command(
-    data: Annotated[Path, typer.Option(help="Folder with the four MNIST files.")],
+    data: Annotated[Path, typer.Option(help="Folder of the data set.")],
     out: Annotated[Path, typer.Option(help="File to write (safetensors).")],
+    dataset: Annotated[str, typer.Option(help="Its name; its images must be 28x28 grey.")] = "mnist",
     epochs: Annotated[int, typer.Option(min=1)] = 8,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Train the judge of MNIST digits and measure it on the test split."""
+    """Train the judge of a data set and measure it on the test split."""
     check_writable(out)
-    train, test = (load_dataset(data, "mnist", split) for split in SPLITS)
+    train, test = (load_dataset(data, dataset, split) for split in SPLITS)
     training = train_judge(train, epochs=epochs, seed=seed)
     for network, loss in track(training, "Training the judge", total=epochs):
         rounded = copy.deepcopy(network).half().float().eval()  # as it will be stored
         judged = judge_probabilities(rounded, test.images)
         facts = JudgeFacts(
-            dataset="mnist",
+            dataset=dataset,
             test_accuracy=float((judged.argmax(1) == test.labels).mean()),
             test_confident=float((judged.max(1) >= CONFIDENT).mean()),
             num_train=len(train),

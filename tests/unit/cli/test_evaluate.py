@@ -10,6 +10,7 @@ from spikestudio.cli.evaluate import evaluate
 from spikestudio.data import readers
 from spikestudio.errors import DataError
 from spikestudio.models.registry import ARCHITECTURES
+from spikestudio.paths import resource
 from tests.unit.checkpoints import tiny
 from tests.unit.metrics.digits import digits
 
@@ -76,5 +77,9 @@ def test_other_data_set_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.M
     tiny.save(path, "sddpm", dataset="kmnist")
     monkeypatch.setattr(readers, "load_dataset", lambda *_: pytest.fail("it read the data"))
     done = invoke(path)
+    assert isinstance(done.exception, DataError)
+    assert "no judge of kmnist" in str(done.exception)
+    judge = str(resource("judges", "mnist.safetensors"))
+    done = invoke(path, "--judge", judge)
     assert isinstance(done.exception, DataError)
     assert "cannot judge kmnist" in str(done.exception)
