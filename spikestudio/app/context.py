@@ -20,6 +20,7 @@ from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
 from spikestudio.app.viewmodels.record_target import RecordTarget
 from spikestudio.app.viewmodels.run import RunModel, watch_of
 from spikestudio.app.viewmodels.sampler import SamplerModel
+from spikestudio.app.viewmodels.threshold_lab import ThresholdLab
 from spikestudio.app.viewmodels.timeline import TimelineModel
 from spikestudio.app.viewmodels.walk import WalkModel
 from spikestudio.sampling.control import RunControl
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from spikestudio.recording.record import Record
     from spikestudio.recording.values import Readable
+    from spikestudio.sampling.branch import Branch
     from spikestudio.sampling.result import RunResult
 
 
@@ -48,6 +50,8 @@ class WorkerPort(Protocol):
         layer: str,
         record: Record | None,
         describe: Callable[[RunResult], Mapping[str, Any]] | None,
+        branch: Branch | None = None,
+        parent: Readable | None = None,
     ) -> RunControl: ...
 
     def inspect(
@@ -73,6 +77,7 @@ class Context:
     timeline: TimelineModel
     inspection: Inspection
     lesions: LesionModel
+    thresholds: ThresholdLab
     history: HistoryModel
     comparison: ComparisonModel
     fields: NeuronFieldModel
@@ -109,13 +114,20 @@ def create(
     checkpoint = CheckpointModel(worker.load, settings.device)
     record = RecordTarget(settings.recorder_mb)
 
-    def sample(request: SamplingRequest, image: int, layer: str) -> RunControl:
+    def sample(
+        request: SamplingRequest,
+        image: int,
+        layer: str,
+        branch: Branch | None = None,
+        parent: Readable | None = None,
+    ) -> RunControl:
         from spikestudio.export.provenance import provenance
 
         model, neurons = checkpoint.model, run.selection.neurons
         found = [each for each in model.layers if each.id == layer] if model else []
         watch = watch_of(found[0], neurons) if found else ()
-        return worker.sample(request, image, layer, record.record(image, layer, watch), provenance)
+        target = record.record(image, layer, watch)
+        return worker.sample(request, image, layer, target, provenance, branch, parent)
 
     sampler = SamplerModel(run, sample)
     timeline = TimelineModel(run)
@@ -145,6 +157,7 @@ def create(
         timeline=timeline,
         inspection=inspection,
         lesions=lesions,
+        thresholds=ThresholdLab(run, sampler),
         history=history,
         comparison=comparison,
         fields=NeuronFieldModel(run, checkpoint, jobs.submit),

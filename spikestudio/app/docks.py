@@ -29,6 +29,7 @@ from spikestudio.app.views.parts import Caption
 from spikestudio.app.views.raster import RasterView
 from spikestudio.app.views.rates import RatesView
 from spikestudio.app.views.sampler import SamplerView
+from spikestudio.app.views.threshold_lab import ThresholdLabView
 from spikestudio.app.views.timeline import TimelineView
 from spikestudio.app.views.tokens import TokensView
 from spikestudio.app.views.vqsvae import VqsvaeView
@@ -77,12 +78,17 @@ class Views:
         self.layers = LayerTableView(run, context.sampler)
         self.efficiency = EfficiencyView(run)
         self.lesions = LesionsView(run, context.lesions)
+        self.thresholds = ThresholdLabView(
+            run, context.thresholds, is_wide=context.settings.wide_threshold
+        )
+        self.sampler.wideChanged.connect(self.thresholds.set_wide)
+        self.thresholds.wideChanged.connect(self.sampler.wide.setChecked)
         self.history = HistoryView(run, context.timeline, context.history, context.comparison)
         self.compare = CompareView(
             run, context.timeline, context.sampler, context.history, context.comparison
         )
         self.plots = (
-            *(self.history, self.compare),
+            *(self.history, self.compare, self.thresholds),
             *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
             *(self.tokens, self.codebook, self.vqsvae, self.layers, self.efficiency, self.lesions),
         )

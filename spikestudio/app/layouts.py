@@ -49,7 +49,7 @@ _TABS = Split("tabs", ("rates", "tokens", "efficiency"))
 _PICTURE = Split("column", ("image", "timeline"), (76, 24))
 _PICTURES = Split("tabs", ("image", "vqsvae", "raster"))
 _ROWS = Split("tabs", ("raster", "mosaic"))
-_TABLES = Split("tabs", ("layers", "rates", "tokens", "efficiency", "lesions"))
+_TABLES = Split("tabs", ("layers", "rates", "thresholds", "tokens", "efficiency", "lesions"))
 _CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
 
 LAYOUTS = {
@@ -137,7 +137,7 @@ LAYOUTS = {
                 (
                     _CONTROLS,
                     Split("column", ("compare", "timeline"), (76, 24)),
-                    Split("column", ("history", "rates"), (60, 40)),
+                    Split("column", ("history", Split("tabs", ("thresholds", "rates"))), (40, 60)),
                 ),
                 (20, 50, 30),
             ),
@@ -146,7 +146,7 @@ LAYOUTS = {
                 (
                     _CLOSE_CONTROLS,
                     Split("column", ("compare", "timeline"), (72, 28)),
-                    Split("tabs", ("history", "rates", "image")),
+                    Split("tabs", ("history", "thresholds", "rates")),
                 ),
                 (25, 47, 28),
             ),

@@ -140,7 +140,8 @@ class MainWindow(QMainWindow):
         self.views.model.openRequested.connect(self.open_file)
         self.views.model.playRequested.connect(self._on_play_requested)
         self.views.timeline.recordRequested.connect(self.commands["record"].trigger)
-        self.views.sampler.rejected.connect(self.notifications.warn)
+        for lab in (self.views.sampler, self.views.thresholds):
+            lab.rejected.connect(self.notifications.warn)
         context.run.recomputeFailed.connect(self.notifications.warn)
         self.views.sampler.wideChanged.connect(self._on_wide_changed)
         for view in self.views.plots:

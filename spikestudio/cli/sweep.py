@@ -53,6 +53,12 @@ def sweep(
     clip_x0: Annotated[
         bool | None, typer.Option(help="Keep every predicted clean image in [-1, 1].")
     ] = None,
+    rescale_readout: Annotated[
+        bool | None,
+        typer.Option(
+            "--rescale-readout", help="Read potentials out as strongly as at the trained SNN steps."
+        ),
+    ] = None,
     overrides: Annotated[
         Path | None, typer.Option(help="Experiments on neurons: a JSON list, as for sample.")
     ] = None,
@@ -79,6 +85,7 @@ def sweep(
             *(("num", num), ("seed", seed), ("steps", steps), ("sampler", sampler)),
             *(("snn_steps", snn_steps), ("threshold", threshold), ("temperature", temperature)),
             *(("class_label", class_label), ("guidance", guidance)),
+            ("rescale_readout", rescale_readout),
             *(("clip_x0", clip_x0), ("overrides", overrides and read_overrides(overrides))),
         )
         if value is not None

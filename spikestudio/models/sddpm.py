@@ -16,7 +16,8 @@ from torch.nn import functional as F  # noqa: N812  the usual name
 from spikestudio.errors import ConfigError
 from spikestudio.models.config import check
 from spikestudio.models.embeddings import sinusoid_table
-from spikestudio.neurons.layers import PointwiseConv2d, membrane_readout
+from spikestudio.models.readout import MembraneReadout
+from spikestudio.neurons.layers import PointwiseConv2d
 from spikestudio.neurons.nodes import IFNode
 
 
@@ -211,6 +212,7 @@ class SDDPM(_Level):
         # Its extent over T is 1: one 3x3 convolution shared by all SNN steps.
         self.T_output_layer = nn.Conv3d(channels, channels, (3, 3, 1), padding=(1, 1, 0))
         self.last_bn = nn.BatchNorm2d(channels)
+        self.membrane_output_layer = MembraneReadout(config.num_snn_steps)
         self.set_snn_steps(config.num_snn_steps)
 
     def set_snn_steps(self, num_snn_steps: int) -> None:
@@ -252,7 +254,8 @@ class SDDPM(_Level):
             g, self.T_output_layer.weight.squeeze(-1), self.T_output_layer.bias, padding=1
         )
         out = _silu(self.last_bn(out)) + g
-        return membrane_readout(out.unflatten(0, (steps, -1)))
+        noise: Tensor = self.membrane_output_layer(out.unflatten(0, (steps, -1)))
+        return noise
 
 
 def _silu(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from functools import lru_cache, reduce
 import torch
 from torch import Tensor, nn
 
-READOUT_DECAY = 0.8
+from spikestudio.neurons.readout import READOUT_DECAY
 
 
 def repeat_steps(x: Tensor, num_snn_steps: int) -> Tensor:

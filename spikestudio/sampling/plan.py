@@ -9,6 +9,7 @@ from spikestudio.diffusion.absorbing import unmask_times
 from spikestudio.diffusion.samplers import SAMPLERS
 from spikestudio.diffusion.schedules import spaced_times
 from spikestudio.errors import ConfigError
+from spikestudio.models.readout import readouts
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.types import LayerInfo
 
@@ -46,6 +47,11 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
             f"{model.name} learned one scale for each of its {config.num_snn_steps} SNN time steps "
             f"and cannot run with {request.snn_steps}.",
             field="snn_steps",
+        )
+    if request.rescale_readout and not readouts(model.network):
+        raise ConfigError(
+            f"{model.name} averages over its SNN time steps: there is no read-out to rescale.",
+            field="rescale_readout",
         )
     if model.is_token_model:
         return tuple(unmask_times(request.steps, config.num_train_timesteps))

@@ -14,6 +14,7 @@ from typing import Any
 
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.errors import ConfigError
+from spikestudio.models.readout import readouts, set_rescaled
 from spikestudio.neurons.nodes import set_threshold, spiking_layers
 from spikestudio.neurons.overrides import check_overrides, overridden
 from spikestudio.recording.recorder import Probe, Recorder
@@ -90,11 +91,14 @@ def as_before(model: LoadedModel, request: SamplingRequest) -> Iterator[None]:
     thresholds = {name: node.v_threshold for name, node in nodes.items()}
     holders = [m for m in network.modules() if hasattr(m, "num_snn_steps")]
     snn_steps = holders[0].num_snn_steps
+    was_rescaled = any(each.is_rescaled for each in readouts(network))
     network.set_snn_steps(request.snn_steps)
+    set_rescaled(network, is_rescaled=request.rescale_readout)
     try:
         yield
     finally:
         network.set_snn_steps(snn_steps)
+        set_rescaled(network, is_rescaled=was_rescaled)
         for name, node in nodes.items():
             node.v_threshold = thresholds[name]
 

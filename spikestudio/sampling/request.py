@@ -32,7 +32,7 @@ RANGES: dict[str, Range] = {
     "guidance": Range(0.0, 20.0, 0.1, "guidance scale"),
 }
 WHOLE_NUMBERS = ("num", "first_image", "seed", "steps", "snn_steps")
-SAMPLERS = ("ddpm", "ddim", "ancestral", "absorbing")
+SAMPLERS = ("ddpm", "ddim", "ancestral", "analytic", "absorbing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +43,11 @@ class SamplingRequest:
     from number ``first_image`` on. ``threshold`` is the common firing threshold of every neuron
     (threshold guidance, arXiv 2306.17046); ``temperature`` applies to token models only;
     ``class_label`` (None draws one label per image from that image's random stream) and ``guidance``
-    to class-conditional models only. ``clip_x0`` keeps every predicted clean image in [-1, 1], not only
-    the last; it applies to models of pixels only. ``overrides`` are experiments on neurons, given as
-    ``Override`` or as their plain values; a threshold among them wins over ``threshold``.
+    to class-conditional models only. ``clip_x0`` keeps every predicted clean image in [-1, 1], not
+    only the last; it applies to models of pixels only. ``rescale_readout`` divides what potentials are
+    read out as by its gain over that at the trained number of SNN steps; it applies to models that
+    read out potentials. ``overrides`` are experiments on neurons, given as ``Override`` or as their
+    plain values; a threshold among them wins over ``threshold``.
     """
 
     num: int = 16
@@ -59,6 +61,7 @@ class SamplingRequest:
     class_label: int | None = None
     guidance: float = 1.0
     clip_x0: bool = True
+    rescale_readout: bool = False
     overrides: tuple[Override, ...] = ()
 
     def __post_init__(self) -> None:
@@ -73,10 +76,10 @@ class SamplingRequest:
             raise ConfigError(
                 f"The class must be a whole number, not {self.class_label!r}.", field="class_label"
             )
-        if not isinstance(self.clip_x0, bool):
-            raise ConfigError(
-                f"clip_x0 must be true or false, not {self.clip_x0!r}.", field="clip_x0"
-            )
+        for name in ("clip_x0", "rescale_readout"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ConfigError(f"{name} must be true or false, not {value!r}.", field=name)
         if self.sampler not in SAMPLERS:
             raise ConfigError(
                 f"Unknown sampler {self.sampler!r}: choose one of {', '.join(SAMPLERS)}.",

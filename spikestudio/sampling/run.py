@@ -27,6 +27,7 @@ from spikestudio.errors import (
     SpikeStudioError,
 )
 from spikestudio.metrics.tracing import fan_out
+from spikestudio.models.readout import set_rescaled
 from spikestudio.neurons.nodes import set_threshold
 from spikestudio.neurons.overrides import check_overrides
 from spikestudio.recording.hdf5 import RecordingWriter
@@ -157,6 +158,7 @@ class SamplingRun:
         self._started = time.monotonic()
         network: Any = self.model.network
         network.set_snn_steps(self.request.snn_steps)
+        set_rescaled(network, is_rescaled=self.request.rescale_readout)
         try:
             with self.recorder.attached(network, self.control.check) as probe:
                 self._prepare(probe)
@@ -180,6 +182,7 @@ class SamplingRun:
             yield Failed(run_id=self.run_id, message=str(error))
         finally:
             network.set_snn_steps(self.model.card.snn_steps)
+            set_rescaled(network, is_rescaled=False)
             set_threshold(network, self.model.card.v_threshold)
 
     @contextmanager

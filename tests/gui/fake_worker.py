@@ -99,6 +99,7 @@ class FakeWorker:
         self.inspections: list[tuple[int, str, int]] = []
         self.recordings: list[Any] = []
         self.layers: list[str] = []
+        self.branches: list[tuple[Any, Any]] = []  # of each request, with the record of its parent
         self.records: list[Record | None] = []
         self.control: RunControl | None = None
         self.recorder: FakeRecorder | None = None
@@ -132,7 +133,10 @@ class FakeWorker:
         layer: str = "",
         record: Record | None = None,
         describe: Any = None,
+        branch: Any = None,
+        parent: Any = None,
     ) -> RunControl:
+        self.branches.append((branch, parent))
         self.requests.append(request)
         self.records.append(record)
         self.images.append(image)

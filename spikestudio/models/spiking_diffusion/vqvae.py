@@ -13,14 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from spikestudio.models.readout import MembraneReadout
 from spikestudio.models.spiking_diffusion.config import SpikingDiffusionConfig
 from spikestudio.models.spiking_diffusion.layers import SpikingSequential, spiking_block
-from spikestudio.neurons.layers import (
-    PointwiseConv2d,
-    membrane_readout,
-    readout_coefficients,
-    repeat_steps,
-)
+from spikestudio.neurons.layers import PointwiseConv2d, readout_coefficients, repeat_steps
 
 
 class VQSVAEOutput(NamedTuple):
@@ -34,20 +30,20 @@ class VQSVAEOutput(NamedTuple):
     reconstruction: Tensor  # [B, C, H, W] in (-1, 1); its target is the image minus 0.5
 
 
-class _MembraneReadout(nn.Module):
-    """`membrane_readout`, with the constant that released state dicts carry.
+class _MembraneReadout(MembraneReadout):
+    """`MembraneReadout`, with the constant that released state dicts carry.
 
     The factors are always made for the T at hand, so the stored ones are never read and the number
     of SNN steps is free. Under mixed precision the sum is still float32.
     """
 
     def __init__(self, num_snn_steps: int) -> None:
-        super().__init__()
+        super().__init__(num_snn_steps)
         coefficients = torch.tensor(readout_coefficients(num_snn_steps))
         self.register_buffer("coef", coefficients.view(-1, 1, 1, 1, 1))
 
     def forward(self, x_seq: Tensor) -> Tensor:
-        return membrane_readout(x_seq.to(torch.promote_types(x_seq.dtype, torch.float32)))
+        return super().forward(x_seq.to(torch.promote_types(x_seq.dtype, torch.float32)))
 
 
 class _Encoder(nn.Module):
