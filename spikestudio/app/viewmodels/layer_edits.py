@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spikestudio.neurons.constants import constants_at
 from spikestudio.neurons.overrides import CONSTANTS, Override
+from spikestudio.neurons.thresholds import schedule_of
 
 if TYPE_CHECKING:
     from spikestudio.types import LayerInfo
@@ -28,14 +30,16 @@ def edits(overrides: Overrides) -> int:
 
 
 def others(overrides: Overrides) -> Overrides:
-    """Return the overrides that no cell stands for: lesions, and those of some steps only."""
-    return tuple(each for each in overrides if not _is_edit(each))
+    """Return the overrides that no cell and no curve stands for: lesions, and those of some steps."""
+    curve = [each for each in schedule_of(overrides) if each.steps is not None]
+    return tuple(each for each in overrides if not _is_edit(each) and each not in curve)
 
 
-def own_text(layer: LayerInfo, what: str, threshold: float) -> str:
-    """Return what a cell holds without an override; ``threshold`` is the one of all layers."""
+def own_text(overrides: Overrides, layer: LayerInfo, what: str, threshold: float) -> str:
+    """Return what a cell holds without its own override; ``threshold`` is the one of all layers."""
     if what == "threshold":
-        return f"{threshold:g}"
+        whole = [each for each in reverted(overrides, layer.id, what) if each.steps is None]
+        return f"{constants_at(layer, whole, 0, threshold).v_threshold:g}"
     if what == "tau":
         return "" if layer.tau is None else f"{layer.tau:g}"
     return f"{layer.v_reset:g}"
@@ -45,7 +49,7 @@ def text(overrides: Overrides, layer: LayerInfo, what: str, threshold: float) ->
     """Return what a cell holds, as it can be typed: a number, or ``soft``; empty if nothing."""
     found = edit(overrides, layer.id, what)
     if found is None:
-        return own_text(layer, what, threshold)
+        return own_text(overrides, layer, what, threshold)
     return SOFT if found.value is None else f"{found.value:g}"
 
 
@@ -58,7 +62,7 @@ def typed(
     """
     entry = entry.strip().lower()
     rest = reverted(overrides, layer.id, what)
-    if entry == own_text(layer, what, threshold):
+    if entry == own_text(overrides, layer, what, threshold):
         return rest
     if what == "reset" and entry == SOFT:
         return (*rest, Override(layer=layer.id, kind="soft-reset"))

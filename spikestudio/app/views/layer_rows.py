@@ -232,7 +232,7 @@ class LayerTable(QAbstractTableModel):
         if not self._in_force or self._is_changing(index):
             found.append((self._next(index), self._threshold))
         return [
-            (_words(value, what), value != layer_edits.own_text(layer, what, threshold))
+            (_words(value, what), value != layer_edits.own_text((), layer, what, threshold))
             for value, threshold in found
         ]
 
@@ -247,7 +247,7 @@ class LayerTable(QAbstractTableModel):
             now, then = (_words(each, what) for each in (self._now(index), self._next(index)))
             parts.append(f"{now} in the run that is shown, {then} from the next one on")
         if self.is_edited(index):
-            own = layer_edits.own_text(layer, what, self._threshold)
+            own = layer_edits.own_text((), layer, what, self._threshold)
             parts.append(f"{own} without the override; Delete reverts it")
         elif what and self.is_different(index):
             parts.append("set by an override of several layers or of some steps")

@@ -30,6 +30,7 @@ from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow, ResetDot
 from spikestudio.app.widgets.seed_box import SeedBox
 from spikestudio.errors import ConfigError
+from spikestudio.neurons.thresholds import schedule_of
 
 SETTLED_MS = 100
 AT_RANDOM = "One per image, at random"
@@ -344,6 +345,8 @@ class SamplerView(View):
             return "Applies at the next step.", "accent"
         if self._sampler.differs_from_run(name) and name not in LIVE_PARAMETERS:
             return "Applies to the next run.", "caption"
+        if name == "threshold" and schedule_of(self._sampler.request.overrides):
+            return "Where the curve of the Thresholds dock says nothing else.", "warn"
         if name == "threshold":
             return "Lower = more spikes (inhibitory guidance).", "caption"
         if name == "snn_steps" and self._sampler.request.snn_steps != self._sampler.trained_steps:
