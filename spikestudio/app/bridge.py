@@ -11,10 +11,13 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from spikestudio.app.jobs import Jobs
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
+from spikestudio.app.viewmodels.real_image import RealImages
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.walk import WalkModel
+from spikestudio.recording.values import first_step
 from spikestudio.sampling.events import Event, RunStarted, StepFinished
 from spikestudio.sampling.worker import (
+    Encoded,
     InspectFailed,
     LoadFailed,
     ModelLoaded,
@@ -60,6 +63,7 @@ class Bridge(QObject):
         jobs: Jobs,
         *,
         walks: WalkModel | None = None,
+        images: RealImages | None = None,
         clock: Callable[[], float] = time.perf_counter,
         parent: QObject | None = None,
     ) -> None:
@@ -69,6 +73,7 @@ class Bridge(QObject):
         self._checkpoint = checkpoint
         self._jobs = jobs
         self._walks = walks
+        self._images = images
         self._clock = clock
         self._views: Callable[[], Iterable[Drawable]] = tuple
         self._calls: deque[Callable[[], None]] = deque()
@@ -143,6 +148,10 @@ class Bridge(QObject):
             if self._walks is not None:
                 self._walks.take(event.answer)
             return
+        if isinstance(event, Encoded):
+            if self._images is not None:
+                self._images.take(event.image, event.answer)
+            return
         if isinstance(event, Recomputed | InspectFailed):
             self._run.take_recomputed(event)
             return
@@ -151,7 +160,9 @@ class Bridge(QObject):
         if isinstance(event, RunStarted):
             self._set_dropped(0)
         elif isinstance(event, StepFinished):
-            last = self._run.step.step if self._run.step else -1
+            recorder = self._run.recorder
+            first = first_step(recorder.origin) if recorder is not None else 0
+            last = self._run.step.step if self._run.step else first - 1
             self._set_dropped(self.num_dropped + max(event.step - last - 1, 0))
         self._run.take(event)
 

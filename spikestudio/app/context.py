@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spikestudio.app.bridge import Bridge
 from spikestudio.app.jobs import Jobs
 from spikestudio.app.settings import Settings, SettingsStore
+from spikestudio.app.viewmodels.branching import BranchModel
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.codebook import CodebookModel
 from spikestudio.app.viewmodels.comparison import ComparisonModel
@@ -60,6 +61,8 @@ class WorkerPort(Protocol):
 
     def walk(self, image: NDArray[np.uint8]) -> None: ...
 
+    def encode(self, image: NDArray[np.uint8]) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -79,6 +82,7 @@ class Context:
     lesions: LesionModel
     thresholds: ThresholdLab
     history: HistoryModel
+    branching: BranchModel
     comparison: ComparisonModel
     fields: NeuronFieldModel
     codebook: CodebookModel
@@ -137,8 +141,12 @@ def create(
     walks = WalkModel(worker.walk)
     history = HistoryModel(run, sampler, lambda: record.budget_mb)
     history.lookRequested.connect(run.show_ended)
+    branching = BranchModel(run, sampler, worker.encode, jobs.submit)
+    history.branchRequested.connect(
+        lambda key, step: branching.branch(getattr(history.entry(key), "recorder", None), step)
+    )
     comparison = ComparisonModel(run, sampler, history, jobs.submit)
-    bridge = Bridge(mailbox, run, checkpoint, jobs, walks=walks)
+    bridge = Bridge(mailbox, run, checkpoint, jobs, walks=walks, images=branching.images)
     walks.asked.connect(bridge.wake)
     checkpoint.loaded.connect(walks.forget)
     timeline.cursorChanged.connect(bridge.wake)
@@ -159,6 +167,7 @@ def create(
         lesions=lesions,
         thresholds=ThresholdLab(run, sampler),
         history=history,
+        branching=branching,
         comparison=comparison,
         fields=NeuronFieldModel(run, checkpoint, jobs.submit),
         codebook=codebook,

@@ -70,7 +70,9 @@ class Views:
         self.raster = RasterView(run, context.jobs)
         self.membrane = MembraneView(run, context.timeline)
         self.rates = RatesView(run)
-        self.tokens = TokensView(run, fields=context.fields, codebook=context.codebook)
+        self.tokens = TokensView(
+            run, fields=context.fields, codebook=context.codebook, branching=context.branching
+        )
         self.codebook = CodebookView(run, context.codebook)
         self.vqsvae = VqsvaeView(run, context.walks, context.codebook)
         self.timeline = TimelineView(run, context.timeline)

@@ -143,6 +143,10 @@ class MainWindow(QMainWindow):
         for lab in (self.views.sampler, self.views.thresholds):
             lab.rejected.connect(self.notifications.warn)
         context.run.recomputeFailed.connect(self.notifications.warn)
+        for problem in (context.branching.refused, context.branching.images.failed):
+            problem.connect(self.notifications.warn)
+        for note in (context.branching.told, context.branching.images.told):
+            note.connect(self.notifications.info)
         self.views.sampler.wideChanged.connect(self._on_wide_changed)
         for view in self.views.plots:
             view.sampleRequested.connect(self._on_sample)

@@ -112,6 +112,14 @@ class Walked:
     answer: CodecWalk | str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """Tokens int32 ``[h, w]`` of an image, or why there are none, in a sentence."""
+
+    image: NDArray[np.uint8]  # as it was given
+    answer: NDArray[np.int32] | str
+
+
 @dataclass(frozen=True, slots=True)
 class _Inspection:
     step: int
@@ -205,6 +213,10 @@ class Worker:
         """Encode and decode an image ``[H, W, C]`` and publish ``Walked``; not during a run."""
         self._commands.put(lambda: self._walk(image))
 
+    def encode(self, image: NDArray[np.uint8]) -> None:
+        """Turn an image ``[H, W, C]`` into tokens and publish ``Encoded``; not during a run."""
+        self._commands.put(lambda: self._encode(image))
+
     def close(self) -> None:
         """Cancel the run, drop what is queued, and wait for the thread to end."""
         self._closing.set()
@@ -291,6 +303,30 @@ class Worker:
         except Exception as error:
             logger.exception("An image could not be encoded")
             self._publish(Walked(_unexpected("encode the image", error)))
+
+    def _encode(self, image: NDArray[np.uint8]) -> None:
+        answer: NDArray[np.int32] | str
+        try:
+            import torch
+
+            if self._model is None or not self._model.is_token_model:
+                raise SamplingError("No model with an auto-encoder is loaded: choose one first.")
+            config: Any = self._model.network.config
+            shape = (config.image_size, config.image_size, config.image_channels)
+            if image.shape != shape:
+                raise SamplingError(
+                    f"{self._model.name} encodes images of shape {shape}, not {image.shape}."
+                )
+            levels = torch.from_numpy(image.transpose(2, 0, 1).copy())
+            tokens = self._model.encode(levels.float()[None] / 255)
+            answer = tokens[0].to(torch.int32).cpu().numpy()
+            answer.setflags(write=False)
+        except SpikeStudioError as error:
+            answer = str(error)
+        except Exception as error:
+            logger.exception("An image could not be encoded")
+            answer = _unexpected("encode the image", error)
+        self._publish(Encoded(image, answer))
 
     def _inspect_newest(self) -> None:
         """Do the inspection asked for last, if it was not done yet."""

@@ -26,7 +26,7 @@ from spikestudio.sampling.events import (
 )
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.result import RunResult
-from spikestudio.sampling.worker import LoadFailed, ModelInfo, ModelLoaded, ModelLoading
+from spikestudio.sampling.worker import Encoded, LoadFailed, ModelInfo, ModelLoaded, ModelLoading
 from spikestudio.types import LayerInfo
 from tests.gui.fakes import MASK_ID, SMALL_LAYERS, FakeRecorder
 
@@ -114,6 +114,10 @@ class FakeWorker:
 
     def walk(self, image: Any) -> None:
         """Answer nothing: there is no model."""
+
+    def encode(self, image: Any) -> None:
+        """Answer with the code 5 in every cell."""
+        self.publish(Encoded(image, np.full((7, 7), 5, np.int32)))
 
     def end_load(self) -> None:
         """Answer the newest load: a file that is in the catalogue loads, another one fails."""

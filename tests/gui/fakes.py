@@ -76,7 +76,7 @@ class FakeRecorder:
         self.num_steps = num_steps
         self.snn_steps = snn_steps
         self.image = image
-        self.steps_done = 0
+        self.steps_done = self.first_step = 0
         self.bytes_used = 0
         self.budget_bytes = 512 * 2**20
         self.recorded = tuple(info.id for info in layers)

@@ -15,9 +15,9 @@ from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.plots.outlines import CASINGS
 from spikestudio.app.plots.pixel_keys import MOVES
 from spikestudio.app.plots.tiles import to_qimage
+from spikestudio.app.plots.token_marks import Cell, cells_between, cells_on_line, paint_edits
 
 SMALLEST_PRINTED = 24  # side of a cell from which on its id is printed
-Cell = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ class TokenPicture:
     is_unknown: NDArray[np.bool_] | None = None  # revealed, but what the colours mean was not kept
     size: tuple[int, int] | None = None  # height and width of the decoded image
     heading: str = "decoded"
+    is_pinned: NDArray[np.bool_] | None = None  # keeps its token to the end
+    is_painted: NDArray[np.bool_] | None = None  # by an edit that is not yet done
+    is_cleared: NDArray[np.bool_] | None = None  # likewise
+    map_heading: str = "tokens"
 
     @property
     def image_size(self) -> tuple[int, int] | None:
@@ -49,11 +53,13 @@ class TokenMap(QWidget):
     """Draws the map and the decoded image at the same size, on whole device pixels.
 
     ``marked`` cells are outlined, and the ``pointed`` one has a mark in its corners. The arrow keys
-    point at cells, Enter is a click.
+    point at cells, Enter is a click. While ``is_editing`` a click or a drag is a stroke instead: over
+    the cells on its way, or over a rectangle with Shift.
     """
 
     hovered = Signal(object)  # a Cell, None when over none
     clicked = Signal(object)  # a Cell
+    brushed = Signal(object, bool)  # all Cells of a stroke so far, and whether it begins
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +69,8 @@ class TokenMap(QWidget):
         self.picture: TokenPicture | None = None
         self.marked: NDArray[np.bool_] | None = None  # [h, w]
         self.pointed: Cell | None = None
+        self.is_editing = False
+        self._stroke: list[Cell] = []  # empty: none is being made
         theme.manager.changed.connect(self._restyle)
 
     def set_picture(self, picture: TokenPicture | None) -> None:
@@ -80,6 +88,14 @@ class TokenMap(QWidget):
         if cell != self.pointed:
             self.pointed = cell
             self.update()
+
+    def set_editing(self, *, is_editing: bool) -> None:
+        """Take clicks and drags as strokes, or no longer."""
+        self.is_editing, self._stroke = is_editing, []
+        if is_editing:
+            self.setCursor(Qt.CursorShape.CrossCursor)
+        else:
+            self.unsetCursor()
 
     def cell_rect(self, row: int, column: int) -> QRectF:
         """Return where a cell is, in the widget's coordinates."""
@@ -103,9 +119,10 @@ class TokenMap(QWidget):
         painter = QPainter(self)
         ratio, at = self.devicePixelRatioF(), self._placement()
         painter.scale(1 / ratio, 1 / ratio)  # whole device pixels also on fractional displays
-        self._paint_heading(painter, at.map_corner, "tokens", ratio)
+        self._paint_heading(painter, at.map_corner, self.picture.map_heading, ratio)
         self._paint_cells(painter, at, ratio)
         self._paint_marks(painter, at, ratio)
+        paint_edits(painter, self.picture, at.map_corner, at.cell, ratio)
         if self.picture.image_size is None:
             return
         height, width = self.picture.image_size
@@ -117,12 +134,28 @@ class TokenMap(QWidget):
             painter.drawImage(target, to_qimage(self.picture.decoded))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
-        self.hovered.emit(self._cell_at(event.position().toPoint()))
+        cell = self._cell_at(event.position().toPoint())
+        self.hovered.emit(cell)
+        if self._stroke and cell is not None and cell != self._stroke[-1]:
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self._stroke = [self._stroke[0], *cells_between(self._stroke[0], cell), cell]
+            else:
+                self._stroke += cells_on_line(self._stroke[-1], cell)
+            self.brushed.emit(tuple(dict.fromkeys(self._stroke)), False)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
         cell = self._cell_at(event.position().toPoint())
-        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
+        if cell is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if self.is_editing:
+            self._stroke = [cell]
+            self.brushed.emit((cell,), True)
+        else:
             self.clicked.emit(cell)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._stroke = []
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  Qt override
         key = Qt.Key(event.key())
@@ -135,7 +168,10 @@ class TokenMap(QWidget):
         elif key in MOVES:
             self.hovered.emit(self._moved(*MOVES[key]))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.pointed is not None:
-            self.clicked.emit(self.pointed)
+            if self.is_editing:
+                self.brushed.emit((self.pointed,), True)
+            else:
+                self.clicked.emit(self.pointed)
         else:
             super().keyPressEvent(event)
 

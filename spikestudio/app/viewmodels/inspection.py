@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.timeline import TimelineModel
-from spikestudio.recording.values import Readable
+from spikestudio.recording.values import Readable, first_step
 
 SETTLED_MS = 120  # without another seek: scrubbing asks for nothing on its way
 
@@ -71,6 +71,8 @@ class Inspection(QObject):
             return None
         if known is None or is_watched_live or step >= timeline.steps_done or not run.layer(layer):
             return None
+        if run.recorder is not None and step < first_step(run.recorder.origin):
+            return None  # it belongs to the run that this one branched from
         return None if known.potentials(layer, step) is not None else (layer, step)
 
     @Slot()

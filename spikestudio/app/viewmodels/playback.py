@@ -176,10 +176,11 @@ def _preview(run: RecordedRun, step: int, state: State, card: Card | None) -> Im
 
 def _tokens(run: RecordedRun, step: int, state: State) -> TokensUnmasked | None:
     """Token maps after the last step, or those that entered it where the run goes on behind it."""
-    first = run.recorder.state(0)
+    first = run.recorder.state(run.recorder.first_step)
     if "tokens" not in state or first is None:
         return None
-    mask_id = int(first["tokens"].flat[0])  # a run begins with nothing else
+    masked = first["tokens"][first["revealed"] < 0]  # none if every token was given
+    mask_id = int(masked[0] if masked.size else first["tokens"].max() + 1)
     tokens, order, confidence = state["tokens"], state["revealed"], state["confidence"]
     if step < len(run.timesteps) - 1:
         if not step:

@@ -13,6 +13,8 @@ from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.sampling.request import SamplingRequest
 
 if TYPE_CHECKING:
+    from spikestudio.recording.values import Readable
+    from spikestudio.sampling.branch import Branch
     from spikestudio.sampling.control import RunControl
     from spikestudio.sampling.worker import ModelInfo
 
@@ -36,7 +38,7 @@ class SamplerModel(QObject):
     def __init__(
         self,
         run: RunModel,
-        sample: Callable[[SamplingRequest, int, str], RunControl],
+        sample: Callable[..., RunControl],  # of request, image, layer, and of a branch with parent
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -151,6 +153,13 @@ class SamplerModel(QObject):
         if self.can_sample:
             self._start(request)
 
+    def sample_branch(
+        self, request: SamplingRequest, branch: Branch, parent: Readable | None = None
+    ) -> None:
+        """Start a run in the middle of another, whose record is ``parent``, or from given tokens."""
+        if self.can_sample:
+            self._start(request, branch=branch, parent=parent)
+
     @Slot()
     def toggle_pause(self) -> None:
         """Pause before the next denoising step, or go on."""
@@ -182,12 +191,18 @@ class SamplerModel(QObject):
             self.commandsChanged.emit()
 
     def _start(
-        self, request: SamplingRequest | None = None, *, is_single_step: bool = False
+        self,
+        request: SamplingRequest | None = None,
+        *,
+        is_single_step: bool = False,
+        **source: object,
     ) -> None:
         self.is_starting = True
         self.pending = frozenset()
         selection = self._run.selection
-        self.control = self._sample(request or self.request, selection.image, selection.layer)
+        self.control = self._sample(
+            request or self.request, selection.image, selection.layer, **source
+        )
         if is_single_step:
             self.control.step_once()  # before anything else: the run begins in another thread
         self.commandsChanged.emit()

@@ -105,6 +105,11 @@ class TimelineModel(QObject):
         return self._run.recorder.snn_steps if self._run.recorder else 1
 
     @property
+    def first_step(self) -> int:
+        """First denoising step of its own: those before belong to the run that this branched off."""
+        return self._run.recorder.first_step if self._run.recorder else 0
+
+    @property
     def steps_done(self) -> int:
         """Denoising steps that can be looked at."""
         return self._run.step.step + 1 if self._run.step else 0
@@ -143,7 +148,7 @@ class TimelineModel(QObject):
     @Slot()
     def go_first(self) -> None:
         """Look at the first moment of the run."""
-        self.seek(0, 0)
+        self.seek(self.first_step, 0)
 
     @Slot()
     def go_last(self) -> None:

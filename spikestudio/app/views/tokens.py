@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.scale_bar import ScaleBar
 from spikestudio.app.plots.token_item import TokenMap, TokenPicture
+from spikestudio.app.viewmodels.branching import BranchModel
 from spikestudio.app.viewmodels.codebook import CodebookModel
 from spikestudio.app.viewmodels.moments import preview_after, tokens_after
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
@@ -38,12 +39,15 @@ from spikestudio.app.views.token_layers import (
 )
 from spikestudio.app.views.token_panel import Cell, TokenPanel
 from spikestudio.app.views.token_stage import TokenStage
+from spikestudio.app.views.token_tools import TokenTools
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.recording.values import first_step
 from spikestudio.sampling.events import ImagePreview, TokensUnmasked
 
 EMPTY = "The token map of the selected image appears here as it unmasks."
 NO_TOKENS = "This model has no tokens; open a Spiking-Diffusion model."
 NO_ENTROPY = "entropy not kept: it needs the logits of the steps"
+BEFORE = "before this run branched off"
 PANEL_TIP = "Show or hide the likeliest codes of the cell pointed at"
 
 
@@ -61,7 +65,8 @@ class TokensView(View):
         "Hatched in its place: that of the step looked at was not kept.\n"
         "Point at a cell (arrow keys): its likeliest codes; the layer's neuron there lights up.\n"
         "Click (Enter): mark all cells of its code. Temperature: what the draw would have been;\n"
-        "the tick on a bar is the run's own. Nothing is sampled again."
+        "the tick on a bar is the run's own. Nothing is sampled again.\n"
+        "Pencil: lock, paint or clear cells (drag; Shift: a rectangle) and go on from them."
     )
 
     sampleRequested = Signal()  # noqa: N815
@@ -73,6 +78,7 @@ class TokensView(View):
         *,
         fields: NeuronFieldModel | None = None,
         codebook: CodebookModel | None = None,
+        branching: BranchModel | None = None,
     ) -> None:
         super().__init__(run, parent)
         self.fields = fields
@@ -87,6 +93,7 @@ class TokensView(View):
         self.show_panel.setCheckable(True)
         self.show_panel.setChecked(True)
         self.caption = Caption()
+        self.tools = TokenTools(run, self.codebook, branching, self, self.map)
         self._logits = TokenLogits(run)
         self._hovered: tuple[int, int] | None = None
         self._step: int | None = None  # that is looked at; None: the newest
@@ -94,8 +101,10 @@ class TokensView(View):
         self._has_gaps = False  # the entropy of some draw is not known
         self.stack = EmptyStack(
             stacked(
-                tool_row(self.color, self.show_panel, self.scale),
+                tool_row(self.color, self.show_panel, self.tools.toggle, self.scale),
+                self.tools.row,
                 self.stage,
+                self.tools.caption,
                 self.caption,
                 stretch=self.stage,
             ),
@@ -115,6 +124,7 @@ class TokensView(View):
         self.show_panel.toggled.connect(self._on_panel_toggled)
         self.stage.roomChanged.connect(self._on_room_changed, Qt.ConnectionType.QueuedConnection)
         codebook.highlightChanged.connect(self._mark)
+        self.tools.drawn.connect(self._redraw)
         run.started.connect(self._on_started)
         for signal in (run.tokensChanged, run.previewChanged, run.selectionChanged):
             signal.connect(self.mark_dirty)
@@ -135,6 +145,16 @@ class TokensView(View):
             tokens = tokens_after(self.run, self._step)
             preview = preview_after(self.run, self._step)
         self._tokens = tokens
+        self.tools.look_at(tokens)
+        if self.tools.image is not None:
+            self._tokens = None  # of the run: another map is shown
+            self.stack.show_content()
+            self.scale.hide()
+            self.map.set_picture(self.tools.real_picture())
+            self._mark()
+            self._show_cell()
+            self._show_caption()
+            return
         if started.request.sampler != "absorbing":
             self.stack.show_empty(NO_TOKENS, has_button=False)
             return
@@ -143,7 +163,8 @@ class TokensView(View):
             self.map.set_picture(None)
             self.scale.hide()
         else:
-            self.map.set_picture(self._picture(tokens, preview, len(started.timesteps)))
+            picture = self._picture(tokens, preview, len(started.timesteps))
+            self.map.set_picture(self.tools.edited(picture))
             show_scale(self.scale, self.color.currentText(), tokens.mask_id, len(started.timesteps))
         self._mark()
         self._show_cell()
@@ -287,8 +308,14 @@ class TokensView(View):
 
     def _text(self) -> str:
         tokens, started = self._tokens, self.run.run
+        edit = self.tools.describe(self._hovered) if self._hovered is not None else ""
+        if self.tools.image is not None:
+            return self._real_text(edit)
         if (tokens is None or started is None) and self._step is not None:
-            return f"step {self._step + 1:,}: its tokens were not kept"
+            recorder = self.run.recorder
+            first = first_step(recorder.origin) if recorder is not None else 0
+            why = BEFORE if self._step < first else "its tokens were not kept"
+            return f"step {self._step + 1:,}: {why}"
         if tokens is None or started is None:
             return "waiting for step 1"
         image = self.run.selection.image
@@ -296,7 +323,8 @@ class TokensView(View):
             bits = self._logits.entropy(self._draw_step(self._hovered, tokens))
             entropy = None if bits is None else float(bits[self._hovered])
             is_painted = bool(self._painted(tokens)[self._hovered])
-            return describe_cell(self._hovered, tokens, image, entropy, is_painted=is_painted)
+            text = describe_cell(self._hovered, tokens, image, entropy, is_painted=is_painted)
+            return f"{text}   {edit}" if edit else text
         shown = tokens.tokens[image]
         revealed = shown[shown != tokens.mask_id]
         if self._has_gaps and self.color.currentText() == ENTROPY:
@@ -306,3 +334,13 @@ class TokensView(View):
             f"{revealed.size:,} of {shown.size:,} cells revealed, "
             f"{np.unique(revealed).size:,} different codes   image {image + 1:,}"
         )
+
+    def _real_text(self, edit: str) -> str:
+        """Return the line below the tokens of a real image."""
+        picture, cell = self.map.picture, self._hovered
+        if picture is None:
+            return ""
+        if cell is not None:
+            return f"Cell x {cell[1]}, y {cell[0]}: {edit or f'code {int(picture.ids[cell]):,}'}"
+        kept = int((~picture.is_masked).sum())
+        return f"{kept:,} of {picture.ids.size:,} cells keep the token of the real image"
