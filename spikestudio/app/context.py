@@ -21,6 +21,7 @@ from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
 from spikestudio.app.viewmodels.record_target import RecordTarget
 from spikestudio.app.viewmodels.run import RunModel, watch_of
 from spikestudio.app.viewmodels.sampler import SamplerModel
+from spikestudio.app.viewmodels.sweeps import SweepModel
 from spikestudio.app.viewmodels.threshold_lab import ThresholdLab
 from spikestudio.app.viewmodels.timeline import TimelineModel
 from spikestudio.app.viewmodels.walk import WalkModel
@@ -81,6 +82,7 @@ class Context:
     inspection: Inspection
     lesions: LesionModel
     thresholds: ThresholdLab
+    sweeps: SweepModel
     history: HistoryModel
     branching: BranchModel
     comparison: ComparisonModel
@@ -152,6 +154,9 @@ def create(
     timeline.cursorChanged.connect(bridge.wake)
     comparison.changed.connect(bridge.wake)
     run.hoverChanged.connect(bridge.wake)
+    sweeps = SweepModel(sampler, jobs.submit)
+    for signal in (sweeps.stateChanged, sweeps.cellsChanged, sweeps.form.changed):
+        signal.connect(bridge.wake)
     codebook = CodebookModel(run)
     codebook.highlightChanged.connect(bridge.wake)
     return Context(
@@ -166,6 +171,7 @@ def create(
         inspection=inspection,
         lesions=lesions,
         thresholds=ThresholdLab(run, sampler),
+        sweeps=sweeps,
         history=history,
         branching=branching,
         comparison=comparison,

@@ -29,6 +29,7 @@ from spikestudio.app.views.parts import Caption
 from spikestudio.app.views.raster import RasterView
 from spikestudio.app.views.rates import RatesView
 from spikestudio.app.views.sampler import SamplerView
+from spikestudio.app.views.sweep import SweepView
 from spikestudio.app.views.threshold_lab import ThresholdLabView
 from spikestudio.app.views.timeline import TimelineView
 from spikestudio.app.views.tokens import TokensView
@@ -85,12 +86,13 @@ class Views:
         )
         self.sampler.wideChanged.connect(self.thresholds.set_wide)
         self.thresholds.wideChanged.connect(self.sampler.wide.setChecked)
+        self.sweep = SweepView(run, context.sampler, context.sweeps)
         self.history = HistoryView(run, context.timeline, context.history, context.comparison)
         self.compare = CompareView(
             run, context.timeline, context.sampler, context.history, context.comparison
         )
         self.plots = (
-            *(self.history, self.compare, self.thresholds),
+            *(self.history, self.compare, self.thresholds, self.sweep),
             *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
             *(self.tokens, self.codebook, self.vqsvae, self.layers, self.efficiency, self.lesions),
         )

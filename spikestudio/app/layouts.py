@@ -50,6 +50,7 @@ _PICTURE = Split("column", ("image", "timeline"), (76, 24))
 _PICTURES = Split("tabs", ("image", "vqsvae", "raster"))
 _ROWS = Split("tabs", ("raster", "mosaic"))
 _TABLES = Split("tabs", ("layers", "rates", "thresholds", "tokens", "efficiency", "lesions"))
+_RUNS = Split("tabs", ("compare", "sweep"))
 _CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
 
 LAYOUTS = {
@@ -131,12 +132,12 @@ LAYOUTS = {
         ),
         Layout(
             "Sweep",
-            "Runs beside each other: what differs, from which step on, and their rates",
+            "Runs beside each other: two compared, or a whole sweep of parameters",
             Split(
                 "row",
                 (
                     _CONTROLS,
-                    Split("column", ("compare", "timeline"), (76, 24)),
+                    Split("column", (_RUNS, "timeline"), (76, 24)),
                     Split("column", ("history", Split("tabs", ("thresholds", "rates"))), (40, 60)),
                 ),
                 (20, 50, 30),
@@ -145,7 +146,7 @@ LAYOUTS = {
                 "row",
                 (
                     _CLOSE_CONTROLS,
-                    Split("column", ("compare", "timeline"), (72, 28)),
+                    Split("tabs", ("compare", "sweep", "timeline")),
                     Split("tabs", ("history", "thresholds", "rates")),
                 ),
                 (25, 47, 28),

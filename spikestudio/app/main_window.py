@@ -140,7 +140,7 @@ class MainWindow(QMainWindow):
         self.views.model.openRequested.connect(self.open_file)
         self.views.model.playRequested.connect(self._on_play_requested)
         self.views.timeline.recordRequested.connect(self.commands["record"].trigger)
-        for lab in (self.views.sampler, self.views.thresholds):
+        for lab in (self.views.sampler, self.views.thresholds, self.views.sweep):
             lab.rejected.connect(self.notifications.warn)
         context.run.recomputeFailed.connect(self.notifications.warn)
         for problem in (context.branching.refused, context.branching.images.failed):

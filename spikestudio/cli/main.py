@@ -23,6 +23,7 @@ COMMANDS = {
     "inspect": "spikestudio.cli.inspect:inspect",
     "convert": "spikestudio.cli.convert:convert",
     "sample": "spikestudio.cli.sample:sample",
+    "export": "spikestudio.cli.export:export",
     "sweep": "spikestudio.cli.sweep:sweep",
     "data": "spikestudio.cli.data:app",
     "train": "spikestudio.cli.train:train",

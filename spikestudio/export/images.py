@@ -8,15 +8,17 @@ import re
 from collections.abc import Mapping
 from math import ceil, isqrt
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
 
 from spikestudio.atomic import atomic_folder, atomic_write, export_error
 from spikestudio.errors import ExportError
 from spikestudio.export.provenance import of_image
+
+if TYPE_CHECKING:  # pillow is imported when something is drawn
+    from PIL import Image, PngImagePlugin
 
 CHUNK = "spikestudio"
 SIDECAR = "spikestudio.json"
@@ -136,6 +138,8 @@ def save_folder(
 
 def png_info(provenance: Mapping[str, Any]) -> PngImagePlugin.PngInfo:
     """Text chunk ``spikestudio`` with the provenance as JSON."""
+    from PIL import PngImagePlugin
+
     info = PngImagePlugin.PngInfo()
     info.add_text(CHUNK, _text(provenance))
     return info
@@ -176,6 +180,8 @@ def _checked(images: NDArray[np.uint8], *, rgb: bool) -> NDArray[np.uint8]:
 
 
 def _as_image(array: NDArray[np.uint8]) -> Image.Image:
+    from PIL import Image
+
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ExportError
+from spikestudio.export.draw import style
 from spikestudio.export.images import CHUNK
 
 NOT_RECORDED = 255  # among spikes
@@ -122,15 +122,8 @@ def save_raster(
 def combine(
     cells: NDArray[Any], limit: tuple[int, int] = _MAX_CELLS
 ) -> tuple[NDArray[Any], int, int]:
-    """Combine neighbours by their maximum until ``[rows, columns]`` fit ``limit``.
-
-    Gives the smaller array and how many rows and columns went into one: no spike gets lost.
-    """
-    rows, columns = (ceil(n / most) for n, most in zip(cells.shape, limit, strict=True))
-    for axis, size in enumerate((rows, columns)):
-        starts = np.arange(0, cells.shape[axis], size)
-        cells = np.fmax.reduceat(cells, starts, axis=axis) if size > 1 else cells
-    return cells, rows, columns
+    """Combine neighbours as ``draw.style.combine`` does, by default until the drawing can show them."""
+    return style.combine(cells, limit)
 
 
 def _figure(

@@ -69,27 +69,35 @@ class SweepFolder:
             The folder belongs to another sweep or holds other files, or cannot be written to.
         """
         path = self.path
-        manifest = path / MANIFEST
         try:
-            if path.exists() and not path.is_dir():
-                raise ExportError(f"Cannot write {path}: it is a file; give a folder.", path=path)
+            self.check()
             path.mkdir(exist_ok=True)
-            if manifest.exists():
-                self._check_same(_read(manifest))
-            elif any(not each.match(_TEMPORARY) for each in path.iterdir()):
-                if not manifest.exists():  # another process may just have written it
-                    raise ExportError(
-                        f"The folder {path} holds other files and no sweep: "
-                        "give an empty or a new one.",
-                        path=path,
-                    )
-            else:
-                _write(manifest, {"kind": _KIND, **self.plan.to_json()})
+            if not (path / MANIFEST).exists():
+                _write(path / MANIFEST, {"kind": _KIND, **self.plan.to_json()})
             check_writable(path / TABLE)
             (path / "cells").mkdir(exist_ok=True)
             self._remove_stale()
         except OSError as error:
             raise export_error(path / MANIFEST, error) from error
+
+    def check(self) -> None:
+        """Raise ``ExportError`` if the folder is not new, empty or of the same sweep."""
+        path = self.path
+        manifest = path / MANIFEST
+        if not path.exists():
+            return
+        if not path.is_dir():
+            raise ExportError(f"Cannot write {path}: it is a file; give a folder.", path=path)
+        if manifest.exists():
+            self._check_same(read_manifest(path))
+        elif any(not each.match(_TEMPORARY) for each in path.iterdir()):
+            if manifest.exists():  # another process may just have written it
+                self._check_same(read_manifest(path))
+                return
+            raise ExportError(
+                f"The folder {path} holds other files and no sweep: give an empty or a new one.",
+                path=path,
+            )
 
     def file(self, cell: Cell, suffix: str) -> Path:
         """One of the files of a cell."""
@@ -141,12 +149,6 @@ class SweepFolder:
         _write(self.file(cell, ".json"), cell.to_json() | asdict(outcome))
 
     def _check_same(self, manifest: Mapping[str, Any]) -> None:
-        if manifest.get("kind") != _KIND or manifest.get("schema_version") != SCHEMA_VERSION:
-            raise ExportError(
-                f"The folder {self.path} holds a sweep of another version of SpikeStudio: "
-                "give another folder.",
-                path=self.path,
-            )
         mine = json.loads(json.dumps(self.plan.to_json()))
         if {name: manifest.get(name) for name in mine} != mine:
             axes = manifest.get("axes")
@@ -164,6 +166,21 @@ class SweepFolder:
             for file in folder.glob(_TEMPORARY):
                 if file.is_file() and time.time() - file.stat().st_mtime > _STALE:
                     file.unlink(missing_ok=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a sweep's manifest says; raises ``ExportError`` if there is none that can be used."""
+    path = folder / MANIFEST
+    if not path.exists():
+        raise ExportError(f"The folder {folder} holds no sweep: give another folder.", path=folder)
+    manifest = _read(path)
+    if manifest.get("kind") != _KIND or manifest.get("schema_version") != SCHEMA_VERSION:
+        raise ExportError(
+            f"The folder {folder} holds a sweep of another version of SpikeStudio: "
+            "give another folder.",
+            path=folder,
+        )
+    return manifest
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:

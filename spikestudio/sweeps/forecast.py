@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,6 +16,9 @@ from spikestudio.sweeps.plan import Models
 LONG = 600.0  # seconds from which on a sweep is warned of
 _TIMED = 2  # evaluations; the first one warms up
 _BYTES_OF_A_CELL = 12_000  # its JSON and three copies of its provenance
+Timings = MutableMapping[tuple[str, int], float]
+"""Hash of a checkpoint's tensors and number of images to the seconds of one step and SNN time step."""
+
 _COPIES = 3.4  # of the pixels: array, grid, page in base64, and the sheet
 
 
@@ -45,12 +48,27 @@ class Estimate:
         return f"{cells}; time {took} (estimated from measured steps); up to about {size} of files"
 
 
-def estimate(plan: SweepPlan, folder: Path | str, models: Models, processes: int = 1) -> Estimate:
-    """Time two network evaluations of every checkpoint that has open cells."""
+def estimate(
+    plan: SweepPlan,
+    folder: Path | str,
+    models: Models,
+    processes: int = 1,
+    timings: Timings | None = None,
+) -> Estimate:
+    """Time two network evaluations of every checkpoint that has open cells.
+
+    What was timed is put into ``timings``, and what is in there is not timed again.
+    """
+    timings = {} if timings is None else timings
     files = SweepFolder(folder, plan)
     still_open = [cell for cell in plan.cells if files.outcome(cell) is None]
     first = {cell.path: cell for cell in reversed(still_open)}
-    measured = {path: _seconds_per_unit(cell, models) for path, cell in reversed(first.items())}
+    measured: dict[Path, float | None] = {}
+    for path, cell in reversed(first.items()):
+        key = (cell.tensors_sha256, cell.request.num)
+        if key not in timings and (seconds := _seconds_per_unit(cell, models)) is not None:
+            timings[key] = seconds
+        measured[path] = timings.get(key)
     return Estimate(
         num_cells=len(plan.cells),
         num_open=len(still_open),

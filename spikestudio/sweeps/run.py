@@ -29,6 +29,7 @@ from spikestudio.sweeps.folder import Outcome, SweepFolder
 from spikestudio.sweeps.measures import firing
 from spikestudio.sweeps.plan import Models
 from spikestudio.sweeps.share import Share
+from spikestudio.sweeps.signals import Desk
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.loader import LoadedModel
@@ -118,18 +119,24 @@ def run_sweep(
     files = SweepFolder(folder, plan)
     files.prepare()
     own = tuple(cell for cell in share.own(plan.cells) if files.outcome(cell) is None)
+    desk = Desk(files.path, is_first=share.is_first, is_alone=share.size == 1)
+    desk.open()
     yield SweepStarted(plan=plan, cells=own)
     skipped: set[int] = set()
     slowest = 0.0
-    for cell in own:
-        if control.is_cancelled:
-            break
-        for event in _run_cell(cell, files, models, control):
-            if isinstance(event, CellSkipped):
-                skipped.add(cell.index)
-            elif isinstance(event, CellFinished):
-                slowest = max(slowest, event.outcome.seconds)
-            yield event
+    try:
+        for cell in own:
+            if control.is_cancelled:
+                break
+            for event in _run_cell(cell, files, models, control):
+                _heed(desk, event, control)
+                if isinstance(event, CellSkipped):
+                    skipped.add(cell.index)
+                elif isinstance(event, CellFinished):
+                    slowest = max(slowest, event.outcome.seconds)
+                yield event
+    finally:
+        desk.close()
     if share.is_first and share.size > 1:
         yield from _wait(plan, files, control, skipped, max(patience, 20 * slowest))
     outcomes = [files.outcome(cell) for cell in plan.cells]
@@ -140,6 +147,21 @@ def run_sweep(
         num_failed=sum(each is not None and bool(each.error) for each in outcomes),
         num_open=outcomes.count(None),
     )
+
+
+def _heed(desk: Desk, event: SweepEvent, control: SweepControl) -> None:
+    """Tell those who watch the folder of an event, and do what they ask."""
+    match event:
+        case CellStarted(cell=cell):
+            desk.announce(cell, 0)
+        case CellProgressed(cell=cell, step=step):
+            desk.announce(cell, step + 1)
+        case _:
+            return
+    if desk.is_stop_asked():
+        control.cancel()
+    elif desk.take_skip(cell):
+        control.skip()
 
 
 def _run_cell(

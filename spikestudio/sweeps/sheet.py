@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil, isqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ConfigError
@@ -25,6 +25,9 @@ from spikestudio.paths import resource
 from spikestudio.sweeps.axes import Axis, Value
 from spikestudio.sweeps.cells import Cell, SweepPlan
 from spikestudio.sweeps.words import axis_title, settings, title
+
+if TYPE_CHECKING:  # pillow is imported when a sheet is drawn: the window only arranges them
+    from PIL import Image, ImageDraw, ImageFont
 
 SHEET_CHUNK = "spikestudio-sweep"  # PNG text chunk with the whole plan
 MAX_SIDE = 30_000  # pixels
@@ -83,6 +86,8 @@ def arrange(plan: SweepPlan) -> Layout:
 
 def draw(plan: SweepPlan, layout: Layout, pictures: Pictures) -> Image.Image:
     """Draw the sheet; a cell without pictures is an empty tile that says so."""
+    from PIL import Image, ImageDraw
+
     canvas = Image.new("RGB", layout.size, _PAPER)
     pen = ImageDraw.Draw(canvas)
     num = max(cell.request.num for cell in plan.cells)
@@ -98,6 +103,8 @@ def draw(plan: SweepPlan, layout: Layout, pictures: Pictures) -> Image.Image:
 
 def save_sheet(path: Path, plan: SweepPlan, layout: Layout, pictures: Pictures) -> None:
     """Write the sheet as a PNG that carries the plan; raises ``ExportError``."""
+    from PIL import PngImagePlugin
+
     info = PngImagePlugin.PngInfo()
     info.add_text(SHEET_CHUNK, json.dumps({"schema_version": 1, **plan.to_json()}), zip=True)
     picture = draw(plan, layout, pictures)
@@ -204,6 +211,8 @@ def _draw_tile(
         pen.rectangle((x, y, x + width - 1, y + height - 1), fill=_EMPTY)
         _text(pen, (x + 8, y + 8), "no images", 12, colour=_MUTED, width=width - 16)
         return
+    from PIL import Image
+
     picture = grid(images[: layout.shown])
     scale = max(1, min(width // picture.width, height // picture.height))
     size = (picture.width * scale, picture.height * scale)
@@ -230,5 +239,7 @@ def _text(
 
 @cache
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont
+
     name = "Inter-SemiBold.otf" if bold else "Inter-Regular.otf"
     return ImageFont.truetype(resource("fonts", name), size)
