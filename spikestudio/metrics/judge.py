@@ -200,7 +200,9 @@ def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
 def command(
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
     out: Annotated[Path, typer.Option(help="File to write (safetensors).")],
-    dataset: Annotated[str, typer.Option(help="Its name; its images must be 28x28 grey.")] = "mnist",
+    dataset: Annotated[
+        str, typer.Option(help="Its name; its images must be 28x28 grey.")
+    ] = "mnist",
     epochs: Annotated[int, typer.Option(min=1)] = 8,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
