@@ -19,7 +19,7 @@ from spikestudio.metrics.codebook import code_probabilities, entropy_bits, likel
 
 TOP = 5
 WIDTH = 248
-POINT_AT_ONE = "Point at a cell: its likeliest codes appear here."
+POINT_AT_ONE, WHAT_APPEARS = "Point at a cell", "its likeliest codes appear here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,10 @@ class TokenPanel(QWidget):
         )
         self.slider.set_labels_shown(is_shown=False)
         self.back = IconButton("mdi6.restore", "Back to the temperature of the run")
-        policy = self.back.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.back.setSizePolicy(policy)
+        for widget in (self.slider, self.back):
+            policy = widget.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            widget.setSizePolicy(policy)
         self.note, self.rest = Caption(), Caption()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -104,10 +105,12 @@ class TokenPanel(QWidget):
         self.heading.set_text(_heading(cell))
         has_logits = cell is not None and cell.logits is not None and not cell.is_painted
         self.slider.setEnabled(has_logits)
+        self.slider.setVisible(has_logits)
         self.back.setVisible(has_logits and self.what_if is not None)
         if cell is None:
             self.bars.set_rows(())
-            for empty in (self.state, self.rest, self.note):
+            self.state.set_text(WHAT_APPEARS)
+            for empty in (self.rest, self.note):
                 empty.set_text("")
             return
         self.state.set_text(_state(cell))
