@@ -68,10 +68,10 @@ class TokenPanel(QWidget):
         )
         self.slider.set_labels_shown(is_shown=False)
         self.back = IconButton("mdi6.restore", "Back to the temperature of the run")
-        for widget in (self.slider, self.back):
-            policy = widget.sizePolicy()
+        for control in (self.slider, self.back):
+            policy = control.sizePolicy()
             policy.setRetainSizeWhenHidden(True)
-            widget.setSizePolicy(policy)
+            control.setSizePolicy(policy)
         self.note, self.rest = Caption(), Caption()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
