@@ -19,11 +19,16 @@ _WORDS = ("checkpoint", "sampler")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of one cell; ``differences`` is one value per image, from those of its reference."""
+    """What came of one cell.
+
+    One value per image: ``differences`` from those of its reference, and ``confidences`` of a judge, a
+    classifier of real images; None where there is none.
+    """
 
     mean_rate: float | None
     synaptic_operations: float | None
     differences: NDArray[np.float64] | None
+    confidences: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def curve_axis(plan: SweepPlan) -> int | None:
 def curves(
     plan: SweepPlan, measured: Mapping[int, Measured], others: Mapping[str, int] | None = None
 ) -> tuple[Curve, ...]:
-    """Mean rate, synaptic operations and difference along the axis that is followed.
+    """Mean rate, synaptic operations, difference and confidence along the axis that is followed.
 
     ``others`` says at which values, by number, further axes are kept; 0 where it does not.
     """
@@ -87,6 +92,7 @@ def curves(
         Curve("mean_rate", unit, _points(axis, [_rates(each) for each in found])),
         Curve("synaptic_operations", unit, _points(axis, [_operations(each) for each in found])),
         Curve("difference", "images", _points(axis, [_differences(each) for each in found])),
+        Curve("confidence", "images", _points(axis, [_confidences(each) for each in found])),
     )
 
 
@@ -161,4 +167,9 @@ def _operations(cells: Sequence[Measured]) -> NDArray[np.float64]:
 
 def _differences(cells: Sequence[Measured]) -> NDArray[np.float64]:
     known = [c.differences for c in cells if c.differences is not None]
+    return np.concatenate(known) if known else np.empty(0)
+
+
+def _confidences(cells: Sequence[Measured]) -> NDArray[np.float64]:
+    known = [c.confidences for c in cells if c.confidences is not None]
     return np.concatenate(known) if known else np.empty(0)

@@ -75,7 +75,7 @@ def make_rows(files: SweepFolder, judge: Judge | None = None) -> list[Row]:
                 cell,
                 outcome,
                 None if gaps is None else mean(gaps),
-                None if judge is None else mean(_confidence(judge, images)),
+                None if judge is None else mean(confidence(judge, images)),
             )
         )
     return rows
@@ -115,7 +115,8 @@ class _References:
         return self._kept[index]
 
 
-def _confidence(judge: Judge, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def confidence(judge: Judge, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How sure a judge is of each image ``[B, H, W, C]``, of whichever class."""
     from spikestudio.metrics.judge import IMAGE_SIZE
     from spikestudio.metrics.quality import fit
 

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.errors import DataError
 from spikestudio.sweeps.folder import Outcome, SweepFolder
 from spikestudio.sweeps.measures import difference
 from spikestudio.sweeps.signals import Progress, read_progress
+from spikestudio.sweeps.table import confidence
+
+if TYPE_CHECKING:
+    from spikestudio.metrics.judge import Judge
 
 Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """A cell that is done, with as many of its images as the sheet shows; None if it failed."""
+    """A cell that is done, with as many of its images as the sheet shows; None if it failed.
+
+    ``confidences`` are those of the judge of its data set, of all its images; None without a judge.
+    """
 
     outcome: Outcome
     images: Images | None
+    confidences: NDArray[np.float64] | None = None
 
 
 def read_cells(
@@ -37,7 +48,11 @@ def read_cells(
         if outcome is None:
             continue
         images = None if outcome.error else files.images(cell)
-        found[cell.index] = CellResult(outcome, None if images is None else images[:shown].copy())
+        if images is None:
+            found[cell.index] = CellResult(outcome, None)
+        else:
+            sure = _confidences(cell.dataset, images)
+            found[cell.index] = CellResult(outcome, images[:shown].copy(), sure)
     done = known | found.keys()
     for cell in files.plan.cells:
         is_new = cell.index in found or cell.reference in found
@@ -48,3 +63,19 @@ def read_cells(
             if gap is not None:
                 gaps[cell.index] = gap
     return found, gaps, progress
+
+
+def _confidences(dataset: str, images: Images) -> NDArray[np.float64] | None:
+    judge = _judge_of(dataset)
+    return None if judge is None else confidence(judge, images).astype(np.float64)
+
+
+@cache
+def _judge_of(dataset: str) -> Judge | None:
+    """The judge that comes along for a data set; loads torch, so not for the thread of the window."""
+    from spikestudio.metrics.judge import bundled_judge, load_judge
+
+    try:
+        return load_judge(bundled_judge(dataset))
+    except DataError:
+        return None

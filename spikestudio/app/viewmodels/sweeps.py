@@ -308,7 +308,10 @@ class SweepModel(QObject):
         def work() -> Analysis:
             measured = {
                 index: Measured(
-                    each.outcome.mean_rate, each.outcome.synaptic_operations, gaps.get(index)
+                    each.outcome.mean_rate,
+                    each.outcome.synaptic_operations,
+                    gaps.get(index),
+                    each.confidences,
                 )
                 for index, each in results.items()
                 if not each.outcome.error

@@ -20,6 +20,7 @@ TITLES = {
     "mean_rate": "mean rate",
     "synaptic_operations": "ops (million)",
     "difference": "difference",
+    "confidence": "confidence",
 }
 SCALES = {"synaptic_operations": 1e-6}
 NO_AXIS = (
@@ -72,16 +73,19 @@ class SweepCurves(QWidget):
         unit = unit_of(plan)
         self.note.say(
             f"{found.num_cells:,} of {len(plan.cells):,} cells. Bars: 95 % bootstrap intervals, of "
-            f"rate and operations over {unit}, of the difference over images; over few too narrow. "
+            f"rate and operations over {unit}, of the others over images; over few too narrow. "
             "Ops: additions that spikes cause, per image. Difference: mean |pixel minus that of "
-            "the reference|, of 0 to 1. Diamond and dashes: the reference.",
+            "the reference|, of 0 to 1. Confidence: how sure a classifier of real images is, of "
+            "whichever class; noise can score high. Diamond and dashes: the reference.",
             "caption",
         )
         usual = reference_value(plan, number)
         axis = axis_title(plan.axes[number].name)
-        for curve in found.curves:
-            is_last = curve is found.curves[-1]
-            name = axis if is_last else ""
+        known = [curve for curve in found.curves if any(each.num for each in curve.points)]
+        for name, plot in self.plots.items():
+            plot.setVisible(name in {curve.name for curve in known})
+        for curve in known:
+            name = axis if curve is known[-1] else ""
             self.plots[curve.name].set_curve(curve, sweep.curve_value, usual, name)
 
     @Slot(int)

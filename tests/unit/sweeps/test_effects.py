@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,12 +36,20 @@ def measured(
 def test_the_first_axis_of_numbers_is_followed_and_seeds_are_repetitions(plan: SweepPlan) -> None:
     assert curve_axis(plan) == 1
     assert plan.axes[1].values[reference_value(plan, 1)].text == "1.0"
-    rate, operations, gap = curves(plan, measured(plan, {0.9: 1.0, 1.0: 2.0, 1.1: 3.0}))
+    values = measured(plan, {0.9: 1.0, 1.0: 2.0, 1.1: 3.0})
+    rate, operations, gap, sure = curves(plan, values)
+    assert not any(point.num for point in sure.points)  # nothing judged the images
     assert [point.estimate.mean for point in rate.points if point.estimate] == pytest.approx(
         [1.2, 2.2, 3.2]
     )
     assert [point.num for point in rate.points] == [5, 5, 5]
     assert [point.num for point in gap.points] == [10, 10, 10]  # images
+    judged = {k: replace(each, confidences=np.array([0.5, 0.7])) for k, each in values.items()}
+    *_, sure = curves(plan, judged)
+    assert [point.num for point in sure.points] == [10, 10, 10]
+    assert all(
+        point.estimate and point.estimate.mean == pytest.approx(0.6) for point in sure.points
+    )
     first = operations.points[0].estimate
     assert first is not None
     assert first.low is not None
