@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.catalog import resolve
 from spikestudio.checkpoints.contents import open_checkpoint
 from spikestudio.checkpoints.devices import pick_device
-from spikestudio.checkpoints.safetensors_io import hash_state
+from spikestudio.checkpoints.safetensors_io import AUXILIARY, hash_state
 from spikestudio.errors import ConfigError
 from spikestudio.neurons.nodes import LIFNode, set_threshold, spiking_layers
 from spikestudio.types import LayerInfo
@@ -29,16 +29,28 @@ class LoadedModel:
     """A network in evaluation mode, with its card.
 
     ``network`` may be driven directly; ``predict``, ``encode`` and ``decode`` evaluate it without a
-    gradient and give image k of a batch the same numbers as image k alone.
+    gradient and give image k of a batch the same numbers as image k alone. ``gamma`` is the table of
+    the sampler `analytic`, float64 ``[N]``; ``codebook_counts`` how often each code occurs in the
+    training images, int64 ``[K]``; None where the file has none.
     """
 
-    def __init__(self, card: Card, network: nn.Module, device: str, path: Path) -> None:
+    def __init__(
+        self,
+        card: Card,
+        network: nn.Module,
+        device: str,
+        path: Path,
+        tables: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self.card = card
         self.network = network
         self.device = device
         self.path = path
         self.name = path.stem
         self._config: Any = network.config
+        tables = tables or {}
+        self.gamma = tables.get(f"{AUXILIARY}gamma")
+        self.codebook_counts = tables.get(f"{AUXILIARY}codebook_counts")
 
     @property
     def is_token_model(self) -> bool:
@@ -213,7 +225,7 @@ def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
         card = replace(card, tensors_sha256=hash_state(tensors))
     set_threshold(network, card.v_threshold)
     network.eval().requires_grad_(False).to(device)
-    return LoadedModel(card, network, device, contents.path)
+    return LoadedModel(card, network, device, contents.path, tensors)
 
 
 def _padded(x: Tensor, size: int) -> Tensor:

@@ -27,6 +27,7 @@ COMMANDS = {
     "sweep": "spikestudio.cli.sweep:sweep",
     "data": "spikestudio.cli.data:app",
     "train": "spikestudio.cli.train:train",
+    "gamma": "spikestudio.cli.gamma:gamma",
     "evaluate": "spikestudio.cli.evaluate:evaluate",
     "doctor": "spikestudio.cli.doctor:doctor",
 }

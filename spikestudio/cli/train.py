@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spikestudio.cli.console import CANCELLED, fail, progress, stdout
-from spikestudio.training.events import Progressed
+from spikestudio.training.events import Measuring, Progressed, Trained
 
 if TYPE_CHECKING:
     from spikestudio.training.events import TrainingEvent
@@ -26,7 +26,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
     dataset: Annotated[str, typer.Option(help="Name of the data set.")] = "mnist",
-    preset: Annotated[str, typer.Option(help="micro or paper.")] = "micro",
+    preset: Annotated[str, typer.Option(help="micro, paper or, of sddpm, released.")] = "micro",
     length: Annotated[
         float, typer.Option(help="Multiplies the preset's number of steps.", min=1e-6, max=100)
     ] = 1.0,
@@ -36,27 +36,65 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run folder.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and noise.", min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="float32 or bfloat16 (autocast).")] = "float32",
+    precision: Annotated[
+        str, typer.Option(help="float32, bfloat16 or (CUDA) float16 by autocast, or float64.")
+    ] = "float32",
     compile_network: Annotated[
         bool, typer.Option("--compile", help="Compile the network (needs a C++ compiler).")
     ] = False,
+    parts: Annotated[
+        int,
+        typer.Option(
+            help="Evaluate a batch in so many parts and add up their gradients: less memory. A "
+            "BatchNorm then sees one part at a time.",
+            min=1,
+        ),
+    ] = 1,
+    checkpointing: Annotated[
+        bool,
+        typer.Option("--checkpointing", help="Recompute activations: less memory, same gradients."),
+    ] = False,
+    channels_last: Annotated[
+        bool,
+        typer.Option(
+            "--channels-last/--contiguous",
+            help="How convolutions lie in memory: a matter of speed.",
+        ),
+    ] = True,
+    cosine: Annotated[
+        bool,
+        typer.Option("--cosine", help="Let the learning rate fall along half a cosine to zero."),
+    ] = False,
+    gamma_images: Annotated[
+        int,
+        typer.Option(
+            help="Images per diffusion time for the table of the sampler analytic; 0 leaves it out.",
+            min=0,
+        ),
+    ] = 16,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log for TensorBoard, beside log.csv.")
+    ] = False,
     save_minutes: Annotated[float, typer.Option(help="Minutes between saves.", min=0)] = 5.0,
 ) -> None:
-    """Train, writing log, samples and state to the folder OUT.run; Ctrl+C saves and stops."""
+    """Train, writing log, samples and state to the folder OUT.run; Ctrl+C saves and stops.
+
+    Under torchrun every process computes its part of each batch, with the result of one process.
+    """
     from spikestudio.checkpoints.devices import pick_device
     from spikestudio.data.readers import load_dataset
-    from spikestudio.errors import ConfigError
     from spikestudio.models.registry import architecture as find_architecture
     from spikestudio.runtime import tune_allocator
-    from spikestudio.training.loop import TrainingRequest, shortened
+    from spikestudio.sweeps.share import Share
     from spikestudio.training.loop import train as run
+    from spikestudio.training.parallel import joined
     from spikestudio.training.presets import preset as find_preset
+    from spikestudio.training.request import TrainingRequest, shortened, with_cosine
 
-    if precision not in ("float32", "bfloat16"):
-        raise ConfigError(f"Unknown precision {precision!r}: choose float32 or bfloat16.")
     find_architecture(architecture)
     tune_allocator()
     run_folder = out.with_suffix(".run")
+    share = Share.of_environment()
     request = TrainingRequest(
         architecture=architecture,
         preset_name=preset,
@@ -64,33 +102,54 @@ def train(
         run_folder=run_folder,
         out=out,
         seed=seed,
-        device=pick_device(device),
-        bfloat16=precision == "bfloat16",
+        device=pick_device(share.device(device)),
+        precision=precision,
         compiled=compile_network,
+        parts=parts,
+        checkpointing=checkpointing,
+        channels_last=channels_last,
+        table_images=gamma_images,
+        tensorboard=tensorboard,
         save_minutes=save_minutes,
         init=init,
         resume=resume,
     )
+    request = shortened(request, length)
+    if cosine:
+        request = with_cosine(request)
     images = load_dataset(data, dataset, "train")
     run_folder.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
-    with _Report() as report, _stopped_by_signals(stop):
-        for event in run(shortened(request, length), images, stop):
+    is_trained = False
+    with (
+        _stopped_by_signals(stop, again_at_once=share.size == 1),
+        joined(share.rank, share.size, request.device) as world,
+        _Report() as report,
+    ):
+        for event in run(request, images, stop, world):
             report.show(event)
-    if stop.is_set():
+            is_trained = is_trained or isinstance(event, Trained)
+    if not share.is_first:  # the first process says what became of it
+        raise typer.Exit(CANCELLED if stop.is_set() else 0)
+    if not is_trained:
         fail(f"Stopped and saved in {run_folder}; add --resume to go on.")
         raise typer.Exit(CANCELLED)
     stdout().print(f"Wrote {out}", soft_wrap=True)
 
 
 @contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl+C, or a scheduler's SIGTERM, end training after the current step; again, at once."""
+def _stopped_by_signals(stop: threading.Event, *, again_at_once: bool) -> Iterator[None]:
+    """Let Ctrl+C, or a scheduler's SIGTERM, end training after the current step; again, at once.
+
+    Of several processes each may get it twice, from the terminal and from torchrun, which also ends
+    those that do not stop in time.
+    """
     watched = (signal.SIGINT, signal.SIGTERM)
 
     def handle(number: int, _frame: object) -> None:
         stop.set()
-        signal.signal(number, before[signal.Signals(number)])
+        if again_at_once:
+            signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, handle) for number in watched}
     try:
@@ -116,6 +175,9 @@ class _Report:
         self.bar.stop()
 
     def show(self, event: TrainingEvent) -> None:
+        if isinstance(event, Measuring):
+            text = f"Measuring {event.what.replace('_', ' ')}"
+            self.bar.update(self.task, description=text, total=event.total, completed=event.done)
         if not isinstance(event, Progressed):
             return
         losses = "  ".join(f"{name} {value:.4f}" for name, value in event.losses.items())

@@ -19,6 +19,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from spikestudio.diffusion.analytic import analytic_log_variance
 from spikestudio.diffusion.gaussian import learned_log_variance, posterior_mean, predict_x0
 from spikestudio.diffusion.schedules import GaussianSchedule, gather, respaced
 from spikestudio.errors import ConfigError
@@ -63,6 +64,8 @@ class Sampler(Protocol):
         sampler (arXiv 2402.11588) does not.
     strict
         Repeat the published SDDPM code.
+    gamma
+        The network's table for `analytic`; the other samplers have no use for it.
     """
 
     def __call__(
@@ -75,6 +78,7 @@ class Sampler(Protocol):
         noise: Noise,
         clip_x0: bool = True,
         strict: bool = False,
+        gamma: Tensor | None = None,
     ) -> Iterator[SamplerStep]: ...
 
 
@@ -87,6 +91,7 @@ def ddpm(
     noise: Noise,
     clip_x0: bool = True,
     strict: bool = False,
+    gamma: Tensor | None = None,
 ) -> Iterator[SamplerStep]:
     """Ancestral sampling through every time, with variance beta or the learned one.
 
@@ -95,7 +100,7 @@ def ddpm(
     ConfigError
         Some time of the schedule is left out.
     """
-    del strict  # the published code does the same
+    del strict, gamma  # the published code does the same
     if len(times) != len(schedule):
         raise ConfigError(
             f"The sampler ddpm needs all {len(schedule)} denoising steps, not {len(times)}: "
@@ -115,12 +120,14 @@ def ancestral(
     noise: Noise,
     clip_x0: bool = True,
     strict: bool = False,
+    gamma: Tensor | None = None,
 ) -> Iterator[SamplerStep]:
     """Ancestral sampling through some of the times, with betas recomputed for the strides.
 
     The variance is the learned one, else that of the posterior between two visited times; strict mode
     keeps the published code's, which is beta of a single step.
     """
+    del gamma
     visited = respaced(schedule, times)
     log_variance = (
         schedule.fixedlarge_log_variance[visited.times]
@@ -139,18 +146,50 @@ def ddim(
     noise: Noise,
     clip_x0: bool = True,
     strict: bool = False,
+    gamma: Tensor | None = None,
 ) -> Iterator[SamplerStep]:
     """Deterministic sampling (arXiv 2010.02502, eta 0); a learned variance is not used.
 
     Strict mode stops on reaching the last time, without evaluating the network there, and the result
     keeps that time's noise.
     """
-    del noise  # eta is 0
+    del noise, gamma  # eta is 0
     visited = respaced(schedule, times)
     return _ddim(predict, x_T, visited, clip_x0, strict)
 
 
-SAMPLERS: dict[str, Sampler] = {"ddpm": ddpm, "ddim": ddim, "ancestral": ancestral}
+def analytic(
+    predict: Predict,
+    x_T: Tensor,  # noqa: N803
+    *,
+    schedule: GaussianSchedule,
+    times: Sequence[int],
+    noise: Noise,
+    clip_x0: bool = True,
+    strict: bool = False,
+    gamma: Tensor | None = None,
+) -> Iterator[SamplerStep]:
+    """Like `ancestral`, with the variance that is best on average; a learned variance is not used.
+
+    Raises
+    ------
+    ConfigError
+        There is no table for this network, or it does not fit the schedule.
+    """
+    del strict  # the published code says the same, in a part that it does not run
+    visited = respaced(schedule, times)
+    log_variance = analytic_log_variance(schedule, visited, gamma)
+    return _ancestral(
+        lambda x, t: _split(predict(x, t))[0], x_T, visited, log_variance, noise, clip_x0
+    )
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "ddpm": ddpm,
+    "ddim": ddim,
+    "ancestral": ancestral,
+    "analytic": analytic,
+}
 
 
 def guided(predict: ConditionalPredict, labels: Tensor, scale: float, null_label: int) -> Predict:

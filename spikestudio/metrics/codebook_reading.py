@@ -33,12 +33,14 @@ def read_codebook(model: LoadedModel) -> CodebookInfo | None:
     network: Any = model.network
     vectors = network.vqsvae.vq_layer.embeddings.weight.detach().float().cpu().numpy()
     places, explained = principal_places(vectors)
+    counts = model.codebook_counts
     return CodebookInfo(
         tensors_sha256=model.card.tensors_sha256,
         patches=_frozen(np.ascontiguousarray(levels.permute(0, 2, 3, 1).cpu().numpy())),
         vectors=_frozen(vectors.copy()),
         places=_frozen(places),
         explained=explained,
+        training_counts=None if counts is None else _frozen(counts.cpu().numpy().copy()),
     )
 
 

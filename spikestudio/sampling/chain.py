@@ -87,6 +87,7 @@ class Course:
             times=plan(model, request),
             noise=lambda like: streams.normal(*like.shape[1:]).to(like),
             clip_x0=request.clip_x0,
+            gamma=model.gamma,
         )
 
     def advance(self) -> SamplerStep | TokenStep:

@@ -6,6 +6,7 @@ from typing import Any
 
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.diffusion.absorbing import unmask_times
+from spikestudio.diffusion.analytic import check_table
 from spikestudio.diffusion.samplers import SAMPLERS
 from spikestudio.diffusion.schedules import spaced_times
 from spikestudio.errors import ConfigError
@@ -30,6 +31,8 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
             f"choose {' or '.join(choices)}.",
             field="sampler",
         )
+    if request.sampler == "analytic":
+        check_table(model.gamma, config.num_train_timesteps)
     if request.class_label is not None:
         classes = model.num_classes
         if classes is None:

@@ -53,6 +53,7 @@ class ModelInfo:
     defaults: SamplingRequest
     parameters: int
     tsm_locked: bool
+    has_gamma: bool = False  # the table that the analytic sampler needs
     operations: Operations | None = None  # of one network evaluation
     codebook: CodebookInfo | None = None  # of a token model
 
@@ -384,6 +385,7 @@ def describe(model: LoadedModel) -> ModelInfo:
         defaults=SamplingRequest(**model.defaults()),
         parameters=sum(p.numel() for p in model.network.parameters()),
         tsm_locked=bool(getattr(config, "tsm", False)),
+        has_gamma=model.gamma is not None,
         operations=count_operations(model.network),
         codebook=read_codebook(model),
     )

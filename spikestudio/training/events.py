@@ -24,6 +24,15 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring:
+    """How far a table that goes into the finished checkpoint is."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """The state was written, and a usable checkpoint beside it."""
 
@@ -38,4 +47,4 @@ class Trained:
     card: Card
 
 
-TrainingEvent = Progressed | Saved | Trained
+TrainingEvent = Progressed | Measuring | Saved | Trained

@@ -5,13 +5,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from spikestudio.atomic import atomic_write
+from spikestudio.errors import TrainingError
+
+if TYPE_CHECKING:
+    from spikestudio.training.events import Progressed
 
 LOG_FILE = "log.csv"
+BOARD_FOLDER = "tensorboard"
 HEADER = ["stage", "step", "name", "value"]
 
 
@@ -54,3 +60,29 @@ def trim_log(path: Path, stages: Sequence[str], step: int) -> None:
     ]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *kept])
+
+
+class Board:
+    """The same curves for TensorBoard, in a folder of the run; one per process."""
+
+    def __init__(self, run_folder: Path, done: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise TrainingError(
+                "The log for TensorBoard needs the package tensorboard: install it, or leave "
+                "--tensorboard out, since log.csv holds the same figures."
+            ) from error
+        # What was logged after the step that a resumed run starts from counts no longer.
+        self._writer: Any = SummaryWriter(run_folder / BOARD_FOLDER, purge_step=done or None)
+
+    def add(self, event: Progressed) -> None:
+        """Write the figures of an event at the number of steps done in all stages."""
+        for name, value in event.losses.items():
+            self._writer.add_scalar(f"{event.stage}/{name}", value, event.total_done)
+        self._writer.add_scalar("learning_rate", event.learning_rate, event.total_done)
+        self._writer.add_scalar("snn_steps", event.snn_steps, event.total_done)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()

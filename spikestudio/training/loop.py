@@ -11,8 +11,7 @@ import copy
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +23,32 @@ from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.loader import LoadedModel, load
 from spikestudio.checkpoints.safetensors_io import save
 from spikestudio.data.readers import Dataset
-from spikestudio.data.registry import dataset_info
 from spikestudio.errors import TrainingError
 from spikestudio.export.images import save_grid
 from spikestudio.export.provenance import provenance
-from spikestudio.models.config import to_json
 from spikestudio.models.registry import ARCHITECTURES
 from spikestudio.sampling.events import Failed
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.run import SamplingRun
 from spikestudio.seeds import derive_seed
 from spikestudio.training.averaging import average_into, recalibrate
-from spikestudio.training.events import Progressed, Saved, Trained, TrainingEvent
-from spikestudio.training.log import LOG_FILE, LossLog, trim_log
-from spikestudio.training.presets import Preset, Stage
-from spikestudio.training.state import STATE_FILE, load_state, save_state
+from spikestudio.training.batch_norm import share_statistics
+from spikestudio.training.description import describe
+from spikestudio.training.events import Measuring, Progressed, Saved, Trained, TrainingEvent
+from spikestudio.training.log import LOG_FILE, Board, LossLog, trim_log
+from spikestudio.training.parallel import World
+from spikestudio.training.presets import Stage
+from spikestudio.training.recomputation import recompute_blocks
+from spikestudio.training.request import TrainingRequest, learning_rate, snn_steps_at
+from spikestudio.training.state import (
+    STATE_FILE,
+    load_state,
+    make_optimiser,
+    optimiser_tensors,
+    save_state,
+)
+from spikestudio.training.step import Stepper
+from spikestudio.training.tables import Tables, measure
 from spikestudio.training.tasks import Task, check_fit, make_task
 
 logger = logging.getLogger(__name__)
@@ -46,69 +56,51 @@ logger = logging.getLogger(__name__)
 LOG_EVERY = 20  # steps averaged into one line of the log
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRequest:
-    """What to train, on what, where to."""
-
-    architecture: str
-    preset_name: str
-    preset: Preset
-    run_folder: Path
-    out: Path
-    seed: int = 0
-    device: str = "cpu"
-    bfloat16: bool = False
-    compiled: bool = False
-    save_minutes: float = 5.0
-    init: Path | None = None  # checkpoint whose weights to start from
-    resume: bool = False
-
-
 def train(
-    request: TrainingRequest, dataset: Dataset, stop: threading.Event | None = None
+    request: TrainingRequest,
+    dataset: Dataset,
+    stop: threading.Event | None = None,
+    world: World | None = None,
 ) -> Iterator[TrainingEvent]:
-    """Run all stages. Setting ``stop``, or closing the generator, saves the state and ends early."""
-    return _Run(request, dataset, stop or threading.Event()).events()
+    """Run all stages. Setting ``stop``, or closing the generator, saves the state and ends early.
 
-
-def learning_rate(stage: Stage, step: int) -> float:
-    """Rate of one step: linear warm-up, constant, linear decay to zero."""
-    warm = min(1.0, (step + 1) / stage.warmup_steps) if stage.warmup_steps else 1.0
-    decay_steps = stage.decay_share * stage.num_steps
-    left = (stage.num_steps - step) / decay_steps if decay_steps else 1.0
-    return stage.learning_rate * min(warm, left, 1.0)
-
-
-def snn_steps_at(stage: Stage, step: int, default: int) -> int:
-    """SNN steps in force at one step of the stage's schedule."""
-    end = 0.0
-    for share, snn_steps in stage.snn_schedule:
-        end += share
-        if step < round(end * stage.num_steps):
-            return snn_steps
-    return default
+    Of several processes (``world``) the first one tells what happens and writes all files. ``stop`` of
+    any ends all after the same step; the generators of several must not be closed.
+    """
+    return _Run(request, dataset, stop or threading.Event(), world or World()).events()
 
 
 class _Run:
-    def __init__(self, request: TrainingRequest, dataset: Dataset, stop: threading.Event) -> None:
+    def __init__(
+        self, request: TrainingRequest, dataset: Dataset, stop: threading.Event, world: World
+    ) -> None:
         check_fit(request.preset.config, dataset)
-        check_writable(request.out)
         self.request = request
+        self.world = world
         self.stop = stop
+        self.is_agreed_to_stop = False
         self.is_between_steps = True
         self.dataset = dataset
         self.device = torch.device(request.device)
+        self.dtype = torch.float64 if request.precision == "float64" else torch.float32
         torch.manual_seed(derive_seed(request.seed, "weights"))
         build = ARCHITECTURES[request.architecture].build
-        self.network: Any = build(request.preset.config).to(self.device).train()
-        torch.nn.utils.convert_conv2d_weight_memory_format(self.network, torch.channels_last)
+        self.network: Any = build(request.preset.config).to(self.device, self.dtype).train()
+        if request.channels_last:
+            nn.utils.convert_conv2d_weight_memory_format(self.network, torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        share_statistics(self.network, world)
+        if request.checkpointing:
+            recompute_blocks(self.network)
         self.stage_index = 0
         self.step = 0
         self.seconds = 0.0
         self.started_from = ""
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=request.precision == "float16")
         self.optimiser: torch.optim.AdamW | None = None
         self.saved_optimiser: dict[str, Tensor] = {}
+        if world.is_first:
+            check_writable(request.out)
         if request.resume:
             self._load()
         elif (request.run_folder / STATE_FILE).exists():
@@ -118,19 +110,34 @@ class _Run:
             )
         elif request.init is not None:
             self.started_from = self._take_weights(request.init)
+        world.share_state(self.network)
+        world.share_state(self.average)
+        world.meet(self.device)  # all have looked at the files, which the first one is to change
+        self.board = (
+            Board(request.run_folder, self._steps_done())
+            if request.tensorboard and world.is_first
+            else None
+        )
 
     def events(self) -> Iterator[TrainingEvent]:
         stages = self.request.preset.stages
         try:
-            while self.stage_index < len(stages) and not self.stop.is_set():
+            while self.stage_index < len(stages) and not self._is_stopping():
                 yield from self._stage(stages[self.stage_index])
         finally:
             if self.is_between_steps:  # else weights and moments may not belong together
                 self._save()
+            if self.board is not None:
+                self.board.close()
         if self.stage_index < len(stages):
             return
-        card = self._write_checkpoint(self.request.out)
-        yield Trained(checkpoint=self.request.out, card=card)
+        tables = yield from self._tables()
+        if tables is not None and self.world.is_first:
+            card = self._write_checkpoint(self.request.out, tables)
+            yield Trained(checkpoint=self.request.out, card=card)
+
+    def _is_stopping(self) -> bool:
+        return self.stop.is_set() if self.world.is_alone else self.is_agreed_to_stop
 
     def _stage(self, stage: Stage) -> Iterator[TrainingEvent]:
         compiled: Callable[[nn.Module], Any] = (
@@ -138,24 +145,40 @@ class _Run:
             if self.request.compiled
             else (lambda module: module)
         )
-        task = make_task(stage, self.network, self.dataset, self.device, compiled)
-        self.optimiser = self._make_optimiser(stage, task)
+        task = make_task(stage, self.network, self.dataset, self.device, compiled, self.dtype)
+        self.optimiser = make_optimiser(stage, task.trained, self.saved_optimiser)
+        self.saved_optimiser = {}
+        stepper = Stepper(
+            stage,
+            task,
+            self.optimiser,
+            self.scaler,
+            world=self.world,
+            device=self.device,
+            precision=self.request.precision,
+            parts=self.request.parts,
+        )
         log = LossLog(self.request.run_folder / LOG_FILE, stage.name)
         last_save = last_log = time.monotonic()
         while self.step < stage.num_steps:
-            if self.stop.is_set():
+            if self._is_stopping():
                 return
             started = time.monotonic()
             self.is_between_steps = False
-            losses = self._train_step(stage, task)
+            losses = self._train_step(stage, stepper)
             self.step += 1
             self.is_between_steps = True
             self.seconds += time.monotonic() - started
+            if not self.world.is_first:
+                continue
             log.add(losses)
             if self.step % LOG_EVERY == 0 or self.step == stage.num_steps:
                 now = time.monotonic()
                 per_step = (now - last_log) / log.count
-                yield self._progress(stage, log.flush(self.step), per_step)
+                event = self._progress(stage, log.flush(self.step), per_step)
+                if self.board is not None:
+                    self.board.add(event)
+                yield event
                 last_log = now
             if time.monotonic() - last_save > 60 * self.request.save_minutes:
                 self._save()
@@ -167,50 +190,30 @@ class _Run:
         self.step = 0
         self.is_between_steps = True
 
-    def _make_optimiser(self, stage: Stage, task: Task) -> torch.optim.AdamW:
-        parameters = [p for p in task.trained.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(
-            parameters, lr=stage.learning_rate, weight_decay=stage.weight_decay
-        )
-        for index, parameter in enumerate(parameters):
-            if f"{index}.exp_avg" in self.saved_optimiser:
-                optimiser.state[parameter] = {
-                    "step": self.saved_optimiser[f"{index}.step"].cpu(),
-                    **{
-                        # laid out in memory like the weights, which makes steps faster
-                        name: torch.empty_like(parameter).copy_(
-                            self.saved_optimiser[f"{index}.{name}"]
-                        )
-                        for name in ("exp_avg", "exp_avg_sq")
-                    },
-                }
-        self.saved_optimiser = {}
-        return optimiser
-
-    def _train_step(self, stage: Stage, task: Task) -> dict[str, Tensor]:
+    def _train_step(self, stage: Stage, stepper: Stepper) -> dict[str, Tensor]:
         assert self.optimiser is not None
         self.network.set_snn_steps(
             snn_steps_at(stage, self.step, self.request.preset.config.num_snn_steps)
         )
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(stage, self.step)
-        generator = torch.Generator().manual_seed(
-            derive_seed(self.request.seed, stage.name, self.step)
+        losses = stepper.backward(
+            self._indices(stage),
+            lambda: self._generator(stage.name, self.step),
+            wants_stop=self.stop.is_set(),
         )
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.request.bfloat16):
-            losses = task.loss(self._indices(stage), generator)
         if not bool(losses["loss"].isfinite()):
             raise TrainingError(
                 f"Training of {stage.name} diverged: its loss is not finite at step {self.step + 1}, "
                 "so start again with another seed or in float32."
             )
-        self.optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        if stage.grad_clip is not None:
-            nn.utils.clip_grad_norm_(task.trained.parameters(), stage.grad_clip)
-        self.optimiser.step()
+        stepper.move()
         average_into(self.average, self.network, self._ema_decay(stage))
+        self.is_agreed_to_stop = stepper.should_stop
         return losses
+
+    def _generator(self, *purpose: str | int) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(self.request.seed, *purpose))
 
     def _ema_decay(self, stage: Stage) -> float:
         """Decay of the average, shorter at the start so that it forgets the initial weights."""
@@ -220,9 +223,7 @@ class _Run:
         """Positions of this step's images; each epoch is a permutation of the data set."""
         per_epoch = max(1, len(self.dataset) // stage.batch_size)
         epoch, position = divmod(self.step, per_epoch)
-        generator = torch.Generator().manual_seed(
-            derive_seed(self.request.seed, stage.name, "epoch", epoch)
-        )
+        generator = self._generator(stage.name, "epoch", epoch)
         order = torch.randperm(len(self.dataset), generator=generator)
         return order[position * stage.batch_size : (position + 1) * stage.batch_size]
 
@@ -232,11 +233,9 @@ class _Run:
         self.network.load_state_dict(self.average.state_dict())
 
         def forward(number: int) -> None:
-            generator = torch.Generator().manual_seed(
-                derive_seed(self.request.seed, stage.name, "statistics", number)
-            )
-            order = torch.randperm(len(self.dataset), generator=generator)
-            task.loss(order[: stage.batch_size], generator)
+            generator = self._generator(stage.name, "statistics", number)
+            order = torch.randperm(len(self.dataset), generator=generator)[: stage.batch_size]
+            task.loss(order, generator, self.world.part(len(order)))
 
         recalibrate(task.trained, forward)
         self.average.load_state_dict(self.network.state_dict())
@@ -244,12 +243,11 @@ class _Run:
 
     def _progress(self, stage: Stage, losses: dict[str, float], per_step: float) -> Progressed:
         stages = self.request.preset.stages
-        before = sum(each.num_steps for each in stages[: self.stage_index])
         return Progressed(
             stage=stage.name,
             step=self.step,
             num_steps=stage.num_steps,
-            total_done=before + self.step,
+            total_done=self._steps_done(),
             total_steps=sum(each.num_steps for each in stages),
             losses=losses,
             learning_rate=learning_rate(stage, self.step - 1),
@@ -257,42 +255,64 @@ class _Run:
             seconds_per_step=per_step,
         )
 
-    def _write_checkpoint(self, path: Path) -> Card:
-        request, info = self.request, dataset_info(self.dataset.name)
-        done = sum(stage.num_steps for stage in request.preset.stages[: self.stage_index])
-        card = Card.describe(
-            request.architecture,
-            to_json(request.preset.config),
-            dataset=self.dataset.name,
-            data_licence=info.licence,
-            image_size=info.image_size,
-            image_channels=info.channels,
-            classes=self.dataset.classes,
-            training={
-                "preset": request.preset_name,
-                "steps": done + self.step,
-                "steps_planned": sum(stage.num_steps for stage in request.preset.stages),
-                "batch_size": request.preset.stages[-1].batch_size,
-                "optimiser": "AdamW",
-                "learning_rate": request.preset.stages[-1].learning_rate,
-                "ema_decay": request.preset.stages[-1].ema_decay,
-                "images": len(self.dataset),
-                "seed": request.seed,
-                "device": request.device,
-                "bfloat16": request.bfloat16,
-                "hours": round(self.seconds / 3600, 3),
-                **({"started_from": self.started_from} if self.started_from else {}),
-            },
-            defaults=request.preset.defaults,
+    def _steps_done(self) -> int:
+        """Steps done in all stages."""
+        return sum(s.num_steps for s in self.request.preset.stages[: self.stage_index]) + self.step
+
+    def _tables(self) -> Generator[Measuring, None, Tables | None]:
+        """What is measured of the finished network; None if stopped meanwhile, to be done again."""
+        card = self._card()
+        if card.codebook_size is None and not self.request.table_images:
+            return Tables()
+        work = measure(
+            LoadedModel(card, self._rebuilt(), self.request.device, self.request.out),
+            self.dataset,
+            images=self.request.table_images,
+            seed=self.request.seed,
+            world=self.world,
         )
-        return save(path, self.average.state_dict(), card)
+        while True:
+            try:
+                event = next(work)
+            except StopIteration as end:
+                tables: Tables = end.value
+                return tables
+            if self.world.is_first:
+                yield event
+            if self.world.is_alone and self.stop.is_set():
+                return None
+
+    def _model(self, card: Card) -> LoadedModel:
+        average = self.average if self.dtype == torch.float32 else self._rebuilt()
+        return LoadedModel(card, average, self.request.device, self.request.out)
+
+    def _rebuilt(self) -> nn.Module:
+        """Return the average as it is when it is loaded: in float32, laid out in the usual way."""
+        network = ARCHITECTURES[self.request.architecture].build(self.request.preset.config)
+        network.load_state_dict(self.average.state_dict())
+        return network.eval().requires_grad_(False).to(self.device)
+
+    def _write_checkpoint(self, path: Path, tables: Tables | None = None) -> Card:
+        card, tables = self._card(tables), tables or Tables()
+        return save(path, self._model(card).network.state_dict() | tables.tensors, card)
+
+    def _card(self, tables: Tables | None = None) -> Card:
+        return describe(
+            self.request,
+            self.dataset,
+            steps=self._steps_done(),
+            hours=self.seconds / 3600,
+            processes=self.world.size,
+            started_from=self.started_from,
+            notes=tables.notes if tables else {},
+        )
 
     def _write_latest(self) -> Saved:
         """A usable checkpoint of the average so far and, once the last stage runs, its samples."""
         path = self.request.run_folder / "latest.safetensors"
         card = self._write_checkpoint(path)
         if self.stage_index == len(self.request.preset.stages) - 1:
-            model = LoadedModel(card, self.average, self.request.device, path)
+            model = self._model(card)
             run = SamplingRun(model, SamplingRequest(**model.defaults()))
             for event in run:
                 if isinstance(event, Failed):
@@ -305,11 +325,11 @@ class _Run:
         return Saved(checkpoint=path)
 
     def _save(self) -> None:
-        moments: dict[str, Tensor] = dict(self.saved_optimiser)
-        if self.optimiser is not None:
-            states = (self.optimiser.state[p] for p in self.optimiser.param_groups[0]["params"])
-            for index, state in enumerate(states):
-                moments |= {f"{index}.{name}": value for name, value in state.items()}
+        if not self.world.is_first:
+            return
+        moments = (
+            self.saved_optimiser if self.optimiser is None else optimiser_tensors(self.optimiser)
+        )
         save_state(
             self.request.run_folder,
             position={
@@ -322,6 +342,8 @@ class _Run:
                 "step": self.step,
                 "seconds": self.seconds,
                 "started_from": self.started_from,
+                "decay": self._decay(),
+                "scaler": self.scaler.state_dict(),
             },
             tensors={
                 "network": self.network.state_dict(),
@@ -355,6 +377,7 @@ class _Run:
                 "seed": self.request.seed,
                 "dataset": self.dataset.name,
                 "images": len(self.dataset),
+                "decay": self._decay(),
             },
         )
         try:
@@ -369,16 +392,12 @@ class _Run:
         self.stage_index, self.step = int(position["stage"]), int(position["step"])
         self.seconds = float(position["seconds"])
         self.started_from = str(position.get("started_from", ""))
+        self.scaler.load_state_dict(position.get("scaler") or self.scaler.state_dict())
         names = [stage.name for stage in self.request.preset.stages]
-        if self.stage_index == len(names):
+        if self.stage_index == len(names) or not self.world.is_first:
             return
         trim_log(self.request.run_folder / LOG_FILE, names[: self.stage_index + 1], self.step)
 
-
-def shortened(request: TrainingRequest, share: float) -> TrainingRequest:
-    """Return the same request with every stage's steps multiplied by ``share``, at least one each."""
-    stages = tuple(
-        replace(stage, num_steps=max(1, round(stage.num_steps * share)))
-        for stage in request.preset.stages
-    )
-    return replace(request, preset=replace(request.preset, stages=stages))
+    def _decay(self) -> str:
+        """How the learning rate falls, which must not change half-way."""
+        return self.request.preset.stages[-1].decay

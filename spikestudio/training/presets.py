@@ -1,10 +1,32 @@
-"""How each architecture is trained: ``paper`` as published, ``micro`` for two CPU cores."""
+"""How each architecture is trained: ``paper`` as published, ``micro`` for two CPU cores.
+
+Where a paper and its released code differ, ``paper`` follows the paper in what it states, and the code
+in what it leaves open:
+
+=================  ==========================================  ======================================
+                   preset ``paper``                            elsewhere
+=================  ==========================================  ======================================
+sddpm              Adam, rate 1e-5, constant, batch 128,       the released code (preset ``released``)
+(arXiv 2306.17046) 500,000 steps, gradients clipped to 1,      has rate 2e-4 and batch 32; the paper
+                   no average of the weights, no warm-up       lists dropout 0.1, which it ignores
+spiking-diffusion  AdamW, rate 1e-3, decay 1e-3, batch 32,     as the code; it keeps the file of epoch
+(arXiv 2308.10187) 100 epochs of 60,000 images, then 200 of    190 of the second stage, not of the
+                   their tokens; loss weighted (N - t)/N       last, and fixes the order of its batches
+sdit               AdamW, rate 1e-4, decay 0.01, batch 256,    as the code; the average of the weights
+(arXiv 2402.11588) 1,600 epochs of 60,000 images, no clipping  that it defines is never used
+=================  ==========================================  ======================================
+
+No preset flips images, which the code of SDDPM does for CIFAR-10 and CelebA. Its code trains on MNIST
+enlarged to 32x32 pixels; preset ``micro`` takes 28x28. Neurons are IF (sddpm) and LIF with tau 2, with
+the ATan surrogate of the code, where the SDDPM paper names a rectangular one. BatchNorm statistics are
+those of the whole batch over all processes, where the code of SDDPM takes each GPU's own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from spikestudio.errors import ConfigError
 from spikestudio.models.sddpm import SDDPMConfig
@@ -18,7 +40,8 @@ class Stage:
 
     ``snn_schedule`` lists (share of the steps, SNN steps): early steps are cheaper with fewer SNN
     steps. The learning rate rises over ``warmup_steps``, stays, and falls to zero linearly over the
-    last ``decay_share``. ``ema_decay`` 0 keeps no average.
+    last ``decay_share``; with ``decay`` "cosine" it falls along half a cosine from the warm-up on
+    instead. ``ema_decay`` 0 keeps no average.
     """
 
     name: str
@@ -28,6 +51,7 @@ class Stage:
     weight_decay: float = 0.0
     warmup_steps: int = 0
     decay_share: float = 0.0
+    decay: Literal["linear", "cosine"] = "linear"
     grad_clip: float | None = None
     ema_decay: float = 0.0
     snn_schedule: tuple[tuple[float, int], ...] = ()
@@ -96,6 +120,19 @@ PRESETS: dict[tuple[str, str], Preset] = {
                 num_steps=500_000,
                 batch_size=128,
                 learning_rate=1e-5,
+                grad_clip=1.0,
+            ),
+        ),
+        defaults={"sampler": "ddim", "steps": 50},
+    ),
+    ("sddpm", "released"): Preset(
+        config=SDDPMConfig(),
+        stages=(
+            Stage(
+                name="denoiser",
+                num_steps=500_000,
+                batch_size=32,
+                learning_rate=2e-4,
                 grad_clip=1.0,
             ),
         ),

@@ -17,6 +17,7 @@ from spikestudio.diffusion.gaussian import (
 )
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.models.sdit import SDiT
+from spikestudio.training.parallel import Part
 
 LABEL_DROPOUT = 0.1
 
@@ -29,6 +30,7 @@ def sdit_loss(
     *,
     generator: torch.Generator,
     weighting: Literal["uniform", "balanced"] = "uniform",
+    part: Part | None = None,
 ) -> Tensor:
     """Mean squared error of the noise plus the variational bound in bits, averaged over the batch.
 
@@ -49,17 +51,20 @@ def sdit_loss(
         Source of times, noise and dropped labels; its device may differ from that of ``images``.
     weighting
         Of the squared error over the times: all alike, as the paper does, or `balanced_weights`.
+    part
+        Which rows of a batch the images are; random numbers are drawn for all of it. None: all rows.
 
     Returns
     -------
     Tensor
         Scalar.
     """
-    batch, device = len(images), images.device
+    part, device = part or Part.whole(len(images)), images.device
+    shape, dtype = images.shape[1:], images.dtype
     source: dict[str, Any] = {"generator": generator, "device": generator.device}
-    t = torch.randint(len(schedule), (batch,), **source).to(device)
-    noise = torch.randn(images.shape, dtype=images.dtype, **source).to(device)
-    dropped = (torch.rand(batch, **source) < LABEL_DROPOUT).to(device)
+    t = part.draw(lambda n: torch.randint(len(schedule), (n,), **source)).to(device)
+    noise = part.draw(lambda n: torch.randn((n, *shape), dtype=dtype, **source)).to(device)
+    dropped = (part.draw(lambda n: torch.rand(n, **source)) < LABEL_DROPOUT).to(device)
     labels = labels.masked_fill(dropped, network.config.null_label)
 
     x_t = q_sample(schedule, images, t, noise)

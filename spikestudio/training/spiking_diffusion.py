@@ -78,7 +78,8 @@ def sdid_loss(
         position.
     """
     n = model.config.num_train_timesteps
-    logits = model(tokens.masked_fill(mask, model.config.mask_id), t).float()
+    logits = model(tokens.masked_fill(mask, model.config.mask_id), t)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     per_position = F.cross_entropy(logits, tokens, reduction="none") * mask
     per_image = per_position.flatten(1).sum(1)
     weight = {"reweighted": (n - t + 1) / n, "strict": (n - t) / n, "elbo": n / t}[weighting]

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import TrainingError
+from spikestudio.training.presets import Stage
 
 STATE_FILE = "state.safetensors"
 _KEY = "spikestudio-training"
@@ -57,3 +59,34 @@ def load_state(
             )
     tensors.setdefault("optimiser", {})
     return position, tensors
+
+
+def make_optimiser(
+    stage: Stage, trained: nn.Module, saved: Mapping[str, Tensor]
+) -> torch.optim.AdamW:
+    """Optimiser of a stage, with the moments that ``optimiser_tensors`` gave, if any."""
+    parameters = [p for p in trained.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(
+        parameters, lr=stage.learning_rate, weight_decay=stage.weight_decay
+    )
+    for index, parameter in enumerate(parameters):
+        if f"{index}.exp_avg" in saved:
+            optimiser.state[parameter] = {
+                "step": saved[f"{index}.step"].cpu(),
+                **{
+                    # laid out in memory like the weights, which makes steps faster
+                    name: torch.empty_like(parameter).copy_(saved[f"{index}.{name}"])
+                    for name in ("exp_avg", "exp_avg_sq")
+                },
+            }
+    return optimiser
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """State of an optimiser as ``number of the parameter.name``."""
+    states = (optimiser.state[p] for p in optimiser.param_groups[0]["params"])
+    return {
+        f"{index}.{name}": value
+        for index, state in enumerate(states)
+        for name, value in state.items()
+    }

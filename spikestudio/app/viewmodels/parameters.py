@@ -103,5 +103,6 @@ SAMPLER_TITLES = {
     "ddim": "DDIM",
     "ancestral": "Ancestral, strided",
     "ddpm": "DDPM, every step",
+    "analytic": "Analytic variance",
     "absorbing": "Absorbing state",
 }

@@ -99,7 +99,10 @@ class SamplerModel(QObject):
     @property
     def samplers(self) -> tuple[str, ...]:
         """Samplers that the model can be sampled with."""
-        return TOKEN_SAMPLERS if self.has_temperature else GAUSSIAN_SAMPLERS
+        if self.has_temperature:
+            return TOKEN_SAMPLERS
+        has_gamma = self.model is not None and self.model.has_gamma
+        return (*GAUSSIAN_SAMPLERS, "analytic") if has_gamma else GAUSSIAN_SAMPLERS
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from spikestudio.data.readers import Dataset
-from spikestudio.training.loop import TrainingRequest
 from spikestudio.training.presets import PRESETS, Preset
+from spikestudio.training.request import TrainingRequest
 from tests.tiny import CONFIGS, tiny_config
 
 

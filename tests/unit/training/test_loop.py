@@ -21,8 +21,9 @@ from spikestudio.sampling.events import Finished
 from spikestudio.sampling.run import SamplingRun
 from spikestudio.training import loop
 from spikestudio.training.averaging import recalibrate
-from spikestudio.training.events import Progressed, Saved, Trained, TrainingEvent
-from spikestudio.training.loop import TrainingRequest, train
+from spikestudio.training.events import Measuring, Progressed, Saved, Trained, TrainingEvent
+from spikestudio.training.loop import train
+from spikestudio.training.request import TrainingRequest
 from tests.tiny import ARCHITECTURE_NAMES, num_hooks, tiny_request
 from tests.unit.sampling.test_request import assert_one_sentence
 from tests.unit.training.small import small_dataset, small_preset, small_request
@@ -90,7 +91,7 @@ def test_progress_is_told_step_by_step(architecture, tmp_path):
     assert [event.snn_steps for event in progress] == [1, 1, 1, 3, 3, 3] * len(stages)
     assert all(event.seconds_per_step > 0 for event in progress)
     assert isinstance(events[-1], Trained)
-    assert len(events) == len(progress) + 1
+    assert len(events) == len(progress) + sum(isinstance(e, Measuring) for e in events) + 1
 
 
 @over_architectures
@@ -429,9 +430,9 @@ def test_every_image_is_seen_once_an_epoch(tmp_path, monkeypatch):
     def watched(*args: Any) -> Any:
         task = original(*args)
 
-        def loss(indices: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        def loss(indices: torch.Tensor, *rest: Any) -> dict[str, torch.Tensor]:
             seen.append(indices.tolist())
-            return task.loss(indices, generator)
+            return task.loss(indices, *rest)
 
         return replace(task, loss=loss)
 
@@ -445,9 +446,9 @@ def test_every_image_is_seen_once_an_epoch(tmp_path, monkeypatch):
 
 def test_bfloat16_trains_and_resumes(tmp_path):
     dataset = small_dataset("sddpm")
-    whole_request = small_request("sddpm", tmp_path / "whole", bfloat16=True)
+    whole_request = small_request("sddpm", tmp_path / "whole", precision="bfloat16")
     whole = told(train(whole_request, dataset), History([]))
-    request = small_request("sddpm", tmp_path / "parts", bfloat16=True)
+    request = small_request("sddpm", tmp_path / "parts", precision="bfloat16")
     history = told(train(request, dataset), History([]), until=2)
     told(train(replace(request, resume=True), dataset), history)
     assert history == whole

@@ -7,8 +7,8 @@ import pytest
 from spikestudio.errors import ConfigError
 from spikestudio.models.registry import ARCHITECTURES
 from spikestudio.sampling.request import SamplingRequest
-from spikestudio.training.loop import learning_rate, shortened, snn_steps_at
 from spikestudio.training.presets import PRESETS, Stage, preset
+from spikestudio.training.request import learning_rate, shortened, snn_steps_at
 from tests.unit.training.small import small_request
 
 STAGE = Stage(name="any", num_steps=100, batch_size=1, learning_rate=2.0)
