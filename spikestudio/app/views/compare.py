@@ -15,6 +15,7 @@ from spikestudio.app.viewmodels.comparison import ComparisonModel, Pair
 from spikestudio.app.views.base import View
 from spikestudio.app.views.compare_controls import CompareControls
 from spikestudio.app.views.compare_form import SampleBForm
+from spikestudio.app.views.compare_raster import RasterComparison
 from spikestudio.app.views.compare_stage import CompareStage
 from spikestudio.app.views.compare_words import (
     divergence_text,
@@ -47,6 +48,7 @@ class CompareView(View):
         "Difference: B \N{MINUS SIGN} A, blue is darker in B, orange brighter, on a fixed scale.\n"
         "Arrow keys or a click: another image. Point at a pixel: its values.\n"
         "Tokens: cells whose code differs are outlined in both maps.\n"
+        "Raster: the same neurons of the selected layer in both runs. Click: that neuron and moment.\n"
         "Bars: change of every layer's firing rate. Click one: look at that layer.\n"
         "Sample B: the same request with one other value; it becomes B when it has ended."
     )
@@ -68,6 +70,9 @@ class CompareView(View):
         self._pair: Pair | None = None
         self.controls = CompareControls(history, comparison)
         self.stage = CompareStage(self.controls)
+        self.rasters = RasterComparison(
+            run, timeline, comparison, self.controls, self.stage.rasters
+        )
         self.caption, self.difference, self.noise = Caption(), Caption(token="text"), Caption()
         self.divergence, self.bars_caption = Caption(), Caption()
         self.bars = LayerBars()
@@ -94,6 +99,8 @@ class CompareView(View):
         self.stage.canvas.clicked.connect(self._on_image_clicked)
         self.stage.canvas.hovered.connect(self._on_hovered)
         self.stage.canvas.scrolled.connect(self.mark_dirty)
+        self.stage.rasters.resized.connect(self.mark_dirty)
+        self.rasters.captionChanged.connect(self._show_caption)
         self.bars.clicked.connect(self._on_layer_clicked)
         self.bars.pointed.connect(self._show_bars_caption)
         for signal in (timeline.cursorChanged, timeline.liveChanged, comparison.changed):
@@ -113,7 +120,12 @@ class CompareView(View):
         self.controls.refresh(a, b)
         step = self._timeline.cursor.step
         self._pair = None if self.controls.is_final else comparison.steps_at(step)
-        if not self.stage.show_runs(a, b, self._pair, image):
+        if self.controls.is_raster:
+            self.stage.setCurrentWidget(self.stage.rasters)
+            is_complete = self.rasters.show(a, b, comparison.steps_at(step))
+        else:
+            is_complete = self.stage.show_runs(a, b, self._pair, image)
+        if not is_complete:
             self.mark_dirty()
         self._show_caption()
         self.difference.set_text(comparison.difference_text)
@@ -125,7 +137,9 @@ class CompareView(View):
     @Slot()
     def _show_caption(self) -> None:
         parts = [steps_text(self._comparison, self._pair)]
-        if not self.controls.is_tokens:
+        if self.controls.is_raster:
+            parts.insert(0, self.rasters.caption())
+        elif not self.controls.is_tokens:
             parts.append(images_text(self._comparison, self.stage.canvas))
         elif self.stage.differing is None:
             parts.append(NO_TOKENS)
@@ -133,7 +147,8 @@ class CompareView(View):
             differing, cells = self.stage.differing
             image = self.run.selection.image + 1
             parts.append(f"image {image:,}: {differing:,} of {cells:,} cells differ")
-        if self._pixel is not None and not self.controls.is_tokens:
+        is_pictures = not self.controls.is_tokens and not self.controls.is_raster
+        if self._pixel is not None and is_pictures:
             parts.append(self.stage.pixel_text(self._pixel))
         text = "   ".join(filter(None, parts))
         self.caption.set_text(text)

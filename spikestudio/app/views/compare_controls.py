@@ -19,7 +19,7 @@ from spikestudio.app.plots.compare_pictures import signed_lut
 from spikestudio.app.plots.scale_bar import ScaleBar
 from spikestudio.app.viewmodels.comparison import ComparisonModel, Side
 from spikestudio.app.viewmodels.history import Entry, HistoryModel
-from spikestudio.app.views.compare_steps import TOKENS, kinds_of
+from spikestudio.app.views.compare_steps import RASTER, TOKENS, kinds_of
 from spikestudio.app.views.parts import Combo, Segmented, tool_row
 from spikestudio.app.widgets.icons import IconButton
 
@@ -27,7 +27,7 @@ BESIDE, SLIDER, DIFFERENCE = range(3)
 MODES = (
     ("Side by side", "A and B beside each other"),
     ("Slider", "B over A, right of a line that can be dragged"),
-    ("Difference", "How far each pixel of B is from A's"),
+    ("Difference", "How far each pixel of B is from A's; of a raster, in which run each spike is"),
 )
 ONE, ALL = range(2)
 SCOPES = (("Image", "The image that is selected"), ("All", "Every image of both runs"))
@@ -128,9 +128,14 @@ class CompareControls(QWidget):
         return self.kind.currentText() == TOKENS
 
     @property
+    def is_raster(self) -> bool:
+        """Whether spikes of the selected layer are shown in place of pictures."""
+        return self.kind.currentText() == RASTER
+
+    @property
     def is_final(self) -> bool:
         """Whether it is what the runs ended with that is shown, wherever the timeline looks."""
-        return self.when.current == FINAL
+        return self.when.current == FINAL and not self.is_raster
 
     @property
     def largest(self) -> int:
@@ -149,12 +154,17 @@ class CompareControls(QWidget):
         self.last_two.setEnabled(self._comparison.is_marked)
         kinds = kinds_of(a)
         if tuple(self.kind.itemText(row) for row in range(self.kind.count())) != kinds:
+            chosen_kind = self.kind.currentText()
             self.kind.clear()
             self.kind.addItems(kinds)
+            self.kind.setCurrentIndex(max(0, self.kind.findText(chosen_kind)))
         self.kind.setVisible(TOKENS in kinds or not self.is_final)
-        for control in (self.mode, self.scope):
-            control.setVisible(not self.is_tokens)
-        is_difference = self.mode.current == DIFFERENCE and not self.is_tokens and b is not None
+        is_pictures = not self.is_tokens and not self.is_raster
+        self.mode.setVisible(not self.is_tokens)
+        self.mode.button(SLIDER).setVisible(not self.is_raster)
+        self.scope.setVisible(is_pictures)
+        self.when.setEnabled(not self.is_raster)  # which shows all steps
+        is_difference = self.mode.current == DIFFERENCE and is_pictures and b is not None
         self.limit.setVisible(is_difference)
         self.scale.setVisible(is_difference)
         ends = (0.0, f"{MINUS}{self.largest}"), (0.5, "0"), (1.0, f"+{self.largest}")

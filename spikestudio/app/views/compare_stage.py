@@ -1,4 +1,4 @@
-"""The pictures, or the token maps, of two runs."""
+"""The pictures, the token maps or the rasters of two runs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from spikestudio.app.plots.token_item import TokenMap, TokenPicture
 from spikestudio.app.viewmodels.comparison import Pair, Side
 from spikestudio.app.viewmodels.history import Entry
 from spikestudio.app.views.compare_controls import BESIDE, ONE, SLIDER, CompareControls
+from spikestudio.app.views.compare_rasters import CompareRasters
 from spikestudio.app.views.compare_steps import (
     NOT_KEPT,
     Found,
@@ -62,6 +63,8 @@ class CompareStage(QStackedWidget):
             table.addWidget(token_map, 1, column)
         self.addWidget(self.canvas)
         self.addWidget(beside)
+        self.rasters = CompareRasters()
+        self.addWidget(self.rasters)
 
     def show_runs(self, a: Entry, b: Entry | None, pair: Pair | None, image: int) -> bool:
         """Show both at a pair of steps, or how they ended; False if pictures are still to be made."""

@@ -12,6 +12,7 @@ from spikestudio.app.viewmodels.history import Entry
 
 TokensFound = tuple[NDArray[np.int32] | None, NDArray[np.bool_] | None]
 X0_HAT, X_T, DECODED, TOKENS = "predicted x0", "x_t", "decoded", "tokens"
+RASTER = "raster"  # of the layer that is selected, over all steps
 RECORDING_LET_GO = "recording let go"
 NOT_KEPT = "not kept at this step"
 NO_STEP = "no step was done"
@@ -27,7 +28,8 @@ class Found:
 
 def kinds_of(entry: Entry) -> tuple[str, ...]:
     """Return what can be shown of the steps of a run."""
-    return (DECODED, TOKENS) if entry.request.sampler == "absorbing" else (X0_HAT, X_T)
+    is_tokens = entry.request.sampler == "absorbing"
+    return (DECODED, TOKENS, RASTER) if is_tokens else (X0_HAT, X_T, RASTER)
 
 
 def final_pictures(entry: Entry) -> Found:
