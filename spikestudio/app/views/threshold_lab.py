@@ -34,7 +34,7 @@ LAYERS, CURVE, STEPS = range(3)
 PAGES = (
     ("Layers", "Thresholds of all layers, of groups and of single layers"),
     ("Curve", "Another threshold for every denoising step"),
-    ("Time steps", "SNN time steps, and what they do to the read-out"),
+    ("T steps", "SNN time steps, and what they do to the read-out"),
 )
 
 
@@ -50,7 +50,7 @@ class ThresholdLabView(View):
         "Keys: arrows move the point, with Shift ten times as far; Page up, Page down: other points;\n"
         "Insert: a new one behind it; Delete: remove it.\n"
         "Below: mean rate of all layers in the last run and the one before, or the change.\n"
-        "Time steps: the read-out adds up its T steps; the bars are its strength by T.\n"
+        "T steps: the read-out adds up its T steps; the bars are its strength by T.\n"
         "Lower = more spikes (the paper calls it inhibitory guidance).\n"
         "Thousandths may change a single picture chaotically: one picture proves nothing."
     )
