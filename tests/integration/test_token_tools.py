@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
 
 from spikestudio.app import context
-from spikestudio.app.viewmodels.branching import BranchModel
+from spikestudio.app.viewmodels.real_image import bundled_images
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.views.tokens import TokensView
 from spikestudio.checkpoints.loader import load
@@ -26,7 +29,7 @@ class Window:
     def __init__(self, qtbot, folder: Path) -> None:
         self._qtbot = qtbot
         self.context = made = context.create(folder)
-        self.branching = BranchModel(made.run, made.sampler, made.worker.encode, made.jobs.submit)
+        self.branching = made.branching
         self.said: list[str] = []
         self.branching.refused.connect(self.said.append)
         self.view = shown(
@@ -160,3 +163,37 @@ def test_a_real_image_is_encoded_as_the_model_does(tmp_path):
     assert np.array_equal(found.answer, load(path).encode(pixels)[0].numpy())
     assert found.answer.dtype == np.int32
     assert_one_sentence(bad.answer)
+
+
+def test_a_picture_that_is_dropped_on_the_map_is_encoded_and_another_file_is_left_alone(
+    qtbot, tmp_path
+):
+    window = Window(qtbot, tmp_path)
+    window.context.sampler.sample()
+    window.wait_for_end()
+    draw(qtbot, window.view)
+
+    def offered(path: Path, kind):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path))])
+        event = kind(
+            QPoint(20, 20) if kind is QDragEnterEvent else QPointF(20, 20),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        event.ignore()
+        QApplication.sendEvent(window.view, event)
+        return event, data  # the event does not own its data
+
+    refused, _ = offered(tmp_path / "run.h5", QDragEnterEvent)
+    assert not refused.isAccepted()
+    picture = bundled_images()[0]
+    welcome, _ = offered(picture, QDragEnterEvent)
+    assert welcome.isAccepted()
+    offered(picture, QDropEvent)
+    window.wait(lambda: window.view.tools.image is not None)
+    assert window.view.tools.image.name == picture.name
+    assert window.view.tools.toggle.isChecked()
+    window.context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from spikestudio.recording.values import Readable
     from spikestudio.sampling.events import TokensUnmasked
 
+IMAGES = (".png", ".jpg", ".jpeg")
 PICK = "pick"
 TOOLS = (LOCK, PAINT, CLEAR, PICK)
 ONE, ALL = "this image", "all images"
@@ -310,6 +312,11 @@ class TokenTools(QObject):
         else:
             branching.branch(base.record, base.step + 1, edits=editor.edits())
 
+    def can_drop(self, files: Sequence[Path]) -> bool:
+        """Whether these are one image that could be started from now."""
+        is_image = len(files) == 1 and files[0].suffix.lower() in IMAGES
+        return is_image and self.real.isEnabled() and self._branching is not None
+
     def choose_image(self, path: Path, *_: object) -> None:
         """Start from a real image, once it is read and encoded."""
         branching = self._branching
@@ -320,7 +327,7 @@ class TokenTools(QObject):
     @Slot()
     def _open_dialog(self) -> None:
         title = "Start from a real image"
-        dialog = QFileDialog(self.row, title, "", "Images (*.png *.jpg *.jpeg)")
+        dialog = QFileDialog(self.row, title, "", f"Images (*{' *'.join(IMAGES)})")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.choose_image(Path(name)))

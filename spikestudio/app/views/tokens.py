@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QWidget
 
 from spikestudio.app import theme
@@ -66,7 +68,8 @@ class TokensView(View):
         "Point at a cell (arrow keys): its likeliest codes; the layer's neuron there lights up.\n"
         "Click (Enter): mark all cells of its code. Temperature: what the draw would have been;\n"
         "the tick on a bar is the run's own. Nothing is sampled again.\n"
-        "Pencil: lock, paint or clear cells (drag; Shift: a rectangle) and go on from them."
+        "Pencil: lock, paint or clear cells (drag; Shift: a rectangle) and go on from them;\n"
+        "a picture that is dropped here is encoded, to be filled in where you mask it."
     )
 
     sampleRequested = Signal()  # noqa: N815
@@ -125,11 +128,22 @@ class TokensView(View):
         self.stage.roomChanged.connect(self._on_room_changed, Qt.ConnectionType.QueuedConnection)
         codebook.highlightChanged.connect(self._mark)
         self.tools.drawn.connect(self._redraw)
+        self.setAcceptDrops(True)
         run.started.connect(self._on_started)
         for signal in (run.tokensChanged, run.previewChanged, run.selectionChanged):
             signal.connect(self.mark_dirty)
         codebook.changed.connect(self.mark_dirty)
         theme.manager.changed.connect(self._redraw)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  Qt override
+        if self.tools.can_drop(_files(event)):
+            event.acceptProposedAction()
+        else:
+            event.ignore()  # the window may know what to do with it
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  Qt override
+        event.acceptProposedAction()
+        self.tools.choose_image(_files(event)[0])
 
     def look_at(self, step: int | None) -> None:
         """Show the tokens of an earlier step; None: the newest."""
@@ -344,3 +358,7 @@ class TokensView(View):
             return f"Cell x {cell[1]}, y {cell[0]}: {edit or f'code {int(picture.ids[cell]):,}'}"
         kept = int((~picture.is_masked).sum())
         return f"{kept:,} of {picture.ids.size:,} cells keep the token of the real image"
+
+
+def _files(event: QDropEvent) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
