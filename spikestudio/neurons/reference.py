@@ -68,13 +68,16 @@ def integrate(
     threshold, rest = number(v_threshold), number(v_reset or 0.0)
     fires_at = threshold if forced is None else threshold + np.asarray(forced, number)
     h_seq, v_seq = np.empty_like(x_seq), np.empty_like(x_seq)
+    spikes = np.empty(x_seq.shape, bool)
     v: Floats = np.full_like(x_seq[0], rest) if len(x_seq) else x_seq
     for t, x in enumerate(x_seq):
-        h = v + x if tau is None else v + (x - (v - rest)) / number(tau)
-        after = rest if v_reset is not None else h - threshold
-        v = np.where(h >= fires_at, after, h)
-        h_seq[t], v_seq[t] = h, v
-    return Replay(h_seq, v_seq, (h_seq >= fires_at).astype(np.uint8))
+        h, v_next, fired = h_seq[t, ...], v_seq[t, ...], spikes[t, ...]  # views, also of one neuron
+        h[...] = v + x if tau is None else v + (x - (v - rest)) / number(tau)
+        np.greater_equal(h, fires_at, out=fired)
+        v_next[...] = h
+        np.copyto(v_next, rest if v_reset is not None else h - threshold, where=fired)
+        v = v_next
+    return Replay(h_seq, v_seq, spikes.view(np.uint8))
 
 
 def what_if(

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError, ExportError
+from spikestudio.neurons.reference import integrate
+from spikestudio.recording.bits import Bits, Tally, pack, unpack
 from spikestudio.recording.record import DEFAULT_BUDGET_MB, MEBIBYTE, Neuron, Record, watch_list
 from spikestudio.recording.store import Store
 from spikestudio.recording.values import (
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DEFAULT_BUDGET_BYTES = DEFAULT_BUDGET_MB * MEBIBYTE
-_EXACT_IN_FLOAT32 = 2**24
 
 Sink = Callable[[StepRecord], None]
 _Constants = tuple[float, float | None, float | None, bool]  # threshold, reset, tau, is free
@@ -85,11 +86,8 @@ class Recorder:
         self.image = record.image
         self.budget_bytes = record.budget_bytes
         self.origin = origin or {}
-        self.fan_out = {
-            # where all places reach the same, one sum over them is enough, and faster
-            layer_id: each.flat[0] if (each == each.flat[0]).all() else each
-            for layer_id, each in (fan_out or {}).items()
-        }
+        reach = fan_out or {}
+        self._tallies = {each.id: Tally(reach.get(each.id, 0), each.num_neurons) for each in layers}
         self.steps_done = 0
         self.sink: Sink | None = None
         self.file_path: Path | None = None
@@ -179,7 +177,7 @@ class Recorder:
             packed = self._store.spikes.get((layer_id, step))
         if packed is None:
             return None
-        return np.unpackbits(packed, axis=1, count=self._layer(layer_id).num_neurons)
+        return unpack(packed, self._layer(layer_id).num_neurons)
 
     def potentials(self, layer_id: str, step: int) -> Potentials | None:
         """Potentials of one step; None where not recorded. Its arrays must not be written to."""
@@ -284,8 +282,8 @@ class Probe:
     """The writing side while a network is watched.
 
     A denoising step may take several evaluations (chunks of a large batch); ``first_row`` and
-    ``num_rows`` say which rows of the whole batch the next one holds. Sums stay on the device until the
-    step is finished.
+    ``num_rows`` say which rows of the whole batch the next one holds. What is seen stays on the device
+    until the step is finished.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -297,9 +295,9 @@ class Probe:
     def _clear(self) -> None:
         self._selected: str | None = None  # taken over from the recorder when the step begins
         self._watch: dict[str, Tensor] = {}
-        self._sums: dict[str, list[Tensor]] = {}  # see _sums; small, and taken over at the end
-        self._sizes: dict[str, int] = {}  # neurons times images
-        self._spikes: dict[str, Tensor] = {}
+        layers = len(self.recorder.layers)
+        self._totals = np.zeros((layers, self.recorder.snn_steps + 4), np.int64)
+        self._spikes: dict[str, Bits] = {}  # of the image that is recorded
         self._potentials: dict[str, Potentials] = {}
         self._watched: dict[_Constants, list[tuple[str, Tensor, Tensor | None]]] = {}
 
@@ -314,25 +312,22 @@ class Probe:
 
     def hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         """Forward hook of one layer."""
-        is_recorded = name in self.recorder.recorded
-        num_places = np.ndim(self.recorder.fan_out.get(name, 0))
+        recorder = self.recorder
+        is_recorded = name in recorder.recorded
+        index, tally = recorder._index[name], recorder._tallies[name]
 
         def note(node: Any, args: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ANN401
-            if self.recorder._is_muted:
+            if recorder._is_muted:
                 return
             if self._selected is None:
                 self._begin()
-            spikes = output[:, : self.num_rows]  # a padded row is not counted
-            sums, before = _sums(spikes, num_places), self._sums.get(name)
-            if before is not None:
-                sums = [a + b for a, b in zip(before, sums, strict=True)]
-            self._sums[name] = sums
-            self._sizes[name] = self._sizes.get(name, 0) + spikes[0].numel()
-            row = self.recorder.image - self.first_row
+            bits = pack(output[:, : self.num_rows])  # a padded row is not counted
+            self._totals[index] += tally(bits)
+            row = recorder.image - self.first_row
             if not 0 <= row < self.num_rows:
                 return
             if is_recorded:
-                self._spikes[name] = _packable(spikes[:, row])
+                self._spikes[name] = bits[:, row].copy()
             current = args[0][:, row]
             if name in self._watch:
                 self._note_watched(name, node, current)
@@ -347,7 +342,7 @@ class Probe:
         forced = None if node.forced is None else node.forced.flatten()[chosen]
         constants = (node.v_threshold, node.v_reset, node.tau, forced is None)
         group = self._watched.setdefault(constants, [])
-        group.append((name, current.flatten(1)[:, chosen], forced))
+        group.append((name, current.flatten(1).index_select(1, chosen), forced))
 
     def finish_step(
         self,
@@ -361,8 +356,8 @@ class Probe:
         record = StepRecord(
             step=step,
             parameters=parameters,
-            totals=self._gather_totals(),
-            spikes=_packed(self._spikes),
+            totals=self._totals,
+            spikes=self._spikes,
             potentials=self._potentials,
             watched=self._gather_watched(),
             state=state,
@@ -371,96 +366,52 @@ class Probe:
         self._clear()
         recorder._finish_step(record)
 
-    def _gather_totals(self) -> NDArray[np.int64]:
-        """Totals of every layer, after one transfer of all sums."""
-        recorder, snn_steps = self.recorder, self.recorder.snn_steps
-        totals = np.zeros((len(recorder.layers), snn_steps + 4), np.int64)
-        if not self._sums:
-            return totals
-        import torch
-
-        parts = [each.reshape(-1) for sums in self._sums.values() for each in sums]
-        values = torch.cat(parts).cpu().numpy().astype(np.int64)
-        split = np.split(values, np.cumsum([len(part) for part in parts])[:-1])
-        for i, name in enumerate(self._sums):
-            by_place, active, saturated = split[3 * i : 3 * i + 3]
-            by_place, size = by_place.reshape(snn_steps, -1), self._sizes[name]
-            row = totals[recorder._index[name]]
-            row[:snn_steps] = by_place.sum(1)
-            additions = (by_place * np.ravel(recorder.fan_out.get(name, 0))).sum()
-            row[snn_steps:] = size, size - active[0], saturated[0], additions
-        return totals
-
     def _gather_watched(self) -> Watched | None:
         if not self._watched:
             return None
         import torch
 
-        from spikestudio.neurons.nodes import potentials
-
         neurons: list[Neuron] = []
         thresholds: list[float] = []
         values = []
         for (threshold, v_reset, tau, _), group in self._watched.items():
-            names, inputs, parts = zip(*group, strict=True)
+            names, inputs, lesions = zip(*group, strict=True)
             neurons += [(name, i) for name in names for i in self._watch[name].tolist()]
-            current = torch.cat(inputs, dim=1)
+            current = _array(torch.cat(inputs, dim=1))
             thresholds += [threshold] * current.shape[1]
-            forced = None if parts[0] is None else torch.cat(parts)
-            h, v = potentials(current, threshold, v_reset, tau, forced)
-            values.append(torch.stack([h, v, current.to(h.dtype)]))
-        h, v, current = tuple(_frozen(torch.cat(values, dim=2).float().cpu().numpy()))
+            forced = None if lesions[0] is None else _array(torch.cat(lesions))
+            replay = integrate(
+                current, v_threshold=threshold, tau=tau, v_reset=v_reset, forced=forced
+            )
+            values.append((replay.h, replay.v, current))
+        parts = zip(*values, strict=True)
+        h, v, current = (_frozen(np.concatenate(each, axis=1, dtype=np.float32)) for each in parts)
         return Watched(tuple(neurons), h, v, current, np.array(thresholds, np.float32))
 
 
 def whole_potentials(node: Any, current: Tensor) -> Potentials:  # noqa: ANN401  an IF or LIF node
     """Potentials of every neuron of a layer under the currents ``[T, ...]`` of one image."""
-    h, v = node.potentials(current)
-    return Potentials(_neurons(h), _neurons(v), _neurons(current), node.v_threshold)
+    array = _array(current.flatten(1))
+    forced = None if node.forced is None else _array(node.forced.flatten())
+    replay = integrate(
+        array, v_threshold=node.v_threshold, tau=node.tau, v_reset=node.v_reset, forced=forced
+    )
+    h, v, array = (_frozen(np.array(each, np.float32)) for each in (replay.h, replay.v, array))
+    return Potentials(h, v, array, node.v_threshold)
 
 
 def unpacked(spikes: Tensor) -> NDArray[np.uint8]:
     """Spikes ``[T, ...]`` of one image as uint8 ``[T, N]``, neurons in row-major order."""
-    return _packable(spikes).cpu().numpy()
-
-
-def _sums(spikes: Tensor, num_places: int) -> list[Tensor]:
-    """Sums over what a layer did, ``[T, B, ...]``, none of which leaves the device.
-
-    Spikes of every SNN step at each place, which are the last ``num_places`` axes; neurons that fired
-    at all; neurons that fired at every step. Sums of zeros and ones in float32 are exact below 2^24.
-    """
     import torch
 
-    is_small = spikes.numel() <= _EXACT_IN_FLOAT32
-    dtype = torch.float32 if is_small else torch.float64
-    by_place = spikes.sum(tuple(range(1, spikes.ndim - num_places)), dtype=dtype)
-    # Reductions of floats are vectorised, counting what is not zero is not: ten times as fast.
-    return [by_place, spikes.amax(0).sum(dtype=dtype), spikes.amin(0).sum(dtype=dtype)]
+    return spikes.flatten(1).to(torch.uint8).cpu().numpy()
 
 
-def _packable(spikes: Tensor) -> Tensor:
+def _array(x: Tensor) -> NDArray[np.floating]:
+    """In float32, or in float64 where it is: the precisions in which neurons are computed."""
     import torch
 
-    return spikes.flatten(1).to(torch.uint8)
-
-
-def _packed(spikes: dict[str, Tensor]) -> dict[str, NDArray[np.uint8]]:
-    """Pack bits, after one transfer of all layers."""
-    if not spikes:
-        return {}
-    import torch
-
-    widths = [each.shape[1] for each in spikes.values()]
-    whole = torch.cat(list(spikes.values()), dim=1).cpu().numpy()
-    parts = np.split(whole, np.cumsum(widths)[:-1], axis=1)
-    packed = (np.packbits(part, axis=1) for part in parts)
-    return dict(zip(spikes, packed, strict=True))
-
-
-def _neurons(x: Tensor) -> NDArray[np.float32]:
-    """``[T, ...]`` of one image as float32 ``[T, N]``, neurons in row-major order, a frozen copy."""
-    return _frozen(np.array(x.detach().flatten(1).float().cpu().numpy(), order="C"))
+    return x.detach().to(torch.promote_types(x.dtype, torch.float32)).cpu().numpy()
 
 
 def _frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
