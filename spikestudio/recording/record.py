@@ -34,7 +34,7 @@ class Record:
         Position in the batch of the image whose neurons these are; one beyond the end is the last.
     potentials
         Id of one layer whose potentials are kept in memory as a whole; an empty or unknown one stands
-        for the middle layer.
+        for the middle layer, None for no layer.
     budget_mb
         Bound on what spikes, potentials and states may take in memory, in MiB.
 
@@ -49,7 +49,7 @@ class Record:
     layers: Sequence[str] | None = None
     watch: Sequence[Neuron] = ()
     image: int = 0
-    potentials: str = ""
+    potentials: str | None = ""
     budget_mb: float = DEFAULT_BUDGET_MB
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.neurons.reference import integrate
-from spikestudio.recording.bits import Bits, Tally, pack, unpack
+from spikestudio.recording.bits import Bits, Packer, Tally, fetched, unpack
 from spikestudio.recording.record import DEFAULT_BUDGET_MB, MEBIBYTE, Neuron, Record, watch_list
 from spikestudio.recording.store import Store
 from spikestudio.recording.values import (
@@ -86,8 +86,7 @@ class Recorder:
         self.image = record.image
         self.budget_bytes = record.budget_bytes
         self.origin = origin or {}
-        reach = fan_out or {}
-        self._tallies = {each.id: Tally(reach.get(each.id, 0), each.num_neurons) for each in layers}
+        self._tally = Tally(layers, fan_out or {})
         self.steps_done = 0
         self.sink: Sink | None = None
         self.file_path: Path | None = None
@@ -104,8 +103,9 @@ class Recorder:
         self._parameters: list[Parameters] = []
         self._store = Store()
         self._is_muted = False
-        is_known = record.potentials in self._index
-        self._selected = record.potentials if is_known else layers[len(layers) // 2].id
+        wanted = record.potentials or ""
+        self._selected = wanted if wanted in self._index else layers[len(layers) // 2].id
+        self._has_potentials = record.potentials is not None
         self._watch: tuple[Neuron, ...] = ()
         self.set_watch(record.watch)
 
@@ -233,15 +233,16 @@ class Recorder:
 
     @contextmanager
     def attached(self, network: nn.Module, check: Callable[[], None]) -> Iterator[Probe]:
-        """Watch a network's spiking layers; ``check`` is called before each and may raise."""
+        """Watch a network's spiking layers; ``check`` is called after each and may raise."""
         from spikestudio.neurons.nodes import spiking_layers
 
         probe = Probe(self)
         handles = []
         for name, node in spiking_layers(network).items():
-            handles.append(node.register_forward_pre_hook(lambda *_: check()))
             if name in self._index:
-                handles.append(node.register_forward_hook(probe.hook(name)))
+                handles.append(node.register_forward_hook(probe.hook(name, check)))
+            else:
+                handles.append(node.register_forward_hook(lambda *_: check()))
         try:
             yield probe
         finally:
@@ -290,45 +291,56 @@ class Probe:
         self.recorder = recorder
         self.first_row = 0
         self.num_rows = 1
+        self._watch: dict[str, Tensor] = {}
+        self._watch_list: tuple[Neuron, ...] = ()
+        self._pack = Packer()
         self._clear()
 
     def _clear(self) -> None:
         self._selected: str | None = None  # taken over from the recorder when the step begins
-        self._watch: dict[str, Tensor] = {}
-        layers = len(self.recorder.layers)
-        self._totals = np.zeros((layers, self.recorder.snn_steps + 4), np.int64)
-        self._spikes: dict[str, Bits] = {}  # of the image that is recorded
+        self._bits: list[tuple[int, Bits | Tensor]] = []  # of every layer and evaluation
+        self._spikes: dict[str, Bits | Tensor] = {}  # bits of the image that is recorded
         self._potentials: dict[str, Potentials] = {}
         self._watched: dict[_Constants, list[tuple[str, Tensor, Tensor | None]]] = {}
 
     def _begin(self) -> None:
         import torch
 
-        self._selected = self.recorder.selected
+        self._selected = self.recorder.selected if self.recorder._has_potentials else ""
+        if self._watch_list is self.recorder.watch:
+            return
+        self._watch_list = self.recorder.watch
         watch: dict[str, list[int]] = {}
-        for layer_id, index in self.recorder.watch:
+        for layer_id, index in self._watch_list:
             watch.setdefault(layer_id, []).append(index)
         self._watch = {layer_id: torch.tensor(indices) for layer_id, indices in watch.items()}
 
-    def hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+    def hook(
+        self, name: str, check: Callable[[], None]
+    ) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         """Forward hook of one layer."""
         recorder = self.recorder
         is_recorded = name in recorder.recorded
-        index, tally = recorder._index[name], recorder._tallies[name]
+        index = recorder._index[name]
 
         def note(node: Any, args: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ANN401
+            check()
             if recorder._is_muted:
                 return
             if self._selected is None:
                 self._begin()
-            bits = pack(output[:, : self.num_rows])  # a padded row is not counted
-            self._totals[index] += tally(bits)
+            if output.shape[1] > self.num_rows:
+                output = output[:, : self.num_rows]  # a padded row is not counted
+            bits = self._pack(output)
+            self._bits.append((index, bits))
             row = recorder.image - self.first_row
             if not 0 <= row < self.num_rows:
                 return
             if is_recorded:
-                self._spikes[name] = bits[:, row].copy()
-            current = args[0][:, row]
+                self._spikes[name] = bits[:, row]
+            if name != self._selected and name not in self._watch:
+                return
+            current = args[0].select(1, row).flatten(1)
             if name in self._watch:
                 self._note_watched(name, node, current)
             if name == self._selected:
@@ -342,7 +354,7 @@ class Probe:
         forced = None if node.forced is None else node.forced.flatten()[chosen]
         constants = (node.v_threshold, node.v_reset, node.tau, forced is None)
         group = self._watched.setdefault(constants, [])
-        group.append((name, current.flatten(1).index_select(1, chosen), forced))
+        group.append((name, current.index_select(1, chosen), forced))
 
     def finish_step(
         self,
@@ -353,11 +365,12 @@ class Probe:
     ) -> None:
         """Store what was seen since the last call as denoising step ``step``."""
         recorder = self.recorder
+        pieces = [(index, fetched(bits)) for index, bits in self._bits]
         record = StepRecord(
             step=step,
             parameters=parameters,
-            totals=self._totals,
-            spikes=self._spikes,
+            totals=recorder._tally(pieces, recorder.snn_steps),
+            spikes={name: fetched(bits).copy() for name, bits in self._spikes.items()},
             potentials=self._potentials,
             watched=self._gather_watched(),
             state=state,
@@ -396,7 +409,8 @@ def whole_potentials(node: Any, current: Tensor) -> Potentials:  # noqa: ANN401 
     replay = integrate(
         array, v_threshold=node.v_threshold, tau=node.tau, v_reset=node.v_reset, forced=forced
     )
-    h, v, array = (_frozen(np.array(each, np.float32)) for each in (replay.h, replay.v, array))
+    h, v = (_frozen(each.astype(np.float32, copy=False)) for each in (replay.h, replay.v))
+    array = _frozen(np.array(array, np.float32))  # the network may write over its own
     return Potentials(h, v, array, node.v_threshold)
 
 

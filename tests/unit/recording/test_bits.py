@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from spikestudio.recording.bits import Tally, pack, pack_on_device, unpack
+from spikestudio.recording.bits import Packer, Tally, pack_on_device, unpack
+from spikestudio.types import LayerInfo
 
+pack = Packer()
 SHAPES = [(4, 2, 3, 4, 4), (1, 1, 5), (3, 2, 7, 3), (2, 3, 2, 8, 16), (5, 1, 16)]
+
+
+def layer(k: int, shape: tuple[int, ...]) -> LayerInfo:
+    return LayerInfo(str(k), "IF", shape, 1.0, 0.0, None)
 
 
 def spikes(shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -43,17 +49,26 @@ def test_spikes_that_do_not_lie_in_order_are_packed_in_order():
     np.testing.assert_array_equal(pack(x[:, 1:]), pack(x)[:, 1:])
 
 
-@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("places", [0, 1, 2])
-def test_a_tally_counts_what_sums_give(shape, places):
-    x = spikes(shape).numpy().astype(np.int64)
-    over = shape[len(shape) - places :] if len(shape) - places >= 2 else shape[2:]
-    fan_out = np.random.default_rng(0).integers(1, 4, over) if places else 5
-    counted = Tally(fan_out, int(np.prod(shape[2:])))(pack(torch.from_numpy(x)))
-    by_image = x.reshape(shape[0], -1)
-    np.testing.assert_array_equal(counted[: shape[0]], by_image.sum(1))
-    neurons, silent, saturated, additions = counted[shape[0] :]
-    assert neurons == by_image.shape[1]
-    assert silent == (by_image.sum(0) == 0).sum()
-    assert saturated == (by_image.sum(0) == shape[0]).sum()
-    assert additions == (x * fan_out).sum()
+def test_a_tally_counts_what_sums_give(places):
+    """Pieces of several layers and evaluations, of sizes that fill words and that do not."""
+    rng = np.random.default_rng(places)
+    shapes = [(2, 4, 4), (3, 3, 3), (8, 8, 8), (1, 1, 1)]
+    layers = [layer(k, shape) for k, shape in enumerate(shapes)]
+    fan_out = {each.id: rng.integers(0, 4, each.shape[3 - places :]) for each in layers[:3]}
+    tally = Tally(layers, fan_out)
+    for images in ((2, 3, 1), (1, 1, 2)):  # another time, of other sizes
+        expected = np.zeros((len(layers), 4 + 4), np.int64)
+        pieces = []
+        for k in (0, 1, 2, 1, 0):
+            x = spikes((4, images[k], *shapes[k])).numpy().astype(np.int64)
+            pieces.append((k, pack(torch.from_numpy(x))))
+            each = x.reshape(4, -1).sum(0)
+            reach = fan_out[layers[k].id]
+            ends = (each == 0).sum(), (each == 4).sum(), (x * reach).sum()
+            expected[k] += [*x.reshape(4, -1).sum(1), each.size, *ends]
+        np.testing.assert_array_equal(tally(pieces, 4), expected)
+
+
+def test_nothing_is_nothing():
+    np.testing.assert_array_equal(Tally([layer(0, (2, 2, 2))], {})([], 4), np.zeros((1, 8)))

@@ -191,6 +191,23 @@ def test_without_a_choice_the_middle_layer_is_kept(layer):
     assert run.recorder.selected == run.layers[len(run.layers) // 2].id
 
 
+def test_counts_and_watched_neurons_alone():
+    model = make("sddpm")
+    request = tiny_request(model, steps=2)
+    layer = run_layers(model)[0].id
+    lean = Record(watch=[(layer, 0)], layers=(), potentials=None)
+    recorders = []
+    for record in (lean, Record(watch=[(layer, 0)])):
+        run = SamplingRun(model, request, record=record)
+        list(run)
+        recorders.append(run.recorder)
+    few, all_of_it = recorders
+    assert all(few.potentials(each.id, 1) is None for each in few.layers)
+    assert all(few.spikes(each.id, 1) is None for each in few.layers)
+    np.testing.assert_array_equal(few.activity().counts, all_of_it.activity().counts)
+    np.testing.assert_array_equal(few.watched(1).v, all_of_it.watched(1).v)
+
+
 def test_what_was_not_reached_is_none_or_nan():
     model = make("sddpm")
     run = SamplingRun(model, tiny_request(model, steps=4))
