@@ -233,16 +233,15 @@ class Recorder:
 
     @contextmanager
     def attached(self, network: nn.Module, check: Callable[[], None]) -> Iterator[Probe]:
-        """Watch a network's spiking layers; ``check`` is called after each and may raise."""
+        """Watch a network's spiking layers; ``check`` is called before each and may raise."""
         from spikestudio.neurons.nodes import spiking_layers
 
         probe = Probe(self)
         handles = []
         for name, node in spiking_layers(network).items():
+            handles.append(node.register_forward_pre_hook(lambda *_: check()))
             if name in self._index:
-                handles.append(node.register_forward_hook(probe.hook(name, check)))
-            else:
-                handles.append(node.register_forward_hook(lambda *_: check()))
+                handles.append(node.register_forward_hook(probe.hook(name)))
         try:
             yield probe
         finally:
@@ -315,16 +314,13 @@ class Probe:
             watch.setdefault(layer_id, []).append(index)
         self._watch = {layer_id: torch.tensor(indices) for layer_id, indices in watch.items()}
 
-    def hook(
-        self, name: str, check: Callable[[], None]
-    ) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+    def hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         """Forward hook of one layer."""
         recorder = self.recorder
         is_recorded = name in recorder.recorded
         index = recorder._index[name]
 
         def note(node: Any, args: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ANN401
-            check()
             if recorder._is_muted:
                 return
             if self._selected is None:
