@@ -42,6 +42,13 @@ COMMANDS = (
         ("Ctrl+Return",),
         token="on_accent",
     ),
+    Command(
+        "sample-next",
+        "Queue in front",
+        "mdi6.playlist-plus",
+        "Draw images with these settings before all that wait in the queue",
+        ("Ctrl+Shift+Return",),
+    ),
     Command("pause", "Pause", "mdi6.pause", "Wait before the next denoising step", ("Space",)),
     Command("step", "Step", "mdi6.skip-next", "Do one denoising step, then wait", ("Ctrl+Right",)),
     Command(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spikestudio.app.bridge import Bridge
 from spikestudio.app.jobs import Jobs
 from spikestudio.app.settings import Settings, SettingsStore
+from spikestudio.app.viewmodels.bench import BenchModel
 from spikestudio.app.viewmodels.branching import BranchModel
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.codebook import CodebookModel
@@ -18,6 +19,7 @@ from spikestudio.app.viewmodels.history import HistoryModel
 from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
+from spikestudio.app.viewmodels.queue import QueueModel
 from spikestudio.app.viewmodels.record_target import RecordTarget
 from spikestudio.app.viewmodels.run import RunModel, watch_of
 from spikestudio.app.viewmodels.sampler import SamplerModel
@@ -78,11 +80,13 @@ class Context:
     run: RunModel
     checkpoint: CheckpointModel
     sampler: SamplerModel
+    queue: QueueModel
     timeline: TimelineModel
     inspection: Inspection
     lesions: LesionModel
     thresholds: ThresholdLab
     sweeps: SweepModel
+    bench: BenchModel
     history: HistoryModel
     branching: BranchModel
     comparison: ComparisonModel
@@ -101,8 +105,10 @@ class Context:
         self.bridge.stop()
         self.timeline.stop()
         self.inspection.stop()
+        self.queue.stop()
         if self.sampler.control is not None:
             self.sampler.control.cancel()
+        self.bench.close()
         self.worker.close()
         self.jobs.close()
 
@@ -117,7 +123,12 @@ def create(
     settings = store.load()
     jobs = Jobs()
     run = RunModel()
-    checkpoint = CheckpointModel(worker.load, settings.device)
+
+    def load(path: Path, device: str) -> None:
+        queue.expect_load()
+        worker.load(path, device)
+
+    checkpoint = CheckpointModel(load, settings.device)
     record = RecordTarget(settings.recorder_mb)
 
     def sample(
@@ -133,9 +144,17 @@ def create(
         found = [each for each in model.layers if each.id == layer] if model else []
         watch = watch_of(found[0], neurons) if found else ()
         target = record.record(image, layer, watch)
-        return worker.sample(request, image, layer, target, provenance, branch, parent)
+        control = worker.sample(request, image, layer, target, provenance, branch, parent)
+        queue.began(request, control, branch, parent)
+        return control
 
     sampler = SamplerModel(run, sample)
+
+    def thumbnail_of(record: Readable) -> NDArray[np.uint8] | None:
+        found = (each.thumbnail for each in history.entries if each.recorder is record)
+        return next(found, None)
+
+    queue = QueueModel(run, sampler, checkpoint, thumbnail_of)
     timeline = TimelineModel(run)
     inspection = Inspection(run, timeline, worker.inspect)
     lesions = LesionModel(run, sampler)
@@ -153,9 +172,13 @@ def create(
     checkpoint.loaded.connect(walks.forget)
     timeline.cursorChanged.connect(bridge.wake)
     comparison.changed.connect(bridge.wake)
+    queue.changed.connect(bridge.wake)
     run.hoverChanged.connect(bridge.wake)
     sweeps = SweepModel(sampler, jobs.submit)
     for signal in (sweeps.stateChanged, sweeps.cellsChanged, sweeps.form.changed):
+        signal.connect(bridge.wake)
+    bench = BenchModel(checkpoint, sampler, is_sweeping=lambda: sweeps.is_active)
+    for signal in (bench.changed, bench.answersChanged):
         signal.connect(bridge.wake)
     codebook = CodebookModel(run)
     codebook.highlightChanged.connect(bridge.wake)
@@ -167,11 +190,13 @@ def create(
         run=run,
         checkpoint=checkpoint,
         sampler=sampler,
+        queue=queue,
         timeline=timeline,
         inspection=inspection,
         lesions=lesions,
         thresholds=ThresholdLab(run, sampler),
         sweeps=sweeps,
+        bench=bench,
         history=history,
         branching=branching,
         comparison=comparison,

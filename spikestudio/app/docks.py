@@ -15,6 +15,7 @@ from spikestudio.app.actions import Actions
 from spikestudio.app.context import Context
 from spikestudio.app.layouts import DEFAULT, LAYOUTS, Split
 from spikestudio.app.views.base import View
+from spikestudio.app.views.bench import BenchView
 from spikestudio.app.views.codebook import CodebookView
 from spikestudio.app.views.compare import CompareView
 from spikestudio.app.views.efficiency import EfficiencyView
@@ -26,6 +27,7 @@ from spikestudio.app.views.membrane import MembraneView
 from spikestudio.app.views.model import ModelView
 from spikestudio.app.views.mosaic import MosaicView
 from spikestudio.app.views.parts import Caption
+from spikestudio.app.views.queue import QueueView
 from spikestudio.app.views.raster import RasterView
 from spikestudio.app.views.rates import RatesView
 from spikestudio.app.views.sampler import SamplerView
@@ -87,12 +89,15 @@ class Views:
         self.sampler.wideChanged.connect(self.thresholds.set_wide)
         self.thresholds.wideChanged.connect(self.sampler.wide.setChecked)
         self.sweep = SweepView(run, context.sampler, context.sweeps)
+        self.bench = BenchView(run, context.bench)
         self.history = HistoryView(run, context.timeline, context.history, context.comparison)
+        self.queue = QueueView(run, context.queue)
         self.compare = CompareView(
             run, context.timeline, context.sampler, context.history, context.comparison
         )
         self.plots = (
-            *(self.history, self.compare, self.thresholds, self.sweep),
+            *(self.queue, self.history, self.compare, self.thresholds),
+            *(self.sweep, self.bench),
             *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
             *(self.tokens, self.codebook, self.vqsvae, self.layers, self.efficiency, self.lesions),
         )
@@ -367,6 +372,12 @@ class DockManager(QObject):
     def views_in_front(self) -> list[View]:
         """Return the views that no tab covers."""
         return [dock.view for dock in self.docks.values() if dock.is_in_front]
+
+    def bring(self, view_id: str) -> None:
+        """Open a dock if it is closed, in front of the tabs that it shares."""
+        dock = self.docks[view_id]
+        dock.show()
+        dock.raise_()
 
     def dock_in_use(self) -> Dock:
         """Return the dock that has the keyboard focus, else the image."""

@@ -50,7 +50,8 @@ _PICTURE = Split("column", ("image", "timeline"), (76, 24))
 _PICTURES = Split("tabs", ("image", "vqsvae", "raster"))
 _ROWS = Split("tabs", ("raster", "mosaic"))
 _TABLES = Split("tabs", ("layers", "rates", "thresholds", "tokens", "efficiency", "lesions"))
-_RUNS = Split("tabs", ("compare", "sweep"))
+_RUNS = Split("tabs", ("compare", "sweep", "bench"))
+_SESSION = Split("tabs", ("history", "queue"))
 _CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
 
 LAYOUTS = {
@@ -138,7 +139,7 @@ LAYOUTS = {
                 (
                     _CONTROLS,
                     Split("column", (_RUNS, "timeline"), (76, 24)),
-                    Split("column", ("history", Split("tabs", ("thresholds", "rates"))), (40, 60)),
+                    Split("column", (_SESSION, Split("tabs", ("thresholds", "rates"))), (40, 60)),
                 ),
                 (20, 50, 30),
             ),
@@ -146,8 +147,8 @@ LAYOUTS = {
                 "row",
                 (
                     _CLOSE_CONTROLS,
-                    Split("tabs", ("compare", "sweep", "timeline")),
-                    Split("tabs", ("history", "thresholds", "rates")),
+                    Split("tabs", ("compare", "sweep", "bench", "timeline")),
+                    Split("tabs", ("history", "queue", "thresholds", "rates")),
                 ),
                 (25, 47, 28),
             ),

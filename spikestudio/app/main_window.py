@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from spikestudio.app import theme
-from spikestudio.app.actions import Actions
+from spikestudio.app.actions import Actions, with_keys
 from spikestudio.app.context import Context
 from spikestudio.app.docks import STATE_VERSION, DockManager, Views
 from spikestudio.app.exports import Exporter
@@ -64,6 +64,7 @@ class MainWindow(QMainWindow):
         self._has_painted = False
         self._is_model_given = False
         self._recording: Path | None = None  # to be opened at the start
+        self._told_of_queue = ""
         self.setWindowTitle("SpikeStudio")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -81,7 +82,12 @@ class MainWindow(QMainWindow):
         self.view_menu = ViewMenu(self.docks, self.commands, context.settings, self)
         self.record_menu = RecordMenu(context.record, self.commands, context.settings, self)
         self.toolbar = ToolBar(
-            self.commands, context.checkpoint, context.sampler, self.view_menu, self.record_menu
+            self.commands,
+            context.checkpoint,
+            context.sampler,
+            context.queue,
+            self.view_menu,
+            self.record_menu,
         )
         self.setMenuWidget(self.toolbar)
         self.status = StatusBar(context.run, context.checkpoint, context.bridge)
@@ -105,6 +111,7 @@ class MainWindow(QMainWindow):
         sampler = self.context.sampler
         for name, slot in (
             ("sample", self._on_sample),
+            ("sample-next", self._on_sample_next),
             ("pause", sampler.toggle_pause),
             ("step", self._on_step),
             ("cancel", sampler.cancel),
@@ -123,6 +130,7 @@ class MainWindow(QMainWindow):
             self.commands[name].triggered.connect(slot)
         self.toolbar.seedEdited.connect(self._on_seed)
         self.toolbar.numEdited.connect(self._on_num)
+        self.toolbar.queueRequested.connect(self._on_queue_requested)
         self.docks.layoutChanged.connect(self.toolbar.show_layout)
         self.docks.frontChanged.connect(self.context.bridge.wake)
         theme.manager.changed.connect(self._on_theme_changed)
@@ -134,13 +142,17 @@ class MainWindow(QMainWindow):
         context.checkpoint.loadingChanged.connect(self._on_loading_changed)
         context.sampler.commandsChanged.connect(self._follow_commands)
         context.sampler.requestChanged.connect(context.bridge.wake)
+        context.queue.changed.connect(self._follow_commands)
+        context.queue.told.connect(self._on_queue_told)
+        context.queue.warned.connect(self.notifications.warn)
         context.run.stateChanged.connect(self._on_run_state_changed)
         context.run.started.connect(self._show_title)
         context.record.changed.connect(self._follow_record)
         self.views.model.openRequested.connect(self.open_file)
         self.views.model.playRequested.connect(self._on_play_requested)
         self.views.timeline.recordRequested.connect(self.commands["record"].trigger)
-        for lab in (self.views.sampler, self.views.thresholds, self.views.sweep):
+        views = self.views
+        for lab in (views.sampler, views.thresholds, views.sweep, views.bench):
             lab.rejected.connect(self.notifications.warn)
         context.run.recomputeFailed.connect(self.notifications.warn)
         for problem in (context.branching.refused, context.branching.images.failed):
@@ -260,7 +272,25 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_sample(self) -> None:
         self._commit_edits()
-        self.context.sampler.sample()
+        self.context.queue.sample()
+
+    @Slot()
+    def _on_sample_next(self) -> None:
+        self._commit_edits()
+        self.context.queue.sample_next()
+
+    @Slot()
+    def _on_queue_requested(self) -> None:
+        self.docks.bring("queue")
+
+    @Slot(str)
+    def _on_queue_told(self, text: str) -> None:
+        """Let the newest word about the queue take the place of the one before."""
+        for message in self.notifications.messages:
+            if message.text == self._told_of_queue:
+                self.notifications.close_message(message)
+        self._told_of_queue = text
+        self.notifications.info(text)
 
     @Slot()
     def _on_step(self) -> None:
@@ -404,9 +434,11 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _follow_commands(self) -> None:
-        sampler, commands = self.context.sampler, self.commands
+        sampler, queue, commands = self.context.sampler, self.context.queue, self.commands
+        commands["sample"].setToolTip(with_keys(queue.sample_tip, commands["sample"]))
         for name, is_enabled, text in (
-            ("sample", sampler.can_sample, sampler.sample_label),
+            ("sample", queue.can_add, queue.sample_label),
+            ("sample-next", queue.can_add, "Queue in front"),
             ("pause", sampler.can_pause, sampler.pause_label),
             ("step", sampler.can_step, "Step"),
             ("cancel", sampler.can_cancel, sampler.cancel_label),

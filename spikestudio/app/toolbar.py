@@ -12,6 +12,7 @@ from spikestudio.app import theme
 from spikestudio.app.actions import Actions
 from spikestudio.app.viewmodels import parameters
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
+from spikestudio.app.viewmodels.queue import QueueModel
 from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.app.widgets.command_button import CommandButton
 from spikestudio.app.widgets.icons import IconButton
@@ -20,6 +21,7 @@ from spikestudio.app.widgets.parameter_row import NumberBox
 from spikestudio.app.widgets.seed_box import SeedBox
 
 THUMB = 24
+QUEUED, HELD = "mdi6.tray-full", "mdi6.pause-circle-outline"
 
 
 class ToolBar(QFrame):
@@ -27,18 +29,21 @@ class ToolBar(QFrame):
 
     seedEdited = Signal(object)  # noqa: N815
     numEdited = Signal(float)  # noqa: N815
+    queueRequested = Signal()  # noqa: N815  to see what waits
 
     def __init__(
         self,
         actions: Actions,
         checkpoint: CheckpointModel,
         sampler: SamplerModel,
+        queue: QueueModel,
         dock_menu: QMenu,
         record_menu: QMenu,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setProperty("role", "toolbar")
+        self._queue = queue
         self._sampler = sampler
         self.model = ModelChooser(checkpoint, actions)
         self.sample = CommandButton(
@@ -47,6 +52,9 @@ class ToolBar(QFrame):
         self.pause = CommandButton(actions["pause"], "mdi6.pause")
         self.step = CommandButton(actions["step"], "mdi6.skip-next")
         self.cancel = CommandButton(actions["cancel"], "mdi6.stop")
+        self.waiting = IconButton(QUEUED, "Queue")
+        self.waiting.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.waiting.hide()
         self.seed = SeedBox()
         self.dice = IconButton("mdi6.dice-5-outline", actions["roll-seed"].toolTip())
         self.num = NumberBox(parameters.NUM)
@@ -71,6 +79,8 @@ class ToolBar(QFrame):
         sampler.requestChanged.connect(self._show_request)
         sampler.commandsChanged.connect(self._show_commands)
         theme.manager.changed.connect(self._fit)
+        self.waiting.clicked.connect(self.queueRequested)
+        queue.changed.connect(self._show_queue)
         self._show_request()
 
     def _build(self) -> None:
@@ -82,7 +92,7 @@ class ToolBar(QFrame):
             label.setBuddy(field)
         row.addWidget(self.model)
         row.addSpacing(8)
-        for button in (self.sample, self.pause, self.step, self.cancel):
+        for button in (self.sample, self.pause, self.step, self.cancel, self.waiting):
             row.addWidget(button)
         row.addSpacing(8)
         row.addWidget(self._seed_label)
@@ -104,6 +114,24 @@ class ToolBar(QFrame):
     def _show_commands(self) -> None:
         is_resume = self._sampler.pause_label.startswith("Resum")
         self.pause.set_icon("mdi6.play-pause" if is_resume else "mdi6.pause")
+
+    @Slot()
+    def _show_queue(self) -> None:
+        """Show how many runs wait, and whether they wait for the user."""
+        queue = self._queue
+        self.sample.set_icon(
+            "mdi6.play" if queue.sample_label == "Sample" else "mdi6.playlist-plus"
+        )
+        number = len(queue.waiting)
+        text = f"Queue: {number:,} waiting. {queue.held}".rstrip()
+        if text == self.waiting.accessibleName() and self.waiting.isHidden() == (not number):
+            return
+        self.waiting.set_icon(HELD if queue.held else QUEUED)
+        self.waiting.setText(f"{number:,}")
+        self.waiting.setToolTip(f"{text} Show the queue")
+        self.waiting.setAccessibleName(text)
+        self.waiting.setVisible(number > 0)
+        self._fit()
 
     @Slot(str)
     def show_layout(self, name: str) -> None:
@@ -134,7 +162,7 @@ class ToolBar(QFrame):
             ):
                 button.set_text_shown(has_labels)
                 button.setMinimumWidth(button.width_for(longest))
-            self.sample.setMinimumWidth(self.sample.width_for("Sampling…"))
+            self.sample.setMinimumWidth(self.sample.width_for("Sample"))
             self._seed_label.setVisible(has_labels)
             self._num_label.setVisible(has_labels)
             for field in (self.seed, self.dice, self.num):

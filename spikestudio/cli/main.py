@@ -25,6 +25,7 @@ COMMANDS = {
     "sample": "spikestudio.cli.sample:sample",
     "export": "spikestudio.cli.export:export",
     "sweep": "spikestudio.cli.sweep:sweep",
+    "bench": "spikestudio.cli.bench:bench",
     "data": "spikestudio.cli.data:app",
     "train": "spikestudio.cli.train:train",
     "gamma": "spikestudio.cli.gamma:gamma",

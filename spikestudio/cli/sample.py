@@ -24,9 +24,16 @@ def sample(
     ],
     num: Annotated[int | None, typer.Option(help="Images.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random streams.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps: network evaluations.")] = None,
     sampler: Annotated[
-        str | None, typer.Option(help="ddim, ddpm or ancestral; absorbing for token models.")
+        str | None,
+        typer.Option(
+            help="ddim, ancestral, analytic or ddpm; diffusers:NAME such as diffusers:unipc with "
+            "spikestudio[solvers]; absorbing for token models."
+        ),
+    ] = None,
+    eta: Annotated[
+        float | None, typer.Option(help="Fresh noise of ddim: 0 none, 1 as much as ancestral.")
     ] = None,
     snn_steps: Annotated[int | None, typer.Option(help="SNN time steps.")] = None,
     threshold: Annotated[
@@ -83,7 +90,7 @@ def sample(
             *(("num", num), ("seed", seed), ("steps", steps), ("sampler", sampler)),
             *(("snn_steps", snn_steps), ("threshold", threshold), ("temperature", temperature)),
             *(("class_label", class_label), ("guidance", guidance)),
-            ("rescale_readout", rescale_readout),
+            *(("eta", eta), ("rescale_readout", rescale_readout)),
             *(("clip_x0", clip_x0), ("overrides", overrides and read_overrides(overrides))),
         )
         if value is not None

@@ -53,6 +53,10 @@ def sweep(
     clip_x0: Annotated[
         bool | None, typer.Option(help="Keep every predicted clean image in [-1, 1].")
     ] = None,
+    eta: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of DDPM's noise that DDIM adds."),
+    ] = None,
     rescale_readout: Annotated[
         bool | None,
         typer.Option(
@@ -85,7 +89,7 @@ def sweep(
             *(("num", num), ("seed", seed), ("steps", steps), ("sampler", sampler)),
             *(("snn_steps", snn_steps), ("threshold", threshold), ("temperature", temperature)),
             *(("class_label", class_label), ("guidance", guidance)),
-            ("rescale_readout", rescale_readout),
+            *(("rescale_readout", rescale_readout), ("eta", eta)),
             *(("clip_x0", clip_x0), ("overrides", overrides and read_overrides(overrides))),
         )
         if value is not None

@@ -22,11 +22,20 @@ from torch import Tensor
 from spikestudio.diffusion.analytic import analytic_log_variance
 from spikestudio.diffusion.gaussian import learned_log_variance, posterior_mean, predict_x0
 from spikestudio.diffusion.schedules import GaussianSchedule, gather, respaced
+from spikestudio.diffusion.solvers import SCHEDULERS
 from spikestudio.errors import ConfigError
 
 Predict = Callable[[Tensor, Tensor], Tensor | tuple[Tensor, Tensor]]
 ConditionalPredict = Callable[[Tensor, Tensor, Tensor], Tensor | tuple[Tensor, Tensor]]
-Noise = Callable[[Tensor], Tensor]
+
+
+class Noise(Protocol):
+    """Gives standard normal noise like its argument, image by image from ``generators``."""
+
+    @property
+    def generators(self) -> Sequence[torch.Generator]: ...
+
+    def __call__(self, like: Tensor, /) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,8 @@ class SamplerStep:
     """Evaluation ``index`` (0-based) at diffusion time ``t``; tensors are ``[B, C, H, W]``.
 
     ``x_t`` went into the network, ``x0_hat`` is the clean image it implies, ``x_next`` the new state;
-    the last ``x_next`` is the sample.
+    the last ``x_next`` is the sample. ``history`` is what the sampler keeps of this step and those
+    before: together with ``x_next`` all that decides the steps to come, but for the noise.
     """
 
     index: int
@@ -42,6 +52,7 @@ class SamplerStep:
     x_t: Tensor
     x0_hat: Tensor
     x_next: Tensor
+    history: tuple[Tensor, ...] = ()
 
 
 class Sampler(Protocol):
@@ -58,7 +69,7 @@ class Sampler(Protocol):
     times
         Descending times of the evaluations.
     noise
-        Gives standard normal noise like its argument.
+        Where fresh noise comes from.
     clip_x0
         Clamp every prediction of the clean image to [-1, 1], not only the last; the published SDiT
         sampler (arXiv 2402.11588) does not.
@@ -66,6 +77,8 @@ class Sampler(Protocol):
         Repeat the published SDDPM code.
     gamma
         The network's table for `analytic`; the other samplers have no use for it.
+    eta
+        Fresh noise in the steps of `ddim`, from 0 to 1; the other samplers have no use for it.
     """
 
     def __call__(
@@ -79,6 +92,7 @@ class Sampler(Protocol):
         clip_x0: bool = True,
         strict: bool = False,
         gamma: Tensor | None = None,
+        eta: float = 0.0,
     ) -> Iterator[SamplerStep]: ...
 
 
@@ -92,6 +106,7 @@ def ddpm(
     clip_x0: bool = True,
     strict: bool = False,
     gamma: Tensor | None = None,
+    eta: float = 0.0,
 ) -> Iterator[SamplerStep]:
     """Ancestral sampling through every time, with variance beta or the learned one.
 
@@ -100,7 +115,7 @@ def ddpm(
     ConfigError
         Some time of the schedule is left out.
     """
-    del strict, gamma  # the published code does the same
+    del strict, gamma, eta  # the published code does the same
     if len(times) != len(schedule):
         raise ConfigError(
             f"The sampler ddpm needs all {len(schedule)} denoising steps, not {len(times)}: "
@@ -121,13 +136,14 @@ def ancestral(
     clip_x0: bool = True,
     strict: bool = False,
     gamma: Tensor | None = None,
+    eta: float = 0.0,
 ) -> Iterator[SamplerStep]:
     """Ancestral sampling through some of the times, with betas recomputed for the strides.
 
     The variance is the learned one, else that of the posterior between two visited times; strict mode
     keeps the published code's, which is beta of a single step.
     """
-    del gamma
+    del gamma, eta
     visited = respaced(schedule, times)
     log_variance = (
         schedule.fixedlarge_log_variance[visited.times]
@@ -147,15 +163,16 @@ def ddim(
     clip_x0: bool = True,
     strict: bool = False,
     gamma: Tensor | None = None,
+    eta: float = 0.0,
 ) -> Iterator[SamplerStep]:
-    """Deterministic sampling (arXiv 2010.02502, eta 0); a learned variance is not used.
+    """Sampling without fresh noise, or with ``eta`` times that of `ancestral` (arXiv 2010.02502).
 
-    Strict mode stops on reaching the last time, without evaluating the network there, and the result
-    keeps that time's noise.
+    A learned variance is not used. Strict mode stops on reaching the last time, without evaluating the
+    network there, and the result keeps that time's noise.
     """
-    del noise, gamma  # eta is 0
+    del gamma
     visited = respaced(schedule, times)
-    return _ddim(predict, x_T, visited, clip_x0, strict)
+    return _ddim(predict, x_T, visited, noise, eta, clip_x0, strict)
 
 
 def analytic(
@@ -168,6 +185,7 @@ def analytic(
     clip_x0: bool = True,
     strict: bool = False,
     gamma: Tensor | None = None,
+    eta: float = 0.0,
 ) -> Iterator[SamplerStep]:
     """Like `ancestral`, with the variance that is best on average; a learned variance is not used.
 
@@ -176,11 +194,11 @@ def analytic(
     ConfigError
         There is no table for this network, or it does not fit the schedule.
     """
-    del strict  # the published code says the same, in a part that it does not run
+    del strict, eta  # the published code says the same, in a part that it does not run
     visited = respaced(schedule, times)
     log_variance = analytic_log_variance(schedule, visited, gamma)
     return _ancestral(
-        lambda x, t: _split(predict(x, t))[0], x_T, visited, log_variance, noise, clip_x0
+        lambda x, t: split(predict(x, t))[0], x_T, visited, log_variance, noise, clip_x0
     )
 
 
@@ -190,6 +208,15 @@ SAMPLERS: dict[str, Sampler] = {
     "ancestral": ancestral,
     "analytic": analytic,
 }
+
+
+def sampler_of(name: str) -> Sampler:
+    """The sampler of a name in ``solvers``; what diffusers has is imported when it is called."""
+    if name in SCHEDULERS:
+        from spikestudio.diffusion.diffusers_samplers import diffusers_sampler
+
+        return diffusers_sampler(name)
+    return SAMPLERS[name]
 
 
 def guided(predict: ConditionalPredict, labels: Tensor, scale: float, null_label: int) -> Predict:
@@ -216,7 +243,7 @@ def guided(predict: ConditionalPredict, labels: Tensor, scale: float, null_label
     both = torch.cat([labels, torch.full_like(labels, null_label)])
 
     def combined(x: Tensor, t: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        eps, coefficient = _split(predict(torch.cat([x, x]), torch.cat([t, t]), both))
+        eps, coefficient = split(predict(torch.cat([x, x]), torch.cat([t, t]), both))
         conditional, unconditional = eps.chunk(2)
         eps = unconditional + scale * (conditional - unconditional)
         return eps if coefficient is None else (eps, coefficient.chunk(2)[0])
@@ -234,7 +261,7 @@ def _ancestral(
 ) -> Iterator[SamplerStep]:
     for index, entry, t in _countdown(visited):
         i = _batch(entry, x)
-        eps, coefficient = _split(predict(x, _batch(t, x)))
+        eps, coefficient = split(predict(x, _batch(t, x)))
         x0_hat = _clean_image(visited, x, i, eps, clip_x0)
         if entry == 0:
             x_next = x0_hat.clamp(-1, 1)
@@ -251,20 +278,30 @@ def _ancestral(
 
 
 def _ddim(
-    predict: Predict, x: Tensor, visited: GaussianSchedule, clip_x0: bool, strict: bool
+    predict: Predict,
+    x: Tensor,
+    visited: GaussianSchedule,
+    noise: Noise,
+    eta: float,
+    clip_x0: bool,
+    strict: bool,
 ) -> Iterator[SamplerStep]:
     ab = visited.alphas_cumprod_prev
+    variance = eta**2 * visited.posterior_variance
     for index, entry, t in _countdown(visited):
         if strict and entry == 0:
             return
         i = _batch(entry, x)
-        eps, _ = _split(predict(x, _batch(t, x)))
+        eps, _ = split(predict(x, _batch(t, x)))
         x0_hat = _clean_image(visited, x, i, eps, clip_x0)
         if entry == 0:
             x_next = x0_hat.clamp(-1, 1)
         else:
             # The network's own noise, not the one that the clamped image implies.
-            x_next = gather(ab.sqrt(), i, x) * x0_hat + gather((1 - ab).sqrt(), i, x) * eps
+            kept = (1 - ab - variance).clamp(min=0)
+            x_next = gather(ab.sqrt(), i, x) * x0_hat + gather(kept.sqrt(), i, x) * eps
+            if eta:
+                x_next = x_next + gather(variance.sqrt(), i, x) * noise(x)
         yield SamplerStep(index, t, x, x0_hat, x_next)
         x = x_next
 
@@ -283,7 +320,8 @@ def _clean_image(
     return x0_hat.clamp(-1, 1) if clip else x0_hat
 
 
-def _split(prediction: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+def split(prediction: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Noise, and the variance coefficient where the network gives one."""
     return prediction if isinstance(prediction, tuple) else (prediction, None)
 
 

@@ -1,4 +1,4 @@
-"""The judge: a small convolutional classifier of grey images that looks at generated ones.
+"""The judge: a small convolutional classifier of real images that looks at generated ones.
 
 It is trained without label smoothing, so that its confidence stays close to its accuracy. The
 bundled files, one for each data set that has bundled models, are made by
@@ -49,14 +49,16 @@ class JudgeFacts:
     num_train: int
     epochs: int
     seed: int
+    image_size: int = IMAGE_SIZE
+    channels: int = 1
 
 
 class JudgeNetwork(nn.Sequential):
-    """Classifier: float ``[B, 1, 28, 28]`` in [0, 1] to logits ``[B, classes]``."""
+    """Classifier: float ``[B, C, H, W]`` in [0, 1] to logits ``[B, classes]``; 28x28 or so."""
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int = 10, channels: int = 1) -> None:
         super().__init__(
-            *_block(1, 24),
+            *_block(channels, 24),
             *_block(24, 24),
             nn.MaxPool2d(2),  # [B, 24, 14, 14]
             *_block(24, 48),
@@ -65,7 +67,7 @@ class JudgeNetwork(nn.Sequential):
             *_block(48, 96),
             *_block(96, 96),
             nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
+            nn.Flatten(),  # [B, 96]: the features
             nn.Linear(96, num_classes),
         )
 
@@ -86,23 +88,40 @@ class Judge:
     facts: JudgeFacts
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Class probabilities, float32 ``[N, 10]``, of uint8 images ``[N, 28, 28, 1]``."""
-        if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE, 1):
-            raise DataError(
-                f"The judge looks at grey images of 28x28 pixels, not at {images.shape[1:]}: "
-                "bring them to that size first."
-            )
+        """Class probabilities, float32 ``[N, classes]``, of uint8 images ``[N, H, W, C]``."""
+        self._check(images)
         return judge_probabilities(self.network, images)
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the last layer reads, float32 ``[N, 96]``; they are not Inception's."""
+        self._check(images)
+        return _evaluated(nn.Sequential(*list(self.network)[:-1]), images, 96)
+
+    @torch.inference_mode()
+    def verdicts(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class probabilities of what ``features`` gave."""
+        logits: Tensor = self.network[-1](torch.from_numpy(features))
+        return logits.softmax(1).numpy()
+
+    def _check(self, images: NDArray[np.uint8]) -> None:
+        size, channels = self.facts.image_size, self.facts.channels
+        if images.shape[1:] != (size, size, channels):
+            raise DataError(
+                f"The judge looks at {'grey' if channels == 1 else 'colour'} images of {size}x{size} "
+                f"pixels, not at {images.shape[1:]}: bring them to that size first."
+            )
+
+
+def judge_probabilities(network: JudgeNetwork, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Softmax of ``network`` in evaluation mode; see ``Judge.probabilities``."""
+    num_classes: int = network[-1].out_features  # type: ignore[assignment]
+    return _evaluated(nn.Sequential(network, nn.Softmax(1)), images, num_classes)
 
 
 @torch.inference_mode()
-def judge_probabilities(network: JudgeNetwork, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Softmax of ``network`` in evaluation mode; see ``Judge.probabilities``."""
-    parts = [
-        network(_to_tensor(images[k : k + _BATCH])).softmax(1)
-        for k in range(0, len(images), _BATCH)
-    ]
-    return torch.cat(parts).numpy() if parts else np.empty((0, 10), np.float32)
+def _evaluated(network: nn.Module, images: NDArray[np.uint8], width: int) -> NDArray[np.float32]:
+    parts = [network(_to_tensor(images[k : k + _BATCH])) for k in range(0, len(images), _BATCH)]
+    return torch.cat(parts).numpy() if parts else np.empty((0, width), np.float32)
 
 
 def bundled_judge(dataset: str) -> Path:
@@ -125,7 +144,7 @@ def load_judge(path: Path | None = None) -> Judge:
         with safe_open(path, "pt") as file:
             facts = JudgeFacts(**json.loads((file.metadata() or {})[METADATA_KEY]))
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-        network = JudgeNetwork(len(state[_OUTPUT]))
+        network = JudgeNetwork(len(state[_OUTPUT]), facts.channels)
         counters = {k: v for k, v in network.state_dict().items() if k.endswith(_COUNTER)}
         network.load_state_dict(state | counters)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -146,7 +165,7 @@ def train_judge(
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = JudgeNetwork(int(dataset.labels.max()) + 1)
+        network = JudgeNetwork(int(dataset.labels.max()) + 1, dataset.images.shape[3])
     labels = torch.from_numpy(dataset.labels)
     steps = math.ceil(len(dataset) / batch_size)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
@@ -168,11 +187,17 @@ def train_judge(
 
 
 def distort(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn (10 degrees), scale and shear (10 %) and shift (2 pixels) each image at random."""
+    """Turn (10 degrees), scale and shear (10 %) and shift (2 pixels) each image at random.
+
+    Colour images are photographs: half of them are also mirrored.
+    """
+    if x.shape[1] == 3:
+        is_mirrored = torch.rand(len(x), 1, 1, 1, generator=generator) < 0.5
+        x = torch.where(is_mirrored, x.flip(3), x)
     u = torch.rand(6, len(x), generator=generator) * 2 - 1
     angle, shear = u[0] * math.radians(10), u[3] * 0.1
     scale_x, scale_y = 1 + 0.1 * u[1], 1 + 0.1 * u[2]
-    shift = u[4:] * 2 * 2 / IMAGE_SIZE  # the image spans [-1, 1]
+    shift = u[4:] * 2 * 2 / x.shape[-1]  # the image spans [-1, 1]
     rows = (
         torch.stack([angle.cos() * scale_x, shear - angle.sin() * scale_y, shift[0]], 1),
         torch.stack([angle.sin() * scale_x, angle.cos() * scale_y, shift[1]], 1),
@@ -193,16 +218,14 @@ def save_judge(path: Path, judge: Judge) -> None:
 
 
 def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """uint8 ``[N, H, W, 1]`` to float32 ``[N, 1, H, W]`` in [0, 1]."""
-    return torch.tensor(images[..., 0])[:, None].float() / 255
+    """uint8 ``[N, H, W, C]`` to float32 ``[N, C, H, W]`` in [0, 1]."""
+    return torch.tensor(images).permute(0, 3, 1, 2).contiguous().float() / 255
 
 
 def command(
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
     out: Annotated[Path, typer.Option(help="File to write (safetensors).")],
-    dataset: Annotated[
-        str, typer.Option(help="Its name; its images must be 28x28 grey.")
-    ] = "mnist",
+    dataset: Annotated[str, typer.Option(help="Its name; its images must be labelled.")] = "mnist",
     epochs: Annotated[int, typer.Option(min=1)] = 8,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
@@ -220,6 +243,8 @@ def command(
             num_train=len(train),
             epochs=epochs,
             seed=seed,
+            image_size=train.images.shape[1],
+            channels=train.images.shape[3],
         )
         typer.echo(f"loss {loss:.4f}, test accuracy {facts.test_accuracy:.2%}")
     save_judge(out, Judge(rounded, facts))

@@ -20,6 +20,7 @@ TOTALS = ("neurons", "silent", "saturated", "additions")  # of a layer in a step
 STATE_TYPES = {
     "x_t": "<f4",
     "x0_hat": "<f4",
+    "history": "<f4",
     "tokens": "<i4",
     "revealed": "<i4",
     "confidence": "<f4",

@@ -15,7 +15,8 @@ from spikestudio.types import LayerInfo
 
 State = Mapping[str, NDArray[Any]]
 """The whole batch at one denoising step. Pixel models: ``x_t`` float32 ``[B, C, H, W]``, which entered
-the step, and ``x0_hat``, predicted in it. Token models: ``tokens`` int32, ``revealed`` int32 (the step,
+the step, and ``x0_hat``, predicted in it, and ``history`` float32 ``[B, slots * C, H, W]`` where a
+solver keeps something of earlier steps. Token models: ``tokens`` int32, ``revealed`` int32 (the step,
 -1 where masked) and ``confidence`` float32 that entered it, and ``guess`` int32, the tokens that its
 picture was decoded from; ``[B, h, w]`` each. ``decoded`` uint8 ``[B, H, W, C]`` is that picture; a
 recording of version 1 lacks it."""

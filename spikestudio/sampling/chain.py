@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from torch import Tensor
 
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.diffusion.absorbing import TokenState, TokenStep, unmask
-from spikestudio.diffusion.samplers import SAMPLERS, SamplerStep, guided
+from spikestudio.diffusion.samplers import SamplerStep, guided, sampler_of
 from spikestudio.diffusion.schedules import GaussianSchedule
+from spikestudio.diffusion.solvers import SCHEDULERS
+from spikestudio.errors import ConfigError
 from spikestudio.recording.recorder import Probe
 from spikestudio.recording.values import State
 from spikestudio.sampling.plan import plan
@@ -22,6 +24,7 @@ from spikestudio.seeds import ImageStreams
 
 Predict = Callable[..., Any]  # a tensor or a pair of tensors, as the model gives
 Chain = Iterator[SamplerStep | TokenStep]
+HISTORY = "history"
 
 
 def state_shapes(model: LoadedModel, request: SamplingRequest) -> dict[str, tuple[int, ...]]:
@@ -29,14 +32,17 @@ def state_shapes(model: LoadedModel, request: SamplingRequest) -> dict[str, tupl
     config: Any = model.network.config
     if not model.is_token_model:
         shape = (request.num, config.image_channels, config.image_size, config.image_size)
-        return dict.fromkeys(("x_t", "x0_hat"), shape)
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("x_t", "x0_hat"), shape)
+        if slots := _slots(request):
+            shapes[HISTORY] = (shape[0], slots * shape[1], *shape[2:])
+        return shapes
     grid = (config.grid_size, config.grid_size)
     names = ("tokens", "revealed", "confidence", "guess")
     card = model.card
     decoded = (request.num, card.image_size, card.image_size, card.image_channels)
     logits = (request.num, config.codebook_size, *grid)
-    shapes = dict.fromkeys(names, (request.num, *grid))
-    return {**shapes, "decoded": decoded, "logits": logits}
+    maps = dict.fromkeys(names, (request.num, *grid))
+    return {**maps, "decoded": decoded, "logits": logits}
 
 
 class Course:
@@ -51,6 +57,8 @@ class Course:
         self.labels: Tensor | None = None
         self._model = model
         self._entering: Tensor | TokenState  # what the next step begins with, not a copy
+        self._history: tuple[Tensor, ...] = ()  # and what its sampler keeps of those before
+        self._slots = _slots(request)
         self.predict: Predict = self._nothing
         self._chain = self._make_chain(request)
 
@@ -80,27 +88,35 @@ class Course:
                 labels.fill_(request.class_label)
             self.labels = labels
             predict = guided(predict, labels.to(model.device), request.guidance, model.num_classes)
-        return SAMPLERS[request.sampler](
+        return sampler_of(request.sampler)(
             predict,
             x,
             schedule=GaussianSchedule.linear(config.num_train_timesteps),
             times=plan(model, request),
-            noise=lambda like: streams.normal(*like.shape[1:]).to(like),
+            noise=_Fresh(streams),
             clip_x0=request.clip_x0,
             gamma=model.gamma,
+            eta=request.eta,
         )
 
     def advance(self) -> SamplerStep | TokenStep:
         """Do the next step."""
         done = next(self._chain)
-        self._entering = done if isinstance(done, TokenStep) else done.x_next
+        if isinstance(done, TokenStep):
+            self._entering = done
+        else:
+            self._entering, self._history = done.x_next, done.history
         return done
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What enters the next step, as in ``recording.values.State``; copies."""
         entering = self._entering
         if isinstance(entering, Tensor):
-            return {"x_t": to_array(entering)}
+            state = {"x_t": to_array(entering)}
+            if self._slots:
+                empty = [torch.zeros_like(entering)] * (self._slots - len(self._history))
+                state[HISTORY] = to_array(torch.cat([*self._history, *empty], 1))
+            return state
         return {
             "tokens": to_array(entering.tokens.to(torch.int32)),
             "revealed": to_array(entering.order),
@@ -122,6 +138,10 @@ class Course:
         entering = self._entering
         if isinstance(entering, Tensor):
             entering.copy_(torch.tensor(state["x_t"]))
+            if self._history:
+                kept = torch.tensor(_history(state)).split(entering.shape[1], 1)
+                for each, values in zip(self._history, kept, strict=False):  # the rest is empty
+                    each.copy_(values)
             return
         entering.tokens.copy_(torch.tensor(state["tokens"]))
         entering.order.copy_(torch.tensor(state["revealed"]))
@@ -138,6 +158,35 @@ class Course:
             return torch.zeros((len(x), config.codebook_size, *x.shape[1:]), device=x.device)
         zeros = torch.zeros_like(x)
         return zeros if model.num_classes is None else (zeros, zeros)
+
+
+class _Fresh:
+    """Noise from the streams of the images."""
+
+    def __init__(self, streams: ImageStreams) -> None:
+        self._streams = streams
+
+    @property
+    def generators(self) -> Sequence[torch.Generator]:
+        return self._streams.generators
+
+    def __call__(self, like: Tensor, /) -> Tensor:
+        return self._streams.normal(*like.shape[1:]).to(like)
+
+
+def _slots(request: SamplingRequest) -> int:
+    """Number of images that the sampler keeps of earlier steps."""
+    return SCHEDULERS[request.sampler].slots if request.sampler in SCHEDULERS else 0
+
+
+def _history(state: State) -> NDArray[Any]:
+    if HISTORY not in state:
+        raise ConfigError(
+            "This recording lacks what its sampler kept of the steps before, so none of its steps can "
+            "be done again: sample it once more.",
+            field="branch",
+        )
+    return state[HISTORY]
 
 
 def in_chunks(function: Predict, size: int, probe: Probe) -> Predict:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikestudio.errors import ConfigError
 from spikestudio.recording.values import State
 
+_LONGEST = 60  # characters of a wrong value that are shown
 LOCK, PAINT, CLEAR = KINDS = ("lock", "paint", "clear")
 
 
@@ -48,7 +49,7 @@ class TokenEdit:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise edit_error(
-                f"Unknown kind of token edit {self.kind!r}: choose one of {', '.join(KINDS)}"
+                f"Unknown kind of token edit {_cut(self.kind)}: choose one of {', '.join(KINDS)}"
             )
         cells = _ids("cells", self.cells)
         if self.kind == PAINT:
@@ -77,7 +78,7 @@ class TokenEdit:
         """Make one from plain values; raises ``ConfigError``."""
         if not {"kind", "cells"} <= {*mapping} <= {"kind", "cells", "codes", "images"}:
             raise edit_error(
-                f"A token edit has a kind, cells, codes and images, not {', '.join(map(str, mapping))}"
+                f"A token edit has a kind, cells, codes and images, not {_cut([*mapping])}"
             )
         return cls(**mapping)
 
@@ -89,7 +90,7 @@ def as_edits(values: object) -> tuple[TokenEdit, ...]:
             v if isinstance(v, TokenEdit) else TokenEdit.from_json(v)
             for v in values  # type: ignore[attr-defined]
         )
-    raise edit_error(f"The token edits must be a list of edits, not {values!r}")
+    raise edit_error(f"The token edits must be a list of edits, not {_cut(values)}")
 
 
 def check_edits(edits: Iterable[TokenEdit], num: int, num_cells: int, num_codes: int) -> None:
@@ -149,7 +150,7 @@ def whole_number(what: str, number: Any) -> int:  # noqa: ANN401  whatever was g
     except TypeError:
         whole = -1
     if not 0 <= whole < 2**31:
-        raise edit_error(f"The {what} must be a whole number from 0 on, not {number!r}")
+        raise edit_error(f"The {what} must be a whole number from 0 on, not {_cut(number)}")
     return whole
 
 
@@ -160,9 +161,17 @@ def edit_error(sentence: str) -> ConfigError:
 
 def _ids(name: str, ids: Any) -> tuple[int, ...]:  # noqa: ANN401
     if not _is_list(ids) or not len(ids):
-        raise edit_error(f"The {name} of a token edit must be a list of numbers, not {ids!r}")
+        raise edit_error(f"The {name} of a token edit must be a list of numbers, not {_cut(ids)}")
     return tuple(whole_number(f"{name} of a token edit", each) for each in ids)
 
 
 def _is_list(values: object) -> bool:
-    return isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+    if isinstance(values, np.ndarray):
+        return values.ndim == 1
+    return isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray)
+
+
+def _cut(value: object) -> str:
+    """What was given as it fits into a sentence, whatever it is and however long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -7,8 +7,9 @@ from typing import Any
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.diffusion.absorbing import unmask_times
 from spikestudio.diffusion.analytic import check_table
-from spikestudio.diffusion.samplers import SAMPLERS
+from spikestudio.diffusion.diffusers_samplers import evaluation_times
 from spikestudio.diffusion.schedules import spaced_times
+from spikestudio.diffusion.solvers import OURS, SCHEDULERS, WITH_ETA, why_absent
 from spikestudio.errors import ConfigError
 from spikestudio.models.readout import readouts
 from spikestudio.sampling.request import SamplingRequest
@@ -24,12 +25,17 @@ def run_layers(model: LoadedModel) -> tuple[LayerInfo, ...]:
 def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
     """Diffusion times of a run, one per network evaluation; raises ``ConfigError``."""
     config: Any = model.network.config
-    choices = ("absorbing",) if model.is_token_model else tuple(SAMPLERS)
-    if request.sampler not in choices:
+    reason = why_absent(request.sampler, is_token_model=model.is_token_model)
+    if reason:
+        choices = [each for each in OURS if (each == "absorbing") == model.is_token_model]
         raise ConfigError(
-            f"{model.name} cannot be sampled with {request.sampler!r}: "
+            f"{model.name} cannot be sampled with {request.sampler!r}, as {reason}: "
             f"choose {' or '.join(choices)}.",
             field="sampler",
+        )
+    if request.eta and request.sampler not in WITH_ETA:
+        raise ConfigError(
+            f"The sampler {request.sampler} has no eta: leave it at 0, or choose ddim.", field="eta"
         )
     if request.sampler == "analytic":
         check_table(model.gamma, config.num_train_timesteps)
@@ -58,6 +64,8 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
         )
     if model.is_token_model:
         return tuple(unmask_times(request.steps, config.num_train_timesteps))
+    if request.sampler in SCHEDULERS:
+        return tuple(evaluation_times(request.sampler, config.num_train_timesteps, request.steps))
     times = tuple(spaced_times(config.num_train_timesteps, request.steps))
     if request.sampler == "ddpm" and len(times) != config.num_train_timesteps:
         raise ConfigError(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from math import isfinite
 from typing import Any
 
+from spikestudio.diffusion.solvers import OURS, canonical
 from spikestudio.errors import ConfigError
 from spikestudio.neurons.overrides import Override, as_overrides
 
@@ -30,9 +31,10 @@ RANGES: dict[str, Range] = {
     "threshold": Range(0.05, 20.0, 0.001, "threshold"),
     "temperature": Range(0.001, 5.0, 0.01, "temperature"),
     "guidance": Range(0.0, 20.0, 0.1, "guidance scale"),
+    "eta": Range(0.0, 1.0, 0.05, "eta"),
 }
 WHOLE_NUMBERS = ("num", "first_image", "seed", "steps", "snn_steps")
-SAMPLERS = ("ddpm", "ddim", "ancestral", "analytic", "absorbing")
+SAMPLERS = tuple(OURS)  # without those of diffusers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,10 @@ class SamplingRequest:
     """Everything that decides the pixels of a run on one machine, device and precision.
 
     A seed has endlessly many images, each with a random stream of its own; these are ``num`` of them
-    from number ``first_image`` on. ``threshold`` is the common firing threshold of every neuron
-    (threshold guidance, arXiv 2306.17046); ``temperature`` applies to token models only;
+    from number ``first_image`` on. ``sampler`` is a name of ``diffusion.solvers`` and ``steps`` the
+    number of network evaluations, whatever the sampler makes of them; ``eta`` is the fresh noise of
+    DDIM, 0 none and 1 as much as ancestral sampling. ``threshold`` is the common firing threshold of
+    every neuron (threshold guidance, arXiv 2306.17046); ``temperature`` applies to token models only;
     ``class_label`` (None draws one label per image from that image's random stream) and ``guidance``
     to class-conditional models only. ``clip_x0`` keeps every predicted clean image in [-1, 1], not
     only the last; it applies to models of pixels only. ``rescale_readout`` divides what potentials are
@@ -60,6 +64,7 @@ class SamplingRequest:
     temperature: float = 1.0
     class_label: int | None = None
     guidance: float = 1.0
+    eta: float = 0.0
     clip_x0: bool = True
     rescale_readout: bool = False
     overrides: tuple[Override, ...] = ()
@@ -80,16 +85,18 @@ class SamplingRequest:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ConfigError(f"{name} must be true or false, not {value!r}.", field=name)
-        if self.sampler not in SAMPLERS:
-            raise ConfigError(
-                f"Unknown sampler {self.sampler!r}: choose one of {', '.join(SAMPLERS)}.",
-                field="sampler",
-            )
+        object.__setattr__(self, "sampler", canonical(self.sampler))
         object.__setattr__(self, "overrides", as_overrides(self.overrides))
 
     def to_json(self) -> dict[str, Any]:
-        """All parameters as plain values, with which the same request can be made again."""
-        return asdict(self) | {"overrides": [each.to_json() for each in self.overrides]}
+        """All parameters as plain values, with which the same request can be made again.
+
+        An ``eta`` of 0 is left out, so that versions without it read what does not need it.
+        """
+        values = asdict(self) | {"overrides": [each.to_json() for each in self.overrides]}
+        if not self.eta:
+            del values["eta"]
+        return values
 
     @classmethod
     def from_json(cls, mapping: Mapping[str, Any]) -> SamplingRequest:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from difflib import get_close_matches
 
+from spikestudio.diffusion.solvers import canonical
 from spikestudio.errors import ConfigError
 from spikestudio.neurons.overrides import VALUES as OVERRIDE_VALUES
-from spikestudio.sampling.request import RANGES, SAMPLERS, WHOLE_NUMBERS
+from spikestudio.sampling.request import RANGES, WHOLE_NUMBERS
 
 MAX_VALUES = 1000  # of one axis
 EXECUTION_ORDER = {
@@ -108,9 +109,11 @@ def parse_axis(text: str) -> Axis:
 
 
 def _words(name: str, items: list[str]) -> tuple[Value, ...]:
-    for item in items:
-        if name == "sampler" and item not in SAMPLERS:
-            raise _error(f"Unknown sampler {_shown(item)}: choose from {', '.join(SAMPLERS)}")
+    if name == "sampler":
+        try:
+            items = [canonical(_cut(item)) for item in items]
+        except ConfigError as error:
+            raise ConfigError(str(error), field="axis") from error
     return tuple(Value(item, item) for item in dict.fromkeys(items))
 
 
@@ -268,7 +271,7 @@ def _too_many(name: str, num: str) -> ConfigError:
 
 
 def _example(name: str) -> str:
-    examples = {"checkpoint": "sddpm-mnist,my.safetensors", "sampler": "ddim,ancestral"}
+    examples = {"checkpoint": "sddpm-mnist,my.safetensors", "sampler": "ddim,diffusers:unipc"}
     whole = "2,4,8" if EXECUTION_ORDER[name] in WHOLE_NUMBERS else "0.9,1"
     return f"{name}={examples.get(name, '0,1,..,9' if name == 'class' else whole)}"
 

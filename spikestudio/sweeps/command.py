@@ -17,6 +17,7 @@ from spikestudio.sweeps.cells import SweepPlan
 from spikestudio.sweeps.folder import read_manifest
 from spikestudio.sweeps.plan import Models, plan_sweep
 
+_MAX_REASON = 200  # characters of why a manifest cannot be read
 _OPTIONS = {
     "num": "--num",
     "seed": "--seed",
@@ -27,6 +28,7 @@ _OPTIONS = {
     "temperature": "--temperature",
     "class_label": "--class",
     "guidance": "--guidance",
+    "eta": "--eta",
 }
 
 
@@ -47,7 +49,7 @@ def given(
     fields = {axis.field for axis in axes}
     return {
         name: getattr(request, name)
-        for name in (*_OPTIONS, "clip_x0", "overrides")
+        for name in (*_OPTIONS, "clip_x0", "rescale_readout", "overrides")
         if name not in fields and getattr(request, name) != getattr(usual, name)
     }
 
@@ -78,6 +80,8 @@ def command(
             arguments += [option, str(given[name])]
     if "clip_x0" in given:
         arguments.append("--clip-x0" if given["clip_x0"] else "--no-clip-x0")
+    if given.get("rescale_readout"):
+        arguments.append("--rescale-readout")
     if "overrides" in given:
         if overrides is None:
             raise ValueError("Overrides are passed in a file: say where.")
@@ -107,9 +111,10 @@ def read_sweep(
         axes = parse_axes(f"{each['name']}={','.join(each['values'])}" for each in manifest["axes"])
         cells = [SamplingRequest.from_json(each["request"]) for each in manifest["cells"]]
         name = str(manifest["cells"][0]["checkpoint"]["name"])
-    except (KeyError, TypeError, IndexError, ConfigError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, ConfigError) as error:
+        why = str(error).rstrip(".")[:_MAX_REASON]
         raise ExportError(
-            f"The sweep in {folder} cannot be read ({error}): open another one.", path=folder
+            f"The sweep in {folder} cannot be read ({why}): open another one.", path=folder
         ) from error
     file = _find(name, nearby)
     fixed = given(_common(cells, axes), models.at(file).defaults(), axes)

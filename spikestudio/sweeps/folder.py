@@ -33,6 +33,10 @@ SCHEMA_VERSION = 1
 MANIFEST, SHEET, TABLE, PAGE = "sweep.json", "sheet.png", "table.csv", "index.html"
 _KIND = "sweep"
 _MAX_BYTES = 2**26  # of a JSON file that is read
+_MAX_NAME = 40  # characters of an axis of another sweep that are shown
+# Whatever NumPy raises for an array file that is broken.
+_BROKEN = (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, MemoryError,
+           TypeError, SyntaxError, NotImplementedError, RuntimeError)  # fmt: skip
 _TEMPORARY = ".spikestudio-*.tmp"
 _STALE = 600  # seconds after which nobody is writing a temporary file any more
 
@@ -82,6 +86,12 @@ class SweepFolder:
 
     def check(self) -> None:
         """Raise ``ExportError`` if the folder is not new, empty or of the same sweep."""
+        try:
+            self._check()
+        except OSError as error:
+            raise export_error(self.path / MANIFEST, error) from error
+
+    def _check(self) -> None:
         path = self.path
         manifest = path / MANIFEST
         if not path.exists():
@@ -115,6 +125,8 @@ class SweepFolder:
             outcome = Outcome(**{each.name: values[each.name] for each in fields(Outcome)})
         except (KeyError, TypeError, ExportError):
             return None
+        if not _is_outcome(outcome):
+            return None
         if not outcome.error and (
             self.images(cell) is None or not self.file(cell, ".png").is_file()
         ):
@@ -130,9 +142,16 @@ class SweepFolder:
                 np.load(file, allow_pickle=False) as arrays,
             ):
                 images: NDArray[np.uint8] = arrays["arr_0"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+        except _BROKEN:
             return None
-        fits = images.dtype == np.uint8 and images.ndim == 4 and len(images) == cell.request.num
+        fits = (
+            isinstance(images, np.ndarray)
+            and images.dtype == np.uint8
+            and images.ndim == 4
+            and len(images) == cell.request.num
+            and images.shape[3] in (1, 3)
+            and 0 not in images.shape
+        )
         return images if fits else None
 
     def write(
@@ -151,9 +170,13 @@ class SweepFolder:
     def _check_same(self, manifest: Mapping[str, Any]) -> None:
         mine = json.loads(json.dumps(self.plan.to_json()))
         if {name: manifest.get(name) for name in mine} != mine:
-            axes = manifest.get("axes")
-            names = [str(each.get("name")) for each in axes] if isinstance(axes, list) else []
-            num = len(manifest.get("cells", ()))
+            axes, cells = manifest.get("axes"), manifest.get("cells")
+            names = [
+                str(each["name"])[:_MAX_NAME]
+                for each in (axes if isinstance(axes, list) else ())
+                if isinstance(each, dict) and "name" in each
+            ]
+            num = len(cells) if isinstance(cells, list) else 0
             raise ExportError(
                 f"The folder {self.path} holds another sweep (axes {', '.join(names)}; {num:,} cells): "
                 "repeat its command to resume it, or give another folder.",
@@ -166,6 +189,14 @@ class SweepFolder:
             for file in folder.glob(_TEMPORARY):
                 if file.is_file() and time.time() - file.stat().st_mtime > _STALE:
                     file.unlink(missing_ok=True)
+
+
+def _is_outcome(outcome: Outcome) -> bool:
+    """Whether what a file says is of the kinds that it should be."""
+    numbers = (outcome.seconds, outcome.mean_rate, outcome.synaptic_operations)
+    are_numbers = all(isinstance(each, int | float | None) for each in numbers)
+    texts = (outcome.device, outcome.error)
+    return are_numbers and outcome.seconds is not None and all(isinstance(t, str) for t in texts)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

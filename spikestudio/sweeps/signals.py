@@ -95,11 +95,12 @@ def read_progress(folder: Path) -> Progress | None:
     """What a sweep in this folder announced last; None if it does not run."""
     try:
         values = json.loads((folder / PROGRESS).read_text("utf-8"))
-        return Progress(
+        progress = Progress(
             int(values["cell"]), int(values["step"]), int(values["num_steps"]), float(values["at"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
+    return progress if min(progress.cell, progress.step, progress.num_steps) >= 0 else None
 
 
 def ask_stop(folder: Path) -> None:

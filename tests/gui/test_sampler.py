@@ -11,6 +11,7 @@ from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.widgets.parameter_row import ParameterRow
 from spikestudio.app.widgets.slider import NumberSlider
 from spikestudio.checkpoints import catalog
+from spikestudio.diffusion import solvers
 from spikestudio.sampling.request import RANGES
 from tests.gui.fake_worker import card, entry
 
@@ -49,11 +50,7 @@ def sampler(shell):
 
 @pytest.mark.parametrize(
     "parameter",
-    [
-        getattr(parameters, name)
-        for name in dir(parameters)
-        if name.isupper() and name != "SAMPLER_TITLES"
-    ],
+    [each for each in vars(parameters).values() if isinstance(each, parameters.Parameter)],
     ids=lambda parameter: f"{parameter.name}-{parameter.high:g}",
 )
 def test_a_slider_spans_legal_values_and_its_marks_lie_within(parameter):
@@ -197,6 +194,66 @@ def test_the_sampler_of_every_step_fixes_the_number_of_steps(view, sampler):
     assert view.rows["steps"].box.isEnabled()
 
 
+def choose(view, name):
+    """Choose a sampler as the user does."""
+    at = view.samplers._values.index(name)
+    view.samplers.setCurrentIndex(at)
+    view.samplers.activated.emit(at)
+
+
+def listed(view):
+    """Texts of the list of samplers: those that can be chosen, and those that cannot."""
+    items = view.samplers.model()
+    rows = [items.item(row) for row in range(view.samplers.count())]
+    return [[each.text() for each in rows if each.isEnabled() == on] for on in (True, False)]
+
+
+@pytest.mark.parametrize("name", ["ddim", "ancestral", "diffusers:unipc", "diffusers:heun"])
+def test_a_line_says_what_the_sampler_does(view, sampler, name):
+    pytest.importorskip("diffusers")
+    choose(view, name)
+    assert sampler.request.sampler == name
+    assert view.does.text == solvers.solver(name).does
+    assert view.does.toolTip() == solvers.solver(name).does
+    assert view.samplers.currentText() == solvers.solver(name).title
+
+
+def test_eta_is_there_for_ddim_only_and_goes_with_it(qtbot, view, sampler):
+    assert view.eta.isVisible()
+    assert view.eta.accessibleName() == "Eta"
+    view.eta.selectAll()
+    qtbot.keyClicks(view.eta, "0.5")
+    qtbot.keyClick(view.eta, Qt.Key.Key_Return)
+    assert sampler.request.eta == 0.5
+    choose(view, "ancestral")
+    assert sampler.request.eta == 0.0
+    assert not view.eta.isVisible()
+    choose(view, "ddim")
+    assert view.eta.isVisible()
+    assert view.eta.value() == 0.0
+
+
+def test_samplers_that_cannot_be_used_are_grey_and_say_why(shell, view, monkeypatch):
+    can, cannot = listed(view)
+    assert can[:3] == ["DDIM", "Ancestral, strided", "DDPM, every step"]
+    assert any("Analytic" in text and "spikestudio gamma" in text for text in cannot)
+    shell.load("spiking-diffusion-mnist")
+    can, cannot = listed(view)
+    assert can == ["Absorbing state"]
+    assert len(cannot) == 1
+    assert "carry no Gaussian noise" in cannot[0]
+
+
+def test_without_diffusers_one_line_says_how_to_install_it(shell, view, monkeypatch):
+    monkeypatch.setattr(solvers, "find_spec", lambda name: None)
+    shell.load("sdit-mnist")
+    can, cannot = listed(view)
+    assert can == ["DDIM", "Ancestral, strided", "DDPM, every step"]
+    (text,) = [each for each in cannot if "diffusers" in each]
+    assert text.startswith(f"{len(solvers.SCHEDULERS)} more: ")
+    assert "pip install 'spikestudio[solvers]'" in text
+
+
 def test_steps_of_a_model_with_scales_are_locked_with_the_reason(shell, view):
     locked = entry("tsm", "sddpm")
     tsm_card = card("sddpm", config={"tsm": True})
@@ -300,11 +357,11 @@ def test_buttons_say_what_is_going_on_at_once(shell, view, sampler):
     assert not button["pause"].isEnabled()
     assert not button["cancel"].isEnabled()
     button["sample"].click()
-    assert button["sample"].text() == "Starting…"
-    assert not button["sample"].isEnabled()
+    assert button["sample"].text() == "Queue"
+    assert button["sample"].isEnabled()
     shell.worker.start()
     shell.frame()
-    assert button["sample"].text() == "Sampling…"
+    assert button["sample"].text() == "Queue"
     button["pause"].click()
     assert button["pause"].text() == "Pausing…"
     shell.worker.advance()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from spikestudio.diffusion.solvers import OURS, SCHEDULERS
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -99,10 +101,4 @@ GUIDANCE = Parameter(
     labels=(1, 2, 4, 6, 8),
 )
 
-SAMPLER_TITLES = {
-    "ddim": "DDIM",
-    "ancestral": "Ancestral, strided",
-    "ddpm": "DDPM, every step",
-    "analytic": "Analytic variance",
-    "absorbing": "Absorbing state",
-}
+SAMPLER_TITLES = {name: solver.title for name, solver in (OURS | SCHEDULERS).items()}

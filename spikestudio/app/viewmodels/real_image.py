@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,12 @@ Encode = Callable[[NDArray[np.uint8]], None]
 Submit = Callable[[Callable[[], Any], Callable[[Any], None], Callable[[str, str], None]], None]
 
 MOST_PIXELS = 50_000_000
+LONGEST_NAME = 60  # characters of a file's name that are shown
+# Whatever pillow raises for a file that is broken.
+_BROKEN = (
+    *(OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError, TypeError),
+    *(LookupError, struct.error, zlib.error, AttributeError),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +50,10 @@ def bundled_images() -> list[Path]:
 def read_image(path: Path, size: int, channels: int) -> RealImage:
     """Read a PNG or JPEG file and fit it to a data set.
 
+    What is transparent is put on black, which is what the data sets have around their pictures. Grey
+    of 16 bits is scaled to 8 and rounded, so that black and white stay what they are; of colours of 16
+    bits the upper 8 are taken. Of an animation it is the first frame. The note says what was done.
+
     Raises
     ------
     DataError
@@ -49,44 +61,96 @@ def read_image(path: Path, size: int, channels: int) -> RealImage:
     """
     from PIL import Image, UnidentifiedImageError
 
+    name = _shown(path.name)
     try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise DataError(f"{name} is no file: choose a PNG or JPEG image.")
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(
-                    f"{path.name} has {image.width:,} x {image.height:,} pixels: "
+                    f"{name} has {image.width:,} x {image.height:,} pixels: "
                     f"choose one of at most {MOST_PIXELS:,}."
                 )
-            return _fitted(path.name, image, size, channels)
+            return _fitted(name, image, size, channels)
     except UnidentifiedImageError as error:
-        raise DataError(f"{path.name} is no PNG or JPEG image: choose another file.") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path.name} cannot be read as an image: choose another file.") from error
+        raise DataError(f"{name} is no PNG or JPEG image: choose another file.") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"{name} has far too many pixels: choose one of at most {MOST_PIXELS:,}."
+        ) from error
+    except _BROKEN as error:
+        raise DataError(f"{name} cannot be read as an image: choose another file.") from error
 
 
 def _fitted(name: str, image: Image.Image, size: int, channels: int) -> RealImage:
-    from PIL import Image as Images
     from PIL import ImageOps
 
+    done = _peculiarities(image)
+    image = _eight_bits(image)
     image = ImageOps.exif_transpose(image)
     width, height = image.size
-    mode, done = "L" if channels == 1 else "RGB", []
+    mode, is_grey = "L" if channels == 1 else "RGB", image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
-        black = Images.new("RGBA", image.size, "black")
-        image = Images.alpha_composite(black, image.convert("RGBA"))
-        done.append("put on black")
+        image = image.convert("LA" if is_grey else "RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            done.append("put on black")
+    else:
+        image = image.convert(mode)
     if width != height:
         done.append("cropped to its middle square")
-    if image.mode != mode:
-        if mode == "L":
-            done.append("made grey")
-        image = image.convert(mode)
+    if mode == "L" and not is_grey:
+        done.append("made grey")
     if (width, height) != (size, size):
         done.append(f"resized from {width:,} x {height:,} to {size} x {size}")
         image = ImageOps.fit(image, (size, size))
-    pixels = np.array(image, np.uint8).reshape(size, size, channels)
+    pixels = np.array(_opaque(image).convert(mode), np.uint8).reshape(size, size, channels)
     pixels.setflags(write=False)
     note = f"{name} was {', '.join(done)}." if done else ""
     return RealImage(name, pixels, note)
+
+
+def _peculiarities(image: Image.Image) -> list[str]:
+    """Return what is taken of an image that has more to it than is used."""
+    done = []
+    if image.format == "PNG" and getattr(image, "is_animated", False):
+        done.append(f"taken from the first of its {getattr(image, 'n_frames', 1):,} frames")
+    if image.mode.startswith("I") or any(
+        ";16" in str(tile[3]) for tile in getattr(image, "tile", ())
+    ):
+        done.append("made 8 bits of 16")
+    if image.mode == "CMYK":
+        done.append("converted from CMYK")
+    return done
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale grey of 16 bits to 8; pillow would clip it. Other images stay what they are."""
+    if not image.mode.startswith("I"):
+        return image
+    from PIL import Image as Images
+
+    grey = np.asarray(image).astype(np.uint32)
+    key = image.info.get("transparency")
+    scaled = Images.fromarray(((grey + 128) // 257).astype(np.uint8))  # 65535 is 255 times 257
+    if isinstance(key, int):  # the grey that is transparent
+        scaled.putalpha(Images.fromarray(np.where(grey == key, 0, 255).astype(np.uint8)))
+    return scaled
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Put on black what is transparent, once the image is small."""
+    from PIL import Image as Images
+
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    rgba = image.convert("RGBA")
+    return Images.alpha_composite(Images.new("RGBA", rgba.size, "black"), rgba)
+
+
+def _shown(name: str) -> str:
+    """Return a file's name as it fits into a sentence."""
+    text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 
 
 class RealImages(QObject):

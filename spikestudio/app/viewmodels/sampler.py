@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from spikestudio.app.viewmodels.parameters import Parameter
 from spikestudio.app.viewmodels.run import RunModel, RunState
+from spikestudio.diffusion import solvers
 from spikestudio.sampling.request import SamplingRequest
 
 if TYPE_CHECKING:
@@ -18,9 +20,17 @@ if TYPE_CHECKING:
     from spikestudio.sampling.control import RunControl
     from spikestudio.sampling.worker import ModelInfo
 
-GAUSSIAN_SAMPLERS = ("ddim", "ancestral", "ddpm")
+OURS = ("ddim", "ancestral", "ddpm", "analytic", "absorbing")  # as they are listed
 EVERY_STEP = "ddpm"
-TOKEN_SAMPLERS = ("absorbing",)
+ETA = Parameter(
+    "eta",
+    "Eta",
+    "",
+    "Fresh noise in every step of DDIM: 0 adds none, 1 as much as ancestral sampling.",
+    0.0,
+    1.0,
+    decimals=2,
+)
 LIVE_PARAMETERS = ("threshold", "temperature")  # may change while a run goes on
 
 
@@ -74,6 +84,8 @@ class SamplerModel(QObject):
         """Change the request; raises ``ConfigError`` and then changes nothing."""
         if changes.get("sampler", self.request.sampler) != self.request.sampler:
             changes.setdefault("steps", self._steps_for(changes["sampler"]))
+            if changes["sampler"] not in solvers.WITH_ETA:
+                changes.setdefault("eta", 0.0)
         request = replace(self.request, **changes)  # type: ignore[arg-type]
         if request == self.request:
             return
@@ -99,10 +111,34 @@ class SamplerModel(QObject):
     @property
     def samplers(self) -> tuple[str, ...]:
         """Samplers that the model can be sampled with."""
-        if self.has_temperature:
-            return TOKEN_SAMPLERS
-        has_gamma = self.model is not None and self.model.has_gamma
-        return (*GAUSSIAN_SAMPLERS, "analytic") if has_gamma else GAUSSIAN_SAMPLERS
+        return tuple(name for name in (*OURS, *solvers.SCHEDULERS) if not self._why_absent(name))
+
+    @property
+    def absent(self) -> tuple[tuple[str, str], ...]:
+        """Samplers that are left out, and why; those with the same reason as one."""
+        reasons: dict[str, list[str]] = {}
+        for name in (*OURS, *solvers.SCHEDULERS):
+            if name == "absorbing" or not (reason := self._why_absent(name)):
+                continue  # it is for another kind of model, and tells nothing new of this one
+            reasons.setdefault(reason, []).append(solvers.solver(name).title)
+        return tuple(
+            (titles[0] if len(titles) == 1 else f"{len(titles)} more", reason)
+            for reason, titles in reasons.items()
+        )
+
+    def _why_absent(self, name: str) -> str:
+        has_table = self.model is not None and self.model.has_gamma
+        return solvers.why_absent(name, is_token_model=self.has_temperature, has_table=has_table)
+
+    @property
+    def does(self) -> str:
+        """What the sampler of the request does, in one sentence."""
+        return solvers.solver(self.request.sampler).does
+
+    @property
+    def has_eta(self) -> bool:
+        """Whether the sampler of the request has an eta."""
+        return self.request.sampler in solvers.WITH_ETA
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -94,7 +95,9 @@ class SweepFormModel(QObject):
         """Choose a folder; an empty text goes back to a free one."""
         self.is_folder_chosen = bool(text.strip())
         if self.is_folder_chosen:
-            self.folder = Path(text.strip()).expanduser()
+            self.folder = Path(text.strip())
+            with suppress(RuntimeError):  # the ~ of somebody who is not here is a name like others
+                self.folder = self.folder.expanduser()
         self.forget_check()
 
     def add_axis(self, names: tuple[str, ...]) -> None:

@@ -173,13 +173,15 @@ class TokenEditor(QObject):
         base = self.base
         if base is None or not cells:
             return ""
+        maps, refused = self._within(tool, cells, images, code)
+        if refused:
+            return refused
         if is_new or not self._before:
             before = self._edits
             self._before = [*self._before[-MOST_UNDONE:], before]
         before, self._after = self._before[-1], []
         codes, locked = before.codes.copy(), before.locked.copy()
         rows, columns = np.array(cells).T
-        maps = sorted({self.row(image) for image in images})
         spot = (np.array(maps)[:, None], rows[None], columns[None])
         old, was_locked, given = codes[spot], locked[spot], base.tokens[spot]
         problem = ""
@@ -198,6 +200,26 @@ class TokenEditor(QObject):
         self.changed.emit()
         return problem
 
+    def _within(
+        self, tool: str, cells: Sequence[Cell], images: Iterable[int], code: int | None
+    ) -> tuple[list[int], str]:
+        """Return the maps of a stroke, and why it cannot be done, else an empty text.
+
+        NumPy would count numbers below zero from the other end, and so edit other cells.
+        """
+        assert self.base is not None
+        num, height, width = self.base.tokens.shape
+        maps = sorted({self.row(image) for image in images})
+        if not all(0 <= row < height and 0 <= column < width for row, column in cells):
+            refused = f"The token map has {height} x {width} cells: edit cells inside it."
+        elif not all(0 <= k < num for k in maps):
+            refused = f"There are the images 1 to {num:,}: select one of them."
+        elif tool == PAINT and not 0 <= (code or 0) < self.base.mask_id:
+            refused = f"There are the codes 0 to {self.base.mask_id - 1:,}: choose one of them."
+        else:
+            refused = ""
+        return maps, refused
+
     def invert(self, images: Iterable[int]) -> None:
         """Clear the cells that have a token and bring back those that were cleared."""
         base = self.base
@@ -205,7 +227,7 @@ class TokenEditor(QObject):
             return
         self._before, self._after = [*self._before[-MOST_UNDONE:], self._edits], []
         codes, locked = self._edits.codes.copy(), self._edits.locked
-        for k in sorted({self.row(image) for image in images}):
+        for k in sorted({self.row(image) for image in images} & set(range(len(codes)))):
             is_masked = np.where(codes[k] < 0, base.tokens[k], codes[k]) == base.mask_id
             codes[k] = np.where(is_masked, UNTOUCHED, np.where(locked[k], codes[k], base.mask_id))
         self._edits = _Edits(codes, locked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -21,7 +21,7 @@ from spikestudio.app.actions import Actions
 from spikestudio.app.viewmodels import parameters
 from spikestudio.app.viewmodels.rate_change import rate_change
 from spikestudio.app.viewmodels.run import RunModel
-from spikestudio.app.viewmodels.sampler import LIVE_PARAMETERS, SamplerModel
+from spikestudio.app.viewmodels.sampler import ETA, LIVE_PARAMETERS, SamplerModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.choice_box import ChoiceBox
@@ -29,6 +29,7 @@ from spikestudio.app.widgets.command_button import CommandButton
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow, ResetDot
 from spikestudio.app.widgets.seed_box import SeedBox
+from spikestudio.diffusion.solvers import solver
 from spikestudio.errors import ConfigError
 from spikestudio.neurons.thresholds import schedule_of
 
@@ -49,6 +50,8 @@ class SamplerView(View):
     title: ClassVar[str] = "Sampler"
     help_text: ClassVar[str] = (
         "What the next run does. The same values give the same images.\n"
+        "Sampler: how the image is found, in as many network evaluations as there are steps; "
+        "what this model or computer cannot use is grey in the list, with the reason.\n"
         "Drag a slider or type any legal number; the dot beside it goes back to the default.\n"
         "Threshold: lower = more spikes (paper: inhibitory guidance).\n"
         "Below it: the mean rate of all layers now, and in the step before the last change.\n"
@@ -76,6 +79,10 @@ class SamplerView(View):
         self.seed = SeedBox()
         self.num = NumberBox(parameters.NUM)
         self.samplers = ChoiceBox("Sampler")
+        self.does = Caption()
+        self.eta = NumberBox(ETA)
+        self.eta.setToolTip(ETA.help_text)
+        self.eta.setSingleStep(0.05)
         self.classes = ChoiceBox("Class")
         self.rows = {
             parameter.name: ParameterRow(parameter)
@@ -170,8 +177,22 @@ class SamplerView(View):
         grid.setVerticalSpacing(2 * theme.SPACE)
         grid.setColumnStretch(1, 1)
         self._class_label = _label("Class", self.classes)
-        grid.addWidget(_label("Sampler", self.samplers), 0, 0)
-        grid.addWidget(self.samplers, 0, 1)
+        self._eta_label = _label("Eta", self.eta)
+        self.eta.setFixedWidth(theme.px(56))
+        chosen = QHBoxLayout()
+        chosen.setSpacing(theme.SPACE)
+        chosen.addWidget(self.samplers, 1)
+        chosen.addWidget(self._eta_label)
+        chosen.addWidget(self.eta)
+        lines = QVBoxLayout()
+        lines.setSpacing(theme.SPACE)
+        row = QHBoxLayout()
+        row.setSpacing(2 * theme.SPACE)
+        row.addWidget(_label("Sampler", self.samplers))
+        row.addLayout(chosen, 1)
+        lines.addLayout(row)
+        lines.addWidget(self.does)
+        grid.addLayout(lines, 0, 0, 1, 2)
         grid.addWidget(self._class_label, 1, 0)
         grid.addWidget(self.classes, 1, 1)
         return grid
@@ -224,6 +245,7 @@ class SamplerView(View):
         self.seed.edited.connect(self._on_seed)
         self.num.edited.connect(self._on_num)
         self.samplers.chosen.connect(self._on_sampler)
+        self.eta.edited.connect(self._on_eta)
         self.classes.chosen.connect(self._on_class)
         for row in self.rows.values():
             row.changed.connect(self._on_number)
@@ -251,6 +273,10 @@ class SamplerView(View):
     @Slot(object)
     def _on_sampler(self, name: str) -> None:
         self._change("sampler", name)
+
+    @Slot(float)
+    def _on_eta(self, eta: float) -> None:
+        self._change("eta", eta)
 
     @Slot(object)
     def _on_class(self, label: int | None) -> None:
@@ -291,9 +317,7 @@ class SamplerView(View):
     @Slot()
     def _on_model_changed(self) -> None:
         sampler = self._sampler
-        self.samplers.set_choices(
-            [(parameters.SAMPLER_TITLES[name], name) for name in sampler.samplers]
-        )
+        self._list_samplers()
         classes = sampler.classes
         self.classes.set_choices(
             [(AT_RANDOM, None), *((name, label) for label, name in enumerate(classes))]
@@ -306,11 +330,28 @@ class SamplerView(View):
         self._fit()
         self.mark_dirty()
 
+    def _list_samplers(self) -> None:
+        """List what can be chosen, and below it in grey what cannot, with the reason."""
+        names, absent = self._sampler.samplers, self._sampler.absent
+        offered = [(solver(name).title, name) for name in names]
+        missing = [(f"{title}: {reason}", "") for title, reason in absent]
+        self.samplers.set_choices(offered + missing)
+        items = self.samplers.model()
+        assert isinstance(items, QStandardItemModel)  # that of a combo box
+        for row in range(len(names) + len(missing)):
+            item = items.item(row)
+            item.setEnabled(row < len(names))
+            item.setToolTip(solver(names[row]).does if row < len(names) else item.text())
+
     def refresh(self) -> None:
         request, defaults = self._sampler.request, self._sampler.defaults
         self.seed.set_seed(request.seed)
         self.num.set_number(request.num)
         self.samplers.set_choice(request.sampler)
+        self.does.set_text(self._sampler.does)
+        self.eta.set_number(request.eta)
+        for widget in (self.eta, self._eta_label):
+            widget.setVisible(self._sampler.has_eta)
         self.classes.set_choice(request.class_label)
         self._show_clip(is_clipped=request.clip_x0, is_default=defaults.clip_x0)
         self._show_rate()

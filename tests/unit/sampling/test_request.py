@@ -10,7 +10,7 @@ from spikestudio.neurons.overrides import Override
 from spikestudio.sampling.request import RANGES, SAMPLERS, SamplingRequest, check_range
 
 WHOLE = ("num", "first_image", "seed", "steps", "snn_steps")
-REAL = ("threshold", "temperature", "guidance")
+REAL = ("threshold", "temperature", "guidance", "eta")
 
 
 def assert_one_sentence(message: str) -> None:
@@ -95,6 +95,12 @@ def test_clipping_is_on_or_off(value):
 def test_a_request_survives_json():
     request = SamplingRequest(num=3, first_image=5, seed=7, class_label=2, threshold=0.997)
     assert SamplingRequest(**json.loads(json.dumps(request.to_json()))) == request
+
+
+def test_eta_is_written_only_where_there_is_one():
+    request = SamplingRequest(eta=0.5)
+    assert SamplingRequest(**json.loads(json.dumps(request.to_json()))) == request
+    assert "eta" not in SamplingRequest().to_json()
 
 
 def test_overrides_survive_json_and_may_be_given_as_plain_values():
