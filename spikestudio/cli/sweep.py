@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from spikestudio.metrics.judge import Judge
     from spikestudio.sweeps import Estimate, Models, Row, Share, SweepFolder
 
-_BUNDLED_JUDGE = "mnist"
-
 
 def sweep(
     file: Annotated[str, typer.Argument(help="Path or name of a checkpoint.")],
@@ -68,9 +66,12 @@ def sweep(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the fastest.")] = "auto",
     judge: Annotated[
-        str | None,
-        typer.Option(help="File of a classifier that judges the images, or mnist for ours."),
-    ] = None,
+        str,
+        typer.Option(
+            help="What judges the images: none, auto for the classifier of their data set that comes "
+            "along, if one does, its name, or a file."
+        ),
+    ] = "auto",
     yes: Annotated[bool, typer.Option("--yes", help="Begin also if it will take long.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -102,18 +103,28 @@ def sweep(
     models = Models(share.device(device))
     plan = plan_sweep(file, axes, given, models)
     arrange(plan)  # a sheet that is too large is said now, not after the work
-    judging = None if judge is None else _load_judge(judge, plan)
+    judging = _load_judge(judge, plan)
     files = SweepFolder(out, plan)
     files.prepare()
     expected = _announce(files, models, share, yes=yes, quiet=as_json) if share.is_first else None
     _work(files, models, share, judging, expected, as_json=as_json)
 
 
-def _load_judge(name: str, plan: Any) -> Judge:  # noqa: ANN401  a SweepPlan
-    from spikestudio.metrics.judge import load_judge
+def _load_judge(name: str, plan: Any) -> Judge | None:  # noqa: ANN401  a SweepPlan
+    from spikestudio.errors import DataError
+    from spikestudio.metrics.judge import bundled_judge, load_judge
     from spikestudio.sweeps import check_judge_fits
 
-    judge = load_judge(None if name == _BUNDLED_JUDGE else Path(name))
+    datasets = {cell.dataset for cell in plan.cells}
+    if name == "none" or (name == "auto" and len(datasets) > 1):
+        return None
+    try:
+        path = bundled_judge(datasets.pop() if name == "auto" else name)
+    except DataError:
+        if name == "auto":
+            return None
+        path = Path(name)
+    judge = load_judge(path)
     check_judge_fits(judge, plan)
     return judge
 
