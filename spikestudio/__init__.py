@@ -36,15 +36,43 @@ if TYPE_CHECKING:
 __all__ = ["Record", "__version__", "load", "sample"]
 
 
-def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
+def load(
+    name_or_path: str | Path,
+    device: str = "cpu",
+    *,
+    second: str | Path | None = None,
+    **facts: Any,  # noqa: ANN401  of several types
+) -> LoadedModel:
     """Load a checkpoint by its name in the catalogue or by its path.
 
     ``device`` is ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the fastest. Raises
     ``CheckpointError`` for a file that cannot be used, ``ConfigError`` for a device that is not here.
-    """
-    from spikestudio.checkpoints.loader import load
 
-    return load(name_or_path, device)
+    For files of the papers' code: ``second`` is the other half of Spiking-Diffusion where it is not
+    beside the first, and ``facts`` say what a file cannot, which is assumed otherwise: ``snn_steps``,
+    ``image_size``, ``num_train_timesteps``, ``part``, ``renames``, and ``strict`` for the numbers of the
+    papers' code, quirks included (see ``checkpoints.official.Choices``).
+    """
+    from dataclasses import fields
+    from pathlib import Path
+
+    from spikestudio.checkpoints.loader import load
+    from spikestudio.checkpoints.official import Choices
+    from spikestudio.errors import ConfigError
+
+    known = [field.name for field in fields(Choices)]
+    unknown = sorted(set(facts).difference(known))
+    if unknown:
+        raise ConfigError(
+            f"A file has no {unknown[0]!r} to be told: choose from {', '.join(known)}.",
+            field=unknown[0],
+        )
+    return load(
+        name_or_path,
+        device,
+        second=None if second is None else Path(second),
+        choices=Choices(**facts) if facts else None,
+    )
 
 
 def sample(

@@ -15,9 +15,11 @@ from spikestudio.app.viewmodels.branching import BranchModel
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.codebook import CodebookModel
 from spikestudio.app.viewmodels.comparison import ComparisonModel
+from spikestudio.app.viewmodels.doctor import DoctorModel
 from spikestudio.app.viewmodels.history import HistoryModel
 from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
+from spikestudio.app.viewmodels.library import LibraryModel
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
 from spikestudio.app.viewmodels.queue import QueueModel
 from spikestudio.app.viewmodels.record_target import RecordTarget
@@ -26,6 +28,7 @@ from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.app.viewmodels.sweeps import SweepModel
 from spikestudio.app.viewmodels.threshold_lab import ThresholdLab
 from spikestudio.app.viewmodels.timeline import TimelineModel
+from spikestudio.app.viewmodels.training import TrainingModel
 from spikestudio.app.viewmodels.walk import WalkModel
 from spikestudio.sampling.control import RunControl
 from spikestudio.sampling.mailbox import Mailbox
@@ -56,6 +59,8 @@ class WorkerPort(Protocol):
         describe: Callable[[RunResult], Mapping[str, Any]] | None,
         branch: Branch | None = None,
         parent: Readable | None = None,
+        *,
+        is_single_step: bool = False,
     ) -> RunControl: ...
 
     def inspect(
@@ -87,6 +92,9 @@ class Context:
     thresholds: ThresholdLab
     sweeps: SweepModel
     bench: BenchModel
+    training: TrainingModel
+    library: LibraryModel
+    doctor: DoctorModel
     history: HistoryModel
     branching: BranchModel
     comparison: ComparisonModel
@@ -110,6 +118,7 @@ class Context:
             self.sampler.control.cancel()
         self.bench.close()
         self.worker.close()
+        self.training.close()
         self.jobs.close()
 
 
@@ -137,6 +146,8 @@ def create(
         layer: str,
         branch: Branch | None = None,
         parent: Readable | None = None,
+        *,
+        is_single_step: bool = False,
     ) -> RunControl:
         from spikestudio.export.provenance import provenance
 
@@ -144,7 +155,10 @@ def create(
         found = [each for each in model.layers if each.id == layer] if model else []
         watch = watch_of(found[0], neurons) if found else ()
         target = record.record(image, layer, watch)
-        control = worker.sample(request, image, layer, target, provenance, branch, parent)
+        control = worker.sample(
+            *(request, image, layer, target, provenance, branch, parent),
+            is_single_step=is_single_step,
+        )
         queue.began(request, control, branch, parent)
         return control
 
@@ -180,6 +194,13 @@ def create(
     bench = BenchModel(checkpoint, sampler, is_sweeping=lambda: sweeps.is_active)
     for signal in (bench.changed, bench.answersChanged):
         signal.connect(bridge.wake)
+    training = TrainingModel(jobs.submit, settings.training_runs)
+    for signal in (training.changed, training.attached, training.form.changed):
+        signal.connect(bridge.wake)
+    library = LibraryModel(jobs.submit, checkpoint.load, settings.library_folders)
+    doctor = DoctorModel(jobs.submit, checkpoint.load)
+    for signal in (library.changed, doctor.changed):
+        signal.connect(bridge.wake)
     codebook = CodebookModel(run)
     codebook.highlightChanged.connect(bridge.wake)
     return Context(
@@ -197,6 +218,9 @@ def create(
         thresholds=ThresholdLab(run, sampler),
         sweeps=sweeps,
         bench=bench,
+        training=training,
+        library=library,
+        doctor=doctor,
         history=history,
         branching=branching,
         comparison=comparison,

@@ -23,6 +23,7 @@ from spikestudio.app.views.history import HistoryView
 from spikestudio.app.views.image import ImageView
 from spikestudio.app.views.layer_table import LayerTableView
 from spikestudio.app.views.lesions import LesionsView
+from spikestudio.app.views.library import LibraryView
 from spikestudio.app.views.membrane import MembraneView
 from spikestudio.app.views.model import ModelView
 from spikestudio.app.views.mosaic import MosaicView
@@ -35,6 +36,7 @@ from spikestudio.app.views.sweep import SweepView
 from spikestudio.app.views.threshold_lab import ThresholdLabView
 from spikestudio.app.views.timeline import TimelineView
 from spikestudio.app.views.tokens import TokensView
+from spikestudio.app.views.training import TrainingView
 from spikestudio.app.views.vqsvae import VqsvaeView
 from spikestudio.app.widgets.help_card import HelpCard
 from spikestudio.app.widgets.icons import IconButton
@@ -90,6 +92,8 @@ class Views:
         self.thresholds.wideChanged.connect(self.sampler.wide.setChecked)
         self.sweep = SweepView(run, context.sampler, context.sweeps)
         self.bench = BenchView(run, context.bench)
+        self.training = TrainingView(run, context.training)
+        self.library = LibraryView(run, context.library, context.doctor, context.checkpoint)
         self.history = HistoryView(run, context.timeline, context.history, context.comparison)
         self.queue = QueueView(run, context.queue)
         self.compare = CompareView(
@@ -97,7 +101,7 @@ class Views:
         )
         self.plots = (
             *(self.queue, self.history, self.compare, self.thresholds),
-            *(self.sweep, self.bench),
+            *(self.sweep, self.bench, self.training),
             *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
             *(self.tokens, self.codebook, self.vqsvae, self.layers, self.efficiency, self.lesions),
         )
@@ -131,7 +135,7 @@ class Views:
 
     def by_id(self) -> dict[str, View]:
         """Return the views by their ids, in the order of the menu."""
-        views: tuple[View, ...] = (self.model, self.sampler, *self.plots)
+        views: tuple[View, ...] = (self.model, self.sampler, self.library, *self.plots)
         return {view.view_id: view for view in views}
 
 

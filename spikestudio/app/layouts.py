@@ -52,6 +52,7 @@ _ROWS = Split("tabs", ("raster", "mosaic"))
 _TABLES = Split("tabs", ("layers", "rates", "thresholds", "tokens", "efficiency", "lesions"))
 _RUNS = Split("tabs", ("compare", "sweep", "bench"))
 _SESSION = Split("tabs", ("history", "queue"))
+_LONG_WORK = Split("tabs", ("training", "bench"))
 _CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
 
 LAYOUTS = {
@@ -152,6 +153,12 @@ LAYOUTS = {
                 ),
                 (25, 47, 28),
             ),
+        ),
+        Layout(
+            "Models",
+            "Checkpoints looked through, mended, compared and trained",
+            Split("row", ("library", _LONG_WORK), (42, 58)),
+            Split("row", ("library", _LONG_WORK), (45, 55)),
         ),
     )
 }

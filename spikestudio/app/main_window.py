@@ -154,6 +154,10 @@ class MainWindow(QMainWindow):
         views = self.views
         for lab in (views.sampler, views.thresholds, views.sweep, views.bench):
             lab.rejected.connect(self.notifications.warn)
+        views.training.rejected.connect(self.notifications.warn)
+        views.training.openRequested.connect(context.checkpoint.load)
+        views.library.rejected.connect(self.notifications.warn)
+        views.library.told.connect(self.notifications.info)
         context.run.recomputeFailed.connect(self.notifications.warn)
         for problem in (context.branching.refused, context.branching.images.failed):
             problem.connect(self.notifications.warn)
@@ -234,6 +238,7 @@ class MainWindow(QMainWindow):
         settings.layout = self.docks.layout_name
         settings.theme = theme.manager.mode
         settings.device = context.checkpoint.device
+        settings.library_folders = [str(each) for each in context.library.folders]
         settings.model = str(context.checkpoint.model.path) if context.checkpoint.model else ""
         try:
             context.store.save(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Settings:
     wide_threshold: bool = False
     export_folder: str = ""
     record_folder: str = ""
+    training_runs: list[str] = field(default_factory=list)  # folders, newest first
+    library_folders: list[str] = field(default_factory=list)  # looked through beside the own ones
     recorder_mb: int = DEFAULT_BUDGET_MB
     autoplay: bool = True  # a recording, until something was sampled
     geometry: str = ""  # of the window, as Qt encodes it, base64
@@ -81,12 +83,14 @@ def _from_json(mapping: Any) -> Settings:  # noqa: ANN401  whatever the file hol
     if version != SCHEMA_VERSION:
         raise ValueError(f"it has version {version!r}, this program reads version {SCHEMA_VERSION}")
     defaults = Settings()
-    for field in fields(Settings):
-        wanted = type(getattr(defaults, field.name))
-        value = mapping.get(field.name, getattr(defaults, field.name))
+    for each in fields(Settings):
+        wanted = type(getattr(defaults, each.name))
+        value = mapping.get(each.name, getattr(defaults, each.name))
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
-            raise TypeError(f"{field.name} must be a {wanted.__name__}, not {value!r}")
-        setattr(defaults, field.name, value)
+            raise TypeError(f"{each.name} must be a {wanted.__name__}, not {value!r}")
+        if wanted is list and not all(type(item) is str for item in value):
+            raise TypeError(f"{each.name} must be a list of texts")
+        setattr(defaults, each.name, value)
     return defaults

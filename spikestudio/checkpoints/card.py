@@ -167,6 +167,11 @@ class Card:
         Card.from_json(values, path)
         return values
 
+    @property
+    def is_strict(self) -> bool:
+        """Whether it is to be sampled with the numbers of the papers' code, quirks included."""
+        return self.training.get("numerics") == "strict"
+
     def run_defaults(self) -> dict[str, Any]:
         """Request with which this model is best sampled, as keywords of ``SamplingRequest``."""
         return {

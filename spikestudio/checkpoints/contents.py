@@ -12,6 +12,7 @@ from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.examine import Stored
 from spikestudio.checkpoints.files import require_file, unreadable
 from spikestudio.checkpoints.official import Choices, read_official
+from spikestudio.checkpoints.renames import rename_all
 from spikestudio.checkpoints.safetensors_io import AUXILIARY, read_header, read_tensors
 from spikestudio.checkpoints.torch_file import is_torch_file
 from spikestudio.errors import ConfigError
@@ -25,13 +26,15 @@ class Contents:
     """What a file holds, before its tensors are read.
 
     ``tensors`` leaves out those under ``aux.``, which are no part of the network; ``read`` gives all.
-    ``renamed`` pairs names in an official file with ours.
+    ``read_loosely`` gives them also where they are not those that the card was written for.
+    ``renamed`` pairs names in the file with the network's where they differ.
     """
 
     path: Path
     card: Card
     tensors: Mapping[str, Stored]
     read: Callable[[], dict[str, Tensor]]
+    read_loosely: Callable[[], dict[str, Tensor]]
     renamed: tuple[tuple[str, str], ...] = ()
     is_official: bool = False
     is_strict: bool = False
@@ -56,7 +59,7 @@ def open_checkpoint(
     path, second
         A ``.safetensors`` file of ours, or an official file and, for Spiking-Diffusion, its other half.
     choices
-        What is known of an official file.
+        What is known of an official file; of one of ours, the renames alone.
     must_be_official
         Refuse files of ours.
 
@@ -65,7 +68,8 @@ def open_checkpoint(
     CheckpointError
         The file cannot be used; the subclasses say in which way.
     ConfigError
-        A choice that contradicts the file, or a file of ours where an official one is wanted.
+        A choice that contradicts the file, a rename that fits no tensor, or a file of ours where an
+        official one is wanted.
     """
     require_file(path)
     try:
@@ -75,11 +79,28 @@ def open_checkpoint(
     if is_official:
         found = read_official(path, second, choices)
         is_strict = choices is not None and choices.strict
-        return Contents(path, found.card, found.tensors, found.read, found.renamed, True, is_strict)
+        return Contents(
+            *(path, found.card, found.tensors, found.read, found.read, found.renamed),
+            is_official=True,
+            is_strict=is_strict,
+        )
     header = read_header(path)
-    if must_be_official or second is not None or choices not in (None, Choices()):
+    renames = {} if choices is None else choices.renames
+    if must_be_official or second is not None or choices not in (None, Choices(renames=renames)):
         raise ConfigError(
             f"{path} is a SpikeStudio checkpoint already: its card has every setting."
         )
-    tensors = {k: info for k, info in header.tensors.items() if not k.startswith(AUXILIARY)}
-    return Contents(path, header.card, tensors, lambda: read_tensors(header))
+    originals = rename_all(header.tensors, renames)
+    ours = {theirs: name for name, theirs in originals.items()}
+    return Contents(
+        path,
+        header.card,
+        {
+            name: header.tensors[theirs]
+            for name, theirs in originals.items()
+            if not name.startswith(AUXILIARY)
+        },
+        lambda: read_tensors(header, ours),
+        lambda: read_tensors(header, ours, verify=False),
+        tuple((theirs, name) for name, theirs in originals.items() if name != theirs),
+    )

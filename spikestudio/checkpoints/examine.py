@@ -18,7 +18,14 @@ CONSTANTS = ("timembedding.0.weight", "coef")
 """Ends of the keys of constant tables: a file may lack them, because the network computes its own."""
 _TOLERANCE = 2e-3  # absolute; the tables are at most 1 and may be stored in float16
 _STRICT_TOLERANCE = 2e-4  # what sines of times up to 1000 differ by between float32 libraries
-_STORED_AS = {"F32": ("F32", "F16", "BF16"), "I64": ("I64",)}
+_STORED_AS = {"F32": ("F32", "F16", "BF16", "F64"), "I64": ("I64", "I32")}
+_USED_AS = {"F64": "F32", "I32": "I64"}
+_PLENTY = 64  # unexpected names for which likely ones are sought; more are of another network
+ERRORS = (
+    *("missing", "unexpected", "wrong shape", "not finite", "wrong constant", "wrong checksum"),
+    *("would run", "unreadable"),
+)
+"""Kinds of findings with which a file cannot be used; all others are notes."""
 
 
 class Stored(Protocol):
@@ -45,7 +52,8 @@ class Findings:
 
     ``regenerated`` are constant tables that the file lacks and the network computes. ``likely`` pairs
     unexpected names with missing ones of the same shape that are spelt alike. ``deviating`` gives the
-    largest deviation of each constant that has other values than it should.
+    largest deviation of each constant that has other values than it should. ``narrowed`` are stored in
+    float64 and used in float32; ``is_altered`` tells that the card was written for other tensors.
     """
 
     missing: tuple[str, ...] = ()
@@ -56,6 +64,8 @@ class Findings:
     likely: tuple[tuple[str, str], ...] = ()
     non_finite: tuple[str, ...] = ()
     deviating: Mapping[str, float] = field(default_factory=dict)
+    narrowed: tuple[str, ...] = ()
+    is_altered: bool = False
 
     @property
     def fits(self) -> bool:
@@ -65,7 +75,7 @@ class Findings:
     @property
     def is_usable(self) -> bool:
         """Whether the values are sound as well."""
-        return self.fits and not (self.non_finite or self.deviating)
+        return self.fits and not (self.non_finite or self.deviating or self.is_altered)
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Everything found as ``(kind, name, details)``, the worst first."""
@@ -78,8 +88,18 @@ class Findings:
                 ("wrong constant", name, f"differs by up to {value:.3g}")
                 for name, value in self.deviating.items()
             ),
+            *(
+                [("wrong checksum", "", "not the tensors that the card was written for")]
+                if self.is_altered
+                else []
+            ),
             *(("likely rename", theirs, f"looks like {ours}") for theirs, ours in self.likely),
             *(("regenerated", name, "absent, follows from the sizes") for name in self.regenerated),
+            *(
+                [("rounded", f"{len(self.narrowed)} tensors", "stored in float64, used in float32")]
+                if self.narrowed
+                else []
+            ),
             *(("renamed", theirs, ours) for theirs, ours in self.renamed),
         ]
 
@@ -97,6 +117,8 @@ class Findings:
             "likely_renames": dict(self.likely),
             "non_finite": list(self.non_finite),
             "wrong_constants": dict(self.deviating),
+            "float64": list(self.narrowed),
+            "wrong_checksum": self.is_altered,
         }
 
     def require_fit(self, path: Path, architecture: str) -> None:
@@ -129,6 +151,12 @@ class Findings:
             raise CheckpointError(
                 f"{path} holds NaN or infinite weights in {len(self.non_finite)} tensors "
                 f"({', '.join(self.non_finite[:3])}): its training diverged, so choose another file.",
+                path=path,
+            )
+        if self.is_altered:
+            raise CheckpointError(
+                f"The tensors of {path} are not those its card was written for (their SHA-256 "
+                "differs): the file is damaged, so get it again.",
                 path=path,
             )
         for name in self.deviating:
@@ -165,7 +193,8 @@ def compare_names(
         mismatched=tuple(mismatched),
         regenerated=tuple(regenerated),
         renamed=renamed,
-        likely=_likely_renames(stored, needed, unexpected[:64], missing),
+        likely=_likely_renames(stored, needed, unexpected[:_PLENTY], (*missing, *regenerated)),
+        narrowed=tuple(name for name, each in stored.items() if each.dtype == "F64"),
     )
 
 
@@ -179,14 +208,34 @@ def compare_values(
     """Add what the values tell: all finite, and constants as ``needed`` has them."""
     tolerance = _STRICT_TOLERANCE if strict else _TOLERANCE
     deviating = {}
-    non_finite = tuple(name for name, each in tensors.items() if not bool(each.isfinite().all()))
+    non_finite = tuple(name for name, each in tensors.items() if not _is_finite(each))
     for name, tensor in tensors.items():
         right = needed.get(name)
-        if name.endswith(CONSTANTS) and right is not None and right.shape == tensor.shape:
+        if (
+            name.endswith(CONSTANTS)
+            and tensor.is_floating_point()
+            and right is not None
+            and right.shape == tensor.shape
+            and right.numel()
+        ):
             deviation = float((tensor.double() - right.double()).abs().max())
             if not deviation <= tolerance and name not in non_finite:
                 deviating[name] = deviation
     return replace(findings, non_finite=non_finite, deviating=deviating)
+
+
+def as_used(tensor: Tensor) -> Tensor:
+    """The tensor in the type that networks have: float64 becomes float32, int32 int64."""
+    names = {dtype: name for name, dtype in torch_dtypes().items()}
+    used = _USED_AS.get(names[tensor.dtype])
+    return tensor if used is None else tensor.to(torch_dtypes()[used])
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether it is finite; a piece at a time, because the answer's intermediates are as large."""
+    if not tensor.is_floating_point():
+        return True
+    return all(bool(piece.isfinite().all()) for piece in tensor.reshape(-1).split(1 << 20))
 
 
 def _likely_renames(

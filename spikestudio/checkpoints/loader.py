@@ -16,6 +16,7 @@ from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.catalog import resolve
 from spikestudio.checkpoints.contents import open_checkpoint
 from spikestudio.checkpoints.devices import pick_device
+from spikestudio.checkpoints.official import Choices
 from spikestudio.checkpoints.safetensors_io import AUXILIARY, hash_state
 from spikestudio.errors import ConfigError
 from spikestudio.neurons.nodes import LIFNode, set_threshold, spiking_layers
@@ -56,6 +57,11 @@ class LoadedModel:
     def is_token_model(self) -> bool:
         """Whether it denoises tokens, which ``decode`` turns into images."""
         return self.card.codebook_size is not None
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether it is sampled with the numbers of the papers' code, quirks included."""
+        return self.card.is_strict
 
     @property
     def num_classes(self) -> int | None:
@@ -198,7 +204,13 @@ class LoadedModel:
         )
 
 
-def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
+def load(
+    name_or_path: str | Path,
+    device: str = "cpu",
+    *,
+    second: Path | None = None,
+    choices: Choices | None = None,
+) -> LoadedModel:
     """Load a checkpoint by its name in the catalogue or by its path.
 
     Parameters
@@ -208,21 +220,25 @@ def load(name_or_path: str | Path, device: str = "cpu") -> LoadedModel:
         code. What an official file cannot say is assumed; its card says so.
     device
         ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto`` for the fastest.
+    second
+        The other half of Spiking-Diffusion, where it is not beside the first.
+    choices
+        What is known of an official file and it does not say.
 
     Raises
     ------
     CheckpointError
         No such file, or one that cannot be used; the subclasses say in which way.
     ConfigError
-        The device is not available.
+        The device is not available, or a choice contradicts the file.
     """
     device = pick_device(device)
-    contents = open_checkpoint(resolve(name_or_path))
+    contents = open_checkpoint(resolve(name_or_path), second, choices)
     tensors = checked_tensors(contents)
-    network = build_network(contents, tensors)
     card = contents.card
     if contents.is_official:
         card = replace(card, tensors_sha256=hash_state(tensors))
+    network = build_network(contents, tensors)
     set_threshold(network, card.v_threshold)
     network.eval().requires_grad_(False).to(device)
     return LoadedModel(card, network, device, contents.path, tensors)

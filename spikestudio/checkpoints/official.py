@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spikestudio.checkpoints.card import Card, Scalar
 from spikestudio.checkpoints.files import damaged
@@ -28,6 +28,7 @@ from spikestudio.checkpoints.infer import (
     infer_spiking_diffusion,
 )
 from spikestudio.checkpoints.pickle_io import Namespace, TensorRef
+from spikestudio.checkpoints.renames import require_known
 from spikestudio.checkpoints.state_dict import State, read_state
 from spikestudio.checkpoints.torch_file import read_tensors
 from spikestudio.data.registry import DatasetInfo
@@ -40,6 +41,9 @@ _NAMESPACE_FACTS = {
     **{"epochs": "epochs", "global_batch_size": "batch_size", "global_seed": "seed"},
     **{"batch_size": "batch_size", "seed": "seed", "lr": "learning_rate"},
 }
+_STRICT_DEFAULTS: dict[str, dict[str, Any]] = {  # of the papers' code, where ours are others
+    "sdit": {"sampler": "ancestral", "steps": 250, "clip_x0": False}
+}
 _SECOND = {"vqsvae": "diff_model.pth", "sdid": "model.pth"}
 
 
@@ -49,7 +53,7 @@ class Choices:
 
     ``part`` is the entry with the weights. ``renames`` give names in the file the network's. ``strict``
     takes nothing but what the papers' code would load: no absent tables, no other SNN steps than the
-    stored coefficients are for, constants in float32.
+    stored coefficients are for, constants in float32; and the model is sampled as that code does.
     """
 
     snn_steps: int | None = None
@@ -99,11 +103,13 @@ def read_official(
     try:
         if first.stage in _SECOND:
             mate = read_state(second or _find_second(first), choices.part, choices.renames)
+            require_known(choices.renames, first.applied | mate.applied)
             return _spiking_diffusion(first, mate, choices)
         if second is not None:
             raise ConfigError(
                 f"{path} is a whole {first.stage} model: leave {second} out.", field="second"
             )
+        require_known(choices.renames, first.applied)
         return _single(first, choices)
     except CannotInferError as error:
         raise damaged(path, str(error)) from error
@@ -206,6 +212,7 @@ def _official(
         image_channels=dataset.channels if dataset else config["image_channels"],
         classes=classes,
         training=_training_facts(parts, sizes, choices),
+        defaults=_STRICT_DEFAULTS.get(architecture) if choices.strict else None,
     )
     card = Card.from_json(card.to_json(path), path)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from spikestudio.atomic import atomic_write
 from spikestudio.checkpoints import strict_json
 from spikestudio.checkpoints.card import Card
-from spikestudio.checkpoints.dtypes import ITEM_BYTES, torch_dtypes
+from spikestudio.checkpoints.dtypes import ITEM_BYTES, read_flat, torch_dtypes
 from spikestudio.checkpoints.files import damaged, require_file, unreadable
 from spikestudio.checkpoints.torch_file import is_torch_file, read_torch_file
 from spikestudio.errors import CheckpointError, UnknownFormatError
@@ -103,36 +104,38 @@ def read_card(path: Path) -> Card:
     return read_header(path).card
 
 
-def read_tensors(header: Header) -> dict[str, Tensor]:
+def read_tensors(
+    header: Header, renames: Mapping[str, str] | None = None, *, verify: bool = True
+) -> dict[str, Tensor]:
     """Read all tensors on the CPU and check them against the card's hash.
+
+    ``renames`` gives names in the file other ones, under which they are hashed and given back; the
+    hash is left unchecked unless ``verify``. Takes no more memory than the file has bytes.
 
     Raises ``CheckpointError`` if the file changed since its header was read, or the hash differs.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    path = header.path
+    path, renames = header.path, renames or {}
+    tensors = {}
     try:
-        data = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            is_same = os.fstat(file.fileno()).st_size == header.size_bytes
+            for name, info in header.tensors.items():
+                file.seek(info.begin)
+                flat = read_flat(file, prod(info.shape), info.dtype)
+                if flat is None or not is_same:
+                    raise CheckpointError(
+                        f"{path} changed while it was read; load it again.", path=path
+                    )
+                tensors[renames.get(name, name)] = flat.view(info.shape)
     except OSError as error:
         raise unreadable(path, error) from error
-    if len(data) != header.size_bytes:
-        raise CheckpointError(f"{path} changed while it was read; load it again.", path=path)
-    view = memoryview(data)
-    items = (
-        (name, info.dtype, info.shape, view[info.begin : info.end])
-        for name, info in header.tensors.items()
-    )
-    if hash_tensors(items) != header.card.tensors_sha256:
+    if verify and hash_state(tensors) != header.card.tensors_sha256:
         raise CheckpointError(
             f"The tensors of {path} are not those its card was written for (their SHA-256 differs): "
             "the file is damaged, so get it again.",
             path=path,
         )
-    try:
-        return load(data)
-    except SafetensorError as error:
-        raise damaged(path, str(error)) from error
+    return tensors
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], card: Card) -> Card:

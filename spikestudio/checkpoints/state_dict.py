@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spikestudio.checkpoints.files import damaged, require_file
 from spikestudio.checkpoints.pickle_io import TensorRef
+from spikestudio.checkpoints.renames import renamed, unique
 from spikestudio.checkpoints.torch_file import TorchFile, is_torch_file, read_torch_file
 from spikestudio.errors import ConfigError, UnknownFormatError
 
 PARTS = ("net_model", "ema_model", "model", "state_dict")
 """Entries that hold a state dict, the one that is taken first."""
 _PREFIXES = ("module.", "_orig_mod.")  # of data-parallel and of compiled modules
+_MAX_WRAPPERS = 4  # modules around a network, of other programs
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,180}")
 _MAX_TENSORS = 20_000
 _STAGES = {  # a name that only this network has
@@ -28,13 +30,17 @@ _STAGES = {  # a name that only this network has
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state dict of one file: its tensors by cleaned names, and what lies beside it."""
+    """The state dict of one file: its tensors by cleaned names, and what lies beside it.
+
+    ``applied`` are the user's renames that fitted a tensor.
+    """
 
     file: TorchFile
     stage: str
     part: str
     tensors: Mapping[str, TensorRef]
     originals: Mapping[str, str]
+    applied: frozenset[str]
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -62,22 +68,24 @@ def read_state(path: Path, part: str | None, renames: Mapping[str, str]) -> Stat
     odd = [name for name in tensors if not (isinstance(name, str) and _NAME.fullmatch(name))]
     if odd:
         raise damaged(path, f"it holds a tensor of the odd name {str(odd[0])[:40]!a}")
-    originals = _rename(_without_prefixes(tensors), renames)
+    originals, applied = _rename(_without_prefixes(tensors), renames)
+    stage = _stage(originals)
+    for _ in range(_MAX_WRAPPERS):
+        if stage:
+            break
+        # A network inside a module of another program: ``unet.conv.weight`` is ``conv.weight``.
+        originals = _unwrapped(originals)
+        stage = _stage(originals)
     cleaned = {ours: tensors[theirs] for ours, theirs in originals.items()}
-    counts = {
-        stage: sum(bool(pattern.match(name)) for name in cleaned)
-        for stage, pattern in _STAGES.items()
-    }
-    stage = max(counts, key=lambda each: counts[each])
-    if not counts[stage]:
-        names = ", ".join(list(cleaned)[:3]) or "none"
+    if not stage:
+        names = ", ".join(list(tensors)[:3]) or "none"
         raise UnknownFormatError(
             f"Cannot open {path}: it is a pickled PyTorch file whose {len(cleaned)} tensors "
             f"({names[:200]}) are of no network that SpikeStudio knows; choose an SDDPM, SDM, "
             "Spiking-Diffusion or SDiT file.",
             path=path,
         )
-    return State(file, stage, part, cleaned, originals)
+    return State(file, stage, part, cleaned, originals, applied)
 
 
 def _find_part(file: TorchFile, wanted: str | None) -> tuple[str, Mapping[Any, Any]]:
@@ -112,11 +120,34 @@ def _without_prefixes(names: Mapping[str, object]) -> dict[str, str]:
     return originals
 
 
-def _rename(originals: Mapping[str, str], renames: Mapping[str, str]) -> dict[str, str]:
-    """Apply a user's renames, given for names in the file or for cleaned ones."""
-    result = {
-        renames.get(theirs, renames.get(name, name)): theirs for name, theirs in originals.items()
+def _unwrapped(originals: Mapping[str, str]) -> dict[str, str]:
+    """Names without their first part where all have the same."""
+    first = {name.partition(".")[0] for name in originals if "." in name}
+    if len(first) != 1 or not all("." in name for name in originals):
+        return dict(originals)
+    return {name.partition(".")[2]: theirs for name, theirs in originals.items()}
+
+
+def _stage(names: Collection[str]) -> str:
+    """The network that most of the names are of, empty if they are of none."""
+    counts = {
+        stage: sum(bool(pattern.match(name)) for name in names)
+        for stage, pattern in _STAGES.items()
     }
-    if len(result) != len(originals):
-        raise ConfigError("Two tensors would get the same name: rename others.", field="renames")
-    return result
+    stage = max(counts, key=lambda each: counts[each])
+    return stage if counts[stage] else ""
+
+
+def _rename(
+    originals: Mapping[str, str], renames: Mapping[str, str]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Apply a user's renames, given for names in the file, for cleaned ones or for ours."""
+    result: dict[str, str] = {}
+    applied = set()
+    for name, theirs in originals.items():
+        spellings = {theirs: "", name: "", f"vqsvae.{name}": "vqsvae.", f"sdid.{name}": "sdid."}
+        found = ((*renamed(each, renames), prefix) for each, prefix in spellings.items())
+        new, old, prefix = next((each for each in found if each[1]), (name, "", ""))
+        applied |= {old} - {""}
+        unique(result, [(new.removeprefix(prefix), theirs)])
+    return result, frozenset(applied)

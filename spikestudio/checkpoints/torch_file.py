@@ -13,9 +13,9 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from spikestudio.checkpoints.dtypes import ITEM_BYTES, torch_dtypes
+from spikestudio.checkpoints.dtypes import ITEM_BYTES, read_flat
 from spikestudio.checkpoints.files import damaged, unreadable
 from spikestudio.checkpoints.pickle_io import (
     MAX_BYTES,
@@ -102,20 +102,34 @@ def read_tensors(file: TorchFile, tensors: Mapping[str, TensorRef]) -> dict[str,
         with file.path.open("rb") as stream:
             for names in by_storage.values():
                 storage = tensors[names[0]].storage
-                span = file.storages.get(storage.key)
-                data = b"" if span is None else _read_span(stream, span)
-                if data is None or len(data) != storage.numel * ITEM_BYTES[storage.dtype]:
+                flat = _read_storage(stream, storage, file.storages.get(storage.key))
+                if flat is None:
                     raise damaged(file.path, f"the numbers of {names[0]} are missing or changed")
-                kind = torch_dtypes()[storage.dtype]
-                # A view of the file's bytes, copied below; torch refuses an empty buffer.
-                flat = torch.frombuffer(bytearray(data), dtype=kind) if data else torch.empty(0)
                 for name in names:
                     t = tensors[name]
-                    view = flat.to(kind).as_strided(t.shape, t.strides, t.offset)
-                    result[name] = view.clone(memory_format=torch.contiguous_format)
+                    view = flat.as_strided(t.shape, t.strides, t.offset)
+                    # Most have the whole storage for themselves and need no copy.
+                    is_whole = len(names) == 1 and view.is_contiguous()
+                    is_whole = is_whole and view.numel() == flat.numel()
+                    result[name] = (
+                        view if is_whole else view.clone(memory_format=torch.contiguous_format)
+                    )
     except OSError as error:
         raise unreadable(file.path, error) from error
     return {name: result[name] for name in tensors}
+
+
+def _read_storage(stream: BinaryIO, storage: StorageRef, span: Span | None) -> Tensor | None:
+    """The items of a storage, or None if they are not those that were written."""
+    import torch
+
+    if span is None or span.end - span.begin != storage.numel * ITEM_BYTES[storage.dtype]:
+        return None
+    stream.seek(span.begin)
+    flat = read_flat(stream, storage.numel, storage.dtype)
+    if flat is None or span.crc is None:
+        return flat
+    return flat if zlib.crc32(flat.view(torch.uint8).numpy().data) == span.crc else None
 
 
 class _Bounded(io.FileIO):

@@ -1,4 +1,4 @@
-"""``spikestudio convert``: an official checkpoint as one of ours."""
+"""``spikestudio convert``: an official checkpoint as one of ours, or one of ours mended."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from typing import Annotated
 
 import typer
 
+from spikestudio.cli.choices import (
+    Dataset,
+    ImageSize,
+    SnnSteps,
+    Strict,
+    Timesteps,
+    Weights,
+    make_choices,
+    parse_renames,
+)
 from spikestudio.cli.console import print_json, stdout
 
 _SUFFIX = ".safetensors"
+_ROUNDED = "note: weights were stored in float64 and are now float32"
 
 
 def convert(
@@ -19,46 +30,37 @@ def convert(
     ] = None,
     *,
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Take only what the papers' code would load.")
-    ] = False,
-    snn_steps: Annotated[int | None, typer.Option(help="SNN time steps, where not stored.")] = None,
-    image_size: Annotated[
-        int | None, typer.Option(help="Side in pixels, where not stored.")
-    ] = None,
-    timesteps: Annotated[
-        int | None, typer.Option(help="Diffusion steps, where not stored.")
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Data set that it was trained on.")] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Entry to take, such as ema_model where there are several.")
-    ] = None,
+    strict: Strict = False,
+    snn_steps: SnnSteps = None,
+    image_size: ImageSize = None,
+    timesteps: Timesteps = None,
+    dataset: Dataset = None,
+    weights: Weights = None,
     rename: Annotated[
-        list[str] | None, typer.Option(help="OLD=NEW name of a tensor; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="OLD=NEW name of a tensor; may be repeated. Mends a file of ours as well."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Convert an official checkpoint; what the file cannot say is assumed, and the card says so."""
     if out.suffix != _SUFFIX:
         raise typer.BadParameter(f"must end in {_SUFFIX}.", param_hint="--out")
-    pairs = [each.partition("=") for each in rename or []]
-    if not all(old and new for old, _, new in pairs):
-        raise typer.BadParameter("must be OLD=NEW.", param_hint="--rename")
+    renames = parse_renames(rename, "--rename")
 
     from spikestudio.checkpoints.contents import open_checkpoint
-    from spikestudio.checkpoints.official import Choices
-    from spikestudio.data.registry import dataset_info
 
-    choices = Choices(
+    choices = make_choices(
+        strict=strict,
         snn_steps=snn_steps,
         image_size=image_size,
-        num_train_timesteps=timesteps,
-        dataset=dataset_info(dataset) if dataset else None,
-        part=weights,
-        renames={old: new for old, _, new in pairs},
-        strict=strict,
+        timesteps=timesteps,
+        dataset=dataset,
+        weights=weights,
+        renames=renames,
     )
-    contents = open_checkpoint(official, second, choices, must_be_official=True)
+    contents = open_checkpoint(official, second, choices, must_be_official=not renames)
 
     from spikestudio.checkpoints.building import checked_tensors
     from spikestudio.checkpoints.safetensors_io import save
@@ -71,7 +73,8 @@ def convert(
     lines = (
         f"{out}: {card.architecture}, {contents.num_parameters:,} numbers",
         f"configuration: {config}",
-        f"assumed: {card.training['assumed']}",
+        f"assumed: {card.training.get('assumed', 'nothing')}",
+        *([_ROUNDED] if any(each.dtype == "F64" for each in contents.tensors.values()) else []),
     )
     for line in lines:
         stdout().print(line, markup=False, soft_wrap=True)

@@ -2,63 +2,111 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from spikestudio.cli.choices import (
+    Dataset,
+    ImageSize,
+    SnnSteps,
+    Strict,
+    Timesteps,
+    Weights,
+    make_choices,
+    parse_renames,
+)
 from spikestudio.cli.console import print_json, stdout
 
+SUFFIXES = (".json", ".txt")  # of a report
+
 if TYPE_CHECKING:
-    from spikestudio.checkpoints.contents import Contents
-    from spikestudio.checkpoints.examine import Findings
+    from spikestudio.checkpoints.diagnosis import Diagnosis
     from spikestudio.checkpoints.loader import LoadedModel
     from spikestudio.types import LayerInfo
 
 
 def inspect(
     file: Annotated[str, typer.Argument(help="Path or name of a checkpoint, ours or official.")],
+    second: Annotated[
+        Path | None, typer.Argument(help="Other half of a Spiking-Diffusion model.")
+    ] = None,
+    *,
+    accept_rename: Annotated[
+        list[str] | None,
+        typer.Option(help="OLD=NEW name of a tensor, as if the file had it; may be repeated."),
+    ] = None,
+    accept_likely: Annotated[
+        bool, typer.Option("--accept-likely", help="Accept every likely rename that is found.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Save what was found, as .json or .txt.")
+    ] = None,
+    strict: Strict = False,
+    snn_steps: SnnSteps = None,
+    image_size: ImageSize = None,
+    timesteps: Timesteps = None,
+    dataset: Dataset = None,
+    weights: Weights = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a checkpoint's card, spiking layers and parameters, and whether its tensors are sound."""
+    renames = parse_renames(accept_rename, "--accept-rename")
+    if report is not None and report.suffix not in SUFFIXES:
+        raise typer.BadParameter(f"must end in {' or '.join(SUFFIXES)}.", param_hint="--report")
+
     from spikestudio.checkpoints.catalog import resolve
-    from spikestudio.checkpoints.contents import open_checkpoint
+    from spikestudio.checkpoints.diagnosis import diagnose
 
-    contents = open_checkpoint(
-        resolve(file)
-    )  # a wrong file is known by now, before torch is loaded
+    choices = make_choices(
+        strict=strict,
+        snn_steps=snn_steps,
+        image_size=image_size,
+        timesteps=timesteps,
+        dataset=dataset,
+        weights=weights,
+        renames=renames,
+    )
+    found = diagnose(resolve(file), second, choices)
+    if accept_likely:
+        found = found.accepting_likely()
+    if report is not None:
+        found.save(report)
+    if found.error is not None:
+        _print_broken(found, as_json=as_json)
+        raise found.error
 
-    from spikestudio.checkpoints.building import examine
     from spikestudio.checkpoints.loader import load
-    from spikestudio.errors import CheckpointError
 
-    try:
-        model = load(contents.path)
-    except CheckpointError as error:
-        if not contents.is_official:  # ours are whole or damaged: there is nothing to mend
-            raise
-        findings = examine(contents)
-        if as_json:
-            print_json(_facts(contents, findings) | {"error": str(error)})
-        else:
-            _print_findings(findings)
-        raise
-    findings = examine(contents, values=False)  # those that are there have been checked
-    report = _facts(contents, findings) | _report(model)
+    model = load(found.path, second=second, choices=found.choices)
+    facts = _facts(found) | _report(model)
     if as_json:
-        print_json(report)
+        print_json(facts)
     else:
-        _print(report)
-        _print_findings(findings)
+        _print(facts)
+        _print_rows(found)
 
 
-def _facts(contents: Contents, findings: Findings) -> dict[str, Any]:
+def _print_broken(found: Diagnosis, *, as_json: bool) -> None:
+    """What there is to say of a file that cannot be used, besides the error itself.
+
+    As one JSON object only for an official file that may be mended; ``--report`` gives it for all.
+    """
+    if not as_json and (found.findings is not None or found.wanted):
+        _print_rows(found)
+    elif as_json and found.is_official and found.findings is not None:
+        print_json(_facts(found) | {"error": str(found.error)})
+
+
+def _facts(found: Diagnosis) -> dict[str, Any]:
     return {
-        "name": contents.path.stem,
-        "path": str(contents.path),
-        "size_bytes": contents.path.stat().st_size,
-        "official": contents.is_official,
-        "findings": findings.to_json(),
-        "card": contents.card.to_json(),
+        "name": found.path.stem,
+        "path": str(found.path),
+        "size_bytes": found.path.stat().st_size,
+        "official": found.is_official,
+        "findings": None if found.findings is None else found.findings.to_json(),
+        "card": None if found.card is None else found.card.to_json(),
     }
 
 
@@ -123,11 +171,11 @@ def _print(report: dict[str, Any]) -> None:
     stdout().print(layers)
 
 
-def _print_findings(findings: Findings) -> None:
+def _print_rows(found: Diagnosis) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    rows = findings.rows()
+    rows = found.rows()
     stdout().print()
     if not rows:
         stdout().print("Tensors: all as the network needs them.")
@@ -136,8 +184,16 @@ def _print_findings(findings: Findings) -> None:
     for title in ("finding", "tensor", "details"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(Text, row[:3]))
     stdout().print(table)
+    if found.findings is not None and found.findings.likely and not found.is_usable:
+        old, new = found.findings.likely[0]
+        stdout().print(
+            f"\nTo accept a likely rename: --accept-rename {old}={new}, or --accept-likely for all; "
+            "then give the same pairs to spikestudio convert --rename.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _pairs(values: dict[str, Any]) -> str:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spikestudio.cli.console import print_json, stdout
+from spikestudio.cli.console import fail, print_json, stdout
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.catalog import Entry
 
 
 def list_(
+    folder: Annotated[
+        list[Path] | None,
+        typer.Option(help="Look in this folder as well, and in those in it; may be repeated."),
+    ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            help="Order: name, newest, largest, parameters, architecture, dataset or recognised."
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List the bundled checkpoints and your own."""
+    """List the bundled checkpoints and your own, and those of further folders."""
+    if folder or sort:
+        _list_library(folder or [], sort, as_json=as_json)
+        return
+
     from spikestudio.checkpoints.catalog import list_checkpoints
 
     entries = list_checkpoints()
@@ -23,6 +38,31 @@ def list_(
         print_json({"checkpoints": [_as_json(entry) for entry in entries]})
     else:
         _print(entries)
+
+
+def _list_library(folders: list[Path], sort: str, *, as_json: bool) -> None:
+    from spikestudio.checkpoints.library import Scan, arranged, printable
+    from spikestudio.errors import ConfigError
+
+    asked = [folder.absolute() for folder in folders]
+    scan = Scan(asked)
+    arranged((), sort or "name")  # refuses an unknown order before the work
+    scan.advance()
+    for search in scan.searches:
+        if search.error and search.folder in asked:
+            raise ConfigError(
+                f"Cannot list {printable(str(search.folder))}: {search.error}; give another --folder.",
+                field="folder",
+            )
+    items = arranged(scan.items, sort) if sort else scan.items
+    entries = [item.entry for item in items]
+    if as_json:
+        left_out = {"left_out": scan.left_out()}
+        print_json({"checkpoints": [_as_json(entry) for entry in entries], **left_out})
+        return
+    _print(entries)
+    for sentence in scan.left_out():
+        fail(f"Note: {sentence}")
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import time
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spikestudio.cli.console import CANCELLED, fail, progress, stdout
+from spikestudio.sweeps.share import Share
 from spikestudio.training.events import Measuring, Progressed, Trained
+from spikestudio.training.options import RUN_SUFFIX, TrainingOptions
+from spikestudio.training.status import STATUS_FILE, Desk, announced
 
 if TYPE_CHECKING:
     from spikestudio.training.events import TrainingEvent
@@ -81,60 +85,108 @@ def train(
 
     Under torchrun every process computes its part of each batch, with the result of one process.
     """
-    from spikestudio.checkpoints.devices import pick_device
-    from spikestudio.data.readers import load_dataset
-    from spikestudio.models.registry import architecture as find_architecture
-    from spikestudio.runtime import tune_allocator
-    from spikestudio.sweeps.share import Share
-    from spikestudio.training.loop import train as run
-    from spikestudio.training.parallel import joined
-    from spikestudio.training.presets import preset as find_preset
-    from spikestudio.training.request import TrainingRequest, shortened, with_cosine
-
-    find_architecture(architecture)
-    tune_allocator()
-    run_folder = out.with_suffix(".run")
-    share = Share.of_environment()
-    request = TrainingRequest(
+    options = TrainingOptions(
         architecture=architecture,
-        preset_name=preset,
-        preset=find_preset(architecture, preset),
-        run_folder=run_folder,
-        out=out,
+        data=str(data.absolute()),
+        out=str(out.absolute()),
+        dataset=dataset,
+        preset=preset,
+        length=length,
+        init=str(init.absolute()) if init is not None else "",
+        resume=resume,
         seed=seed,
-        device=pick_device(share.device(device)),
+        device=device,
         precision=precision,
-        compiled=compile_network,
+        compile=compile_network,
         parts=parts,
         checkpointing=checkpointing,
         channels_last=channels_last,
-        table_images=gamma_images,
+        cosine=cosine,
+        gamma_images=gamma_images,
         tensorboard=tensorboard,
         save_minutes=save_minutes,
-        init=init,
-        resume=resume,
     )
-    request = shortened(request, length)
-    if cosine:
-        request = with_cosine(request)
-    images = load_dataset(data, dataset, "train")
-    run_folder.mkdir(parents=True, exist_ok=True)
+    share = Share.of_environment()
+    run_folder = out.with_suffix(RUN_SUFFIX)
     stop = threading.Event()
-    is_trained = False
+    desk = Desk(run_folder, stop, options.to_json()) if share.is_first else None
     with (
         _stopped_by_signals(stop, again_at_once=share.size == 1),
-        joined(share.rank, share.size, request.device) as world,
-        _Report() as report,
+        _folder(run_folder),
+        announced(desk),
     ):
-        for event in run(request, images, stop, world):
-            report.show(event)
-            is_trained = is_trained or isinstance(event, Trained)
+        is_trained = _run(options, run_folder, share, stop, desk)
+        if desk is not None:
+            desk.end("finished" if is_trained else "stopped")
     if not share.is_first:  # the first process says what became of it
         raise typer.Exit(CANCELLED if stop.is_set() else 0)
     if not is_trained:
         fail(f"Stopped and saved in {run_folder}; add --resume to go on.")
         raise typer.Exit(CANCELLED)
     stdout().print(f"Wrote {out}", soft_wrap=True)
+
+
+def _run(
+    options: TrainingOptions,
+    run_folder: Path,
+    share: Share,
+    stop: threading.Event,
+    desk: Desk | None,
+) -> bool:
+    """Train; returns whether to the end."""
+    from spikestudio.checkpoints.devices import pick_device
+    from spikestudio.data.readers import load_dataset
+    from spikestudio.models.registry import architecture as find_architecture
+    from spikestudio.runtime import tune_allocator
+    from spikestudio.training.loop import train as run
+    from spikestudio.training.parallel import joined
+    from spikestudio.training.presets import preset as find_preset
+    from spikestudio.training.request import TrainingRequest, shortened, with_cosine
+
+    find_architecture(options.architecture)
+    tune_allocator()
+    request = TrainingRequest(
+        architecture=options.architecture,
+        preset_name=options.preset,
+        preset=find_preset(options.architecture, options.preset),
+        run_folder=run_folder,
+        out=Path(options.out),
+        seed=options.seed,
+        device=pick_device(share.device(options.device)),
+        precision=options.precision,
+        compiled=options.compile,
+        parts=options.parts,
+        checkpointing=options.checkpointing,
+        channels_last=options.channels_last,
+        table_images=options.gamma_images,
+        tensorboard=options.tensorboard,
+        save_minutes=options.save_minutes,
+        init=Path(options.init) if options.init else None,
+        resume=options.resume,
+    )
+    request = shortened(request, options.length)
+    if options.cosine:
+        request = with_cosine(request)
+    images = load_dataset(Path(options.data), options.dataset, "train")
+    is_trained = False
+    with joined(share.rank, share.size, request.device) as world, _Report() as report:
+        for event in run(request, images, stop, world, desk):
+            report.show(event)
+            is_trained = is_trained or isinstance(event, Trained)
+    return is_trained
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """Make the run's folder; one in which nothing came about but a failure goes again."""
+    is_new = not path.exists()
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if is_new and {each.name for each in path.iterdir()} <= {STATUS_FILE}:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class SDDPMConfig:
         check("num_res_blocks", self.num_res_blocks, 1, 6)
         check("num_snn_steps", self.num_snn_steps, 1, 64)
         check("num_train_timesteps", self.num_train_timesteps, 2, 10_000)
+        check("table of times", self.base_channels * self.num_train_timesteps, 4, 4_000_000)
         if self.base_channels % 2:
             raise ConfigError(
                 f"base_channels is {self.base_channels}: it must be even.", field="base_channels"

@@ -15,10 +15,11 @@ from spikestudio.diffusion.absorbing import TokenState, TokenStep, unmask
 from spikestudio.diffusion.samplers import SamplerStep, guided, sampler_of
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.diffusion.solvers import SCHEDULERS
+from spikestudio.diffusion.upstream import upstream_schedule
 from spikestudio.errors import ConfigError
 from spikestudio.recording.recorder import Probe
 from spikestudio.recording.values import State
-from spikestudio.sampling.plan import plan
+from spikestudio.sampling.plan import plan, strict_course
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.seeds import ImageStreams
 
@@ -77,6 +78,7 @@ class Course:
                 temperature=lambda: self.temperature,
                 uniform=lambda shape: streams.uniform(*shape[1:]).to(model.device),
                 num_timesteps=config.num_train_timesteps,
+                strict_time=model.is_strict,
                 start=self._entering,
             )
         x = streams.normal(config.image_channels, config.image_size, config.image_size)
@@ -88,13 +90,20 @@ class Course:
                 labels.fill_(request.class_label)
             self.labels = labels
             predict = guided(predict, labels.to(model.device), request.guidance, model.num_classes)
+        times, strict = plan(model, request), False
+        schedule = GaussianSchedule.linear(config.num_train_timesteps)
+        if model.is_strict:
+            course = strict_course(model, request)
+            times, strict = course.times, course.strict
+            schedule = upstream_schedule(model.card.architecture, config.num_train_timesteps)
         return sampler_of(request.sampler)(
             predict,
             x,
-            schedule=GaussianSchedule.linear(config.num_train_timesteps),
-            times=plan(model, request),
+            schedule=schedule,
+            times=times,
             noise=_Fresh(streams),
             clip_x0=request.clip_x0,
+            strict=strict,
             gamma=model.gamma,
             eta=request.eta,
         )

@@ -10,6 +10,7 @@ from spikestudio.diffusion.analytic import check_table
 from spikestudio.diffusion.diffusers_samplers import evaluation_times
 from spikestudio.diffusion.schedules import spaced_times
 from spikestudio.diffusion.solvers import OURS, SCHEDULERS, WITH_ETA, why_absent
+from spikestudio.diffusion.upstream import UpstreamCourse, upstream_course
 from spikestudio.errors import ConfigError
 from spikestudio.models.readout import readouts
 from spikestudio.sampling.request import SamplingRequest
@@ -62,6 +63,8 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
             f"{model.name} averages over its SNN time steps: there is no read-out to rescale.",
             field="rescale_readout",
         )
+    if model.is_strict:
+        return strict_course(model, request).evaluated
     if model.is_token_model:
         return tuple(unmask_times(request.steps, config.num_train_timesteps))
     if request.sampler in SCHEDULERS:
@@ -74,3 +77,19 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
             field="steps",
         )
     return times
+
+
+def strict_course(model: LoadedModel, request: SamplingRequest) -> UpstreamCourse:
+    """Times of a run of a model in strict numerics; raises ``ConfigError``."""
+    config: Any = model.network.config
+    if model.is_token_model and request.snn_steps != config.num_snn_steps:
+        raise ConfigError(
+            f"In strict numerics {model.name} keeps the {config.num_snn_steps} SNN time steps that its "
+            f"stored coefficients are for and cannot run with {request.snn_steps}.",
+            field="snn_steps",
+        )
+    if request.eta:
+        raise ConfigError("In strict numerics ddim has no eta: leave it at 0.", field="eta")
+    return upstream_course(
+        model.card.architecture, request.sampler, config.num_train_timesteps, request.steps
+    )

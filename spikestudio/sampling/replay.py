@@ -116,10 +116,10 @@ def check_branch(
     ``record`` is said to be that of the parent.
     """
     config: Any = model.network.config
-    if branch.step >= request.steps:
+    steps = len(plan(model, request))  # in strict numerics not always those asked for
+    if branch.step >= steps:
         raise edit_error(
-            f"The run has the denoising steps 0 to {request.steps - 1}, so it cannot start at "
-            f"{branch.step}"
+            f"The run has the denoising steps 0 to {steps - 1}, so it cannot start at {branch.step}"
         )
     if branch.edits and not model.is_token_model:
         raise edit_error(f"{model.name} works on pixels and has no tokens: leave the edits out")
@@ -137,8 +137,7 @@ def check_branch(
                 f"{label} stays {kept} and cannot be {asked}.",
                 field=name,
             )
-    plan(model, past.request)
-    check_overrides(past.request.overrides, run_layers(model), past.request.steps)
+    check_overrides(past.request.overrides, run_layers(model), len(plan(model, past.request)))
     if past.branch is not None:
         check_branch(model, past.request, past.branch)
     if record is not None and not _is_of(record, branch.step, past):

@@ -185,13 +185,17 @@ class Worker:
         describe: Describe | None = None,
         branch: Branch | None = None,
         parent: Readable | None = None,
+        *,
+        is_single_step: bool = False,
     ) -> RunControl:
         """Start a run after what is queued; the control is valid at once.
 
         ``record`` says more than ``image`` and ``layer`` do; ``branch`` and ``parent`` start in the
-        middle of another run. See ``SamplingRun``.
+        middle of another run. See ``SamplingRun``. ``is_single_step`` does one step and waits.
         """
         control = _Control(self._inspect_newest)
+        if is_single_step:
+            control.step_once()  # now: the run begins in another thread
         record = record or Record(image=image, potentials=layer)
         self._commands.put(lambda: self._sample(request, control, record, describe, branch, parent))
         return control

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spikestudio.checkpoints.card import Card
@@ -10,7 +10,10 @@ from spikestudio.checkpoints.card import Card
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed:
-    """Mean losses of the last few steps of a stage, and where training is."""
+    """Mean losses of the last few steps of a stage, and where training is.
+
+    ``rates`` are firing rates in the last of these steps, by name as in ``RateMeter.means``.
+    """
 
     stage: str
     step: int
@@ -21,6 +24,7 @@ class Progressed:
     learning_rate: float
     snn_steps: int
     seconds_per_step: float
+    rates: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,15 +36,16 @@ class LossLog:
             self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach().float().cpu()
         self.count += 1
 
-    def flush(self, step: int) -> dict[str, float]:
-        """Write and return the means since the last call."""
+    def flush(self, step: int, rates: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Write and return the means since the last call; ``rates`` are written beside them."""
         means = {name: float(value) / self.count for name, value in self.sums.items()}
         is_new = not self.path.exists()
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             if is_new:
                 writer.writerow(HEADER)
-            writer.writerows([self.stage, step, name, value] for name, value in means.items())
+            rows = {**means, **(rates or {})}
+            writer.writerows([self.stage, step, name, value] for name, value in rows.items())
         self.sums, self.count = {}, 0
         return means
 
@@ -78,7 +79,7 @@ class Board:
 
     def add(self, event: Progressed) -> None:
         """Write the figures of an event at the number of steps done in all stages."""
-        for name, value in event.losses.items():
+        for name, value in (event.losses | event.rates).items():
             self._writer.add_scalar(f"{event.stage}/{name}", value, event.total_done)
         self._writer.add_scalar("learning_rate", event.learning_rate, event.total_done)
         self._writer.add_scalar("snn_steps", event.snn_steps, event.total_done)

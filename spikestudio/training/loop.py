@@ -38,6 +38,7 @@ from spikestudio.training.events import Measuring, Progressed, Saved, Trained, T
 from spikestudio.training.log import LOG_FILE, Board, LossLog, trim_log
 from spikestudio.training.parallel import World
 from spikestudio.training.presets import Stage
+from spikestudio.training.rates import metered
 from spikestudio.training.recomputation import recompute_blocks
 from spikestudio.training.request import TrainingRequest, learning_rate, snn_steps_at
 from spikestudio.training.state import (
@@ -47,6 +48,7 @@ from spikestudio.training.state import (
     optimiser_tensors,
     save_state,
 )
+from spikestudio.training.status import Desk
 from spikestudio.training.step import Stepper
 from spikestudio.training.tables import Tables, measure
 from spikestudio.training.tasks import Task, check_fit, make_task
@@ -61,23 +63,37 @@ def train(
     dataset: Dataset,
     stop: threading.Event | None = None,
     world: World | None = None,
+    desk: Desk | None = None,
 ) -> Iterator[TrainingEvent]:
     """Run all stages. Setting ``stop``, or closing the generator, saves the state and ends early.
+
+    ``desk`` is told every step; how it ended is the caller's to say there.
 
     Of several processes (``world``) the first one tells what happens and writes all files. ``stop`` of
     any ends all after the same step; the generators of several must not be closed.
     """
-    return _Run(request, dataset, stop or threading.Event(), world or World()).events()
+    return _Run(request, dataset, stop or threading.Event(), world or World(), desk).events()
+
+
+def _is_logged(stage: Stage, step: int) -> bool:
+    """Whether a line of the log follows so many steps of a stage."""
+    return step % LOG_EVERY == 0 or step == stage.num_steps
 
 
 class _Run:
     def __init__(
-        self, request: TrainingRequest, dataset: Dataset, stop: threading.Event, world: World
+        self,
+        request: TrainingRequest,
+        dataset: Dataset,
+        stop: threading.Event,
+        world: World,
+        desk: Desk | None,
     ) -> None:
         check_fit(request.preset.config, dataset)
         self.request = request
         self.world = world
         self.stop = stop
+        self.desk = desk
         self.is_agreed_to_stop = False
         self.is_between_steps = True
         self.dataset = dataset
@@ -94,7 +110,8 @@ class _Run:
             recompute_blocks(self.network)
         self.stage_index = 0
         self.step = 0
-        self.seconds = 0.0
+        self.seconds = self.per_step = 0.0
+        self.rates: dict[str, float] = {}
         self.started_from = ""
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=request.precision == "float16")
         self.optimiser: torch.optim.AdamW | None = None
@@ -121,6 +138,8 @@ class _Run:
 
     def events(self) -> Iterator[TrainingEvent]:
         stages = self.request.preset.stages
+        if self.desk is not None:
+            self.desk.plan(tuple((stage.name, stage.num_steps) for stage in stages))
         try:
             while self.stage_index < len(stages) and not self._is_stopping():
                 yield from self._stage(stages[self.stage_index])
@@ -172,14 +191,15 @@ class _Run:
             if not self.world.is_first:
                 continue
             log.add(losses)
-            if self.step % LOG_EVERY == 0 or self.step == stage.num_steps:
+            if _is_logged(stage, self.step):
                 now = time.monotonic()
-                per_step = (now - last_log) / log.count
-                event = self._progress(stage, log.flush(self.step), per_step)
+                self.per_step = (now - last_log) / log.count
+                event = self._progress(stage, log.flush(self.step, self.rates))
                 if self.board is not None:
                     self.board.add(event)
                 yield event
                 last_log = now
+            self._announce(stage)
             if time.monotonic() - last_save > 60 * self.request.save_minutes:
                 self._save()
                 yield self._write_latest()
@@ -197,11 +217,15 @@ class _Run:
         )
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(stage, self.step)
-        losses = stepper.backward(
-            self._indices(stage),
-            lambda: self._generator(stage.name, self.step),
-            wants_stop=self.stop.is_set(),
-        )
+        # A compiled network has been traced without whatever would count its spikes.
+        is_metered = _is_logged(stage, self.step + 1) and not self.request.compiled
+        with metered(self.network, is_wanted=is_metered) as meter:
+            losses = stepper.backward(
+                self._indices(stage),
+                lambda: self._generator(stage.name, self.step),
+                wants_stop=self.stop.is_set(),
+            )
+        self.rates = meter.means(self.world)
         if not bool(losses["loss"].isfinite()):
             raise TrainingError(
                 f"Training of {stage.name} diverged: its loss is not finite at step {self.step + 1}, "
@@ -241,7 +265,19 @@ class _Run:
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = None
 
-    def _progress(self, stage: Stage, losses: dict[str, float], per_step: float) -> Progressed:
+    def _announce(self, stage: Stage) -> None:
+        if self.desk is not None:
+            self.desk.note(
+                stage=stage.name,
+                step=self.step,
+                num_steps=stage.num_steps,
+                total_done=self._steps_done(),
+                learning_rate=learning_rate(stage, self.step - 1),
+                snn_steps=self.network.num_snn_steps,
+                seconds_per_step=self.per_step,
+            )
+
+    def _progress(self, stage: Stage, losses: dict[str, float]) -> Progressed:
         stages = self.request.preset.stages
         return Progressed(
             stage=stage.name,
@@ -252,7 +288,8 @@ class _Run:
             losses=losses,
             learning_rate=learning_rate(stage, self.step - 1),
             snn_steps=self.network.num_snn_steps,
-            seconds_per_step=per_step,
+            seconds_per_step=self.per_step,
+            rates=self.rates,
         )
 
     def _steps_done(self) -> int:
@@ -277,6 +314,10 @@ class _Run:
             except StopIteration as end:
                 tables: Tables = end.value
                 return tables
+            if self.desk is not None:
+                self.desk.note(
+                    stage=event.what.replace("_", " "), step=event.done, num_steps=event.total
+                )
             if self.world.is_first:
                 yield event
             if self.world.is_alone and self.stop.is_set():

@@ -139,6 +139,8 @@ class FakeWorker:
         describe: Any = None,
         branch: Any = None,
         parent: Any = None,
+        *,
+        is_single_step: bool = False,
     ) -> RunControl:
         self.branches.append((branch, parent))
         self.requests.append(request)
@@ -146,6 +148,8 @@ class FakeWorker:
         self.images.append(image)
         self.layers.append(layer)
         self.control = RunControl()
+        if is_single_step:
+            self.control.step_once()
         self._threshold, self._temperature = request.threshold, request.temperature
         self._is_waiting = False
         self.recorder = FakeRecorder(self._layers, request.steps, request.snn_steps)

@@ -48,7 +48,7 @@ class SamplerModel(QObject):
     def __init__(
         self,
         run: RunModel,
-        sample: Callable[..., RunControl],  # of request, image, layer, and of a branch with parent
+        sample: Callable[..., RunControl],  # of request, image, layer, and as ``_start``
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -239,11 +239,11 @@ class SamplerModel(QObject):
         self.is_starting = True
         self.pending = frozenset()
         selection = self._run.selection
+        if is_single_step:
+            source["is_single_step"] = True
         self.control = self._sample(
             request or self.request, selection.image, selection.layer, **source
         )
-        if is_single_step:
-            self.control.step_once()  # before anything else: the run begins in another thread
         self.commandsChanged.emit()
 
     # what the buttons show ------------------------------------------------------------------

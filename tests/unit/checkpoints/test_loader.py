@@ -225,7 +225,7 @@ def test_weights_that_are_not_finite_are_refused(
 
 
 HUGE = {
-    "sddpm": {"base_channels": 1024, "channel_mult": [16] * 2, "num_train_timesteps": 10_000},
+    "sddpm": {"base_channels": 1024, "channel_mult": [16] * 2, "num_train_timesteps": 3_900},
     "spiking-diffusion": {"denoiser_widths": [4096] * 16, "code_dim": 512},
     "sdit": {"width": 2048, "depth": 16},
 }

@@ -319,7 +319,7 @@ def test_the_log_holds_every_loss(tmp_path):
         (event.stage, event.step, name, value)
         for event in events
         if isinstance(event, Progressed)
-        for name, value in event.losses.items()
+        for name, value in (event.losses | event.rates).items()
     ]
 
 

@@ -1,0 +1,185 @@
+"""List of checkpoint files: a thumbnail and three lines for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QFontMetrics, QPainter, QPixmap
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from spikestudio.app import theme
+from spikestudio.app.viewmodels.facts import count
+from spikestudio.app.viewmodels.library_facts import date_text, first_figure, size_text
+from spikestudio.app.widgets.icons import icon
+from spikestudio.app.widgets.model_card import CardState, paint_thumbnail, summary, thumbnail
+from spikestudio.checkpoints.library import Item, printable
+
+Index = QModelIndex | QPersistentModelIndex
+NO_INDEX = QModelIndex()
+ITEM, STATE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+THUMBNAIL, MARGIN, BADGE = 48, 8, 16
+BADGES = {
+    CardState.IN_USE: ("mdi6.check-circle", "accent"),
+    CardState.LOADING: ("mdi6.progress-download", "accent"),
+    CardState.UNUSABLE: ("mdi6.alert-circle-outline", "error"),
+}
+
+
+class LibraryRows(QAbstractListModel):
+    """Files in the order in which they are listed, and which of them is in use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: list[Item] = []
+        self._in_use: Path | None = None
+        self._loading: Path | None = None
+
+    def show(self, items: Sequence[Item]) -> bool:
+        """List other files; True if they are others than before."""
+        if list(items) == self.items:
+            return False
+        self.beginResetModel()
+        self.items = list(items)
+        self.endResetModel()
+        return True
+
+    def mark(self, in_use: Path | None, loading: Path | None) -> None:
+        """Mark the file in use, and the one that is being loaded."""
+        if (in_use, loading) != (self._in_use, self._loading):
+            self._in_use, self._loading = in_use, loading
+            if self.items:
+                self.dataChanged.emit(self.index(0), self.index(len(self.items) - 1))
+
+    def item(self, index: Index) -> Item | None:
+        """Return the file of a row."""
+        return self.items[index.row()] if 0 <= index.row() < len(self.items) else None
+
+    def index_of(self, path: Path | None) -> QModelIndex:
+        """Return the row of a file."""
+        rows = (row for row, item in enumerate(self.items) if item.entry.path == path)
+        row = next(rows, None)
+        return QModelIndex() if row is None else self.index(row)
+
+    def state(self, item: Item) -> CardState:
+        """Return what is to be marked on a file."""
+        if item.card is None:
+            return CardState.UNUSABLE
+        if item.entry.path == self._loading:
+            return CardState.LOADING
+        return CardState.IN_USE if item.entry.path == self._in_use else CardState.IDLE
+
+    def rowCount(self, parent: Index = NO_INDEX) -> int:  # noqa: N802  Qt override
+        return 0 if parent.isValid() else len(self.items)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        item = self.item(index)
+        if item is None:
+            return None
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return item.entry.name
+            case Qt.ItemDataRole.ToolTipRole:
+                return item.entry.error or printable(str(item.entry.path))
+            case Qt.ItemDataRole.AccessibleTextRole:
+                state = self.state(item).value
+                return ". ".join(filter(None, (item.entry.name, *lines(item), state)))
+            case role if role == ITEM:
+                return item
+            case role if role == STATE:
+                return self.state(item)
+        return None
+
+
+def lines(item: Item) -> tuple[str, str]:
+    """Return what a row says under the name of the file."""
+    size = size_text(item.entry.size_bytes)
+    if item.card is None:
+        return reason(item), f"{size} · {date_text(item.modified)}"
+    parts = (
+        first_figure(item.card),
+        f"{count(item.entry.num_parameters)} parameters",
+        size,
+        "bundled" if item.entry.is_bundled else date_text(item.modified),
+    )
+    return summary(item.card), " · ".join(parts)
+
+
+def reason(item: Item) -> str:
+    """Return why a file cannot be used, without its path, which would leave no room for the rest."""
+    error = (item.entry.error or "").replace(printable(str(item.entry.path)), "this file")
+    return error[:1].upper() + error[1:]
+
+
+class LibraryDelegate(QStyledItemDelegate):
+    """Draws a row; the style sheet would take several times as long."""
+
+    def __init__(self, parent: Any = None) -> None:  # noqa: ANN401  as Qt has it
+        super().__init__(parent)
+        self._pictures: dict[Path, QPixmap] = {}
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  Qt override
+        metrics = QFontMetrics(theme.font())
+        text = metrics.height() + 2 * QFontMetrics(theme.font("caption")).height() + theme.px(4)
+        return QSize(theme.px(160), max(text, theme.px(THUMBNAIL)) + 2 * theme.px(MARGIN))
+
+    def picture(self, item: Item) -> QPixmap:
+        """Return the picture that comes with a bundled file; those of strangers are not opened."""
+        if not item.entry.is_bundled:
+            return QPixmap()
+        path = item.entry.path
+        if path not in self._pictures:
+            self._pictures[path] = thumbnail(path)
+        return self._pictures[path]
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        fields: Any = option  # the stubs lack its fields
+        rect: QRect = fields.rect
+        item, state = index.data(ITEM), index.data(STATE)
+        if not isinstance(item, Item):
+            return
+        painter.save()
+        if fields.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, theme.color("selected"))
+            if fields.state & QStyle.StateFlag.State_HasFocus:
+                painter.fillRect(
+                    QRect(rect.left(), rect.top(), 2, rect.height()), theme.color("accent")
+                )
+        elif fields.state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, theme.color("hover"))
+        margin, side = theme.px(MARGIN), theme.px(THUMBNAIL)
+        box = QRect(rect.left() + margin, rect.center().y() - side // 2, side, side)
+        architecture = item.card.architecture if item.card else ""
+        paint_thumbnail(painter, box, self.picture(item), architecture)
+        end = rect.right() - margin
+        if state in BADGES:
+            size = theme.px(BADGE)
+            end -= size
+            name, token = BADGES[state]
+            top = rect.top() + margin
+            painter.drawPixmap(end, top, icon(name, token).pixmap(size, size))
+        left = box.right() + margin
+        _paint_lines(painter, QRect(left, rect.top() + margin, end - left, 0), item, state)
+        painter.restore()
+
+
+def _paint_lines(painter: QPainter, room: QRect, item: Item, state: CardState) -> None:
+    y = room.top()
+    below = "error" if state is CardState.UNUSABLE else "muted"
+    for text, token in zip((item.entry.name, *lines(item)), ("text", below, "muted"), strict=True):
+        is_first = token == "text"
+        painter.setFont(theme.font("body" if is_first else "caption", semibold=is_first))
+        painter.setPen(theme.color(token))
+        metrics = painter.fontMetrics()
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width() - theme.px(4))
+        painter.drawText(room.left(), y + metrics.ascent(), shown)
+        y += metrics.height() + theme.px(2)
