@@ -50,8 +50,8 @@ def load(
 
     For files of the papers' code: ``second`` is the other half of Spiking-Diffusion where it is not
     beside the first, and ``facts`` say what a file cannot, which is assumed otherwise: ``snn_steps``,
-    ``image_size``, ``num_train_timesteps``, ``part``, ``renames``, and ``strict`` for the numbers of the
-    papers' code, quirks included (see ``checkpoints.official.Choices``).
+    ``image_size``, ``num_train_timesteps``, ``part``, ``renames``, and ``strict`` for the numbers of
+    the papers' code, quirks included (see ``checkpoints.official.Choices``).
     """
     from dataclasses import fields
     from pathlib import Path
