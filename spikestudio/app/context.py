@@ -21,6 +21,7 @@ from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
 from spikestudio.app.viewmodels.library import LibraryModel
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
+from spikestudio.app.viewmodels.provenance import ProvenanceModel
 from spikestudio.app.viewmodels.queue import QueueModel
 from spikestudio.app.viewmodels.record_target import RecordTarget
 from spikestudio.app.viewmodels.run import RunModel, watch_of
@@ -97,6 +98,7 @@ class Context:
     doctor: DoctorModel
     history: HistoryModel
     branching: BranchModel
+    provenance: ProvenanceModel
     comparison: ComparisonModel
     fields: NeuronFieldModel
     codebook: CodebookModel
@@ -223,6 +225,7 @@ def create(
         doctor=doctor,
         history=history,
         branching=branching,
+        provenance=ProvenanceModel(sampler, checkpoint, jobs.submit),
         comparison=comparison,
         fields=NeuronFieldModel(run, checkpoint, jobs.submit),
         codebook=codebook,

@@ -94,7 +94,9 @@ class Views:
         self.bench = BenchView(run, context.bench)
         self.training = TrainingView(run, context.training)
         self.library = LibraryView(run, context.library, context.doctor, context.checkpoint)
-        self.history = HistoryView(run, context.timeline, context.history, context.comparison)
+        self.history = HistoryView(
+            *(run, context.timeline, context.history, context.comparison), sampler=context.sampler
+        )
         self.queue = QueueView(run, context.queue)
         self.compare = CompareView(
             run, context.timeline, context.sampler, context.history, context.comparison

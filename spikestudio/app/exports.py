@@ -1,170 +1,201 @@
-"""Saving what a finished run holds: ask for a name, write in the background, say how it went."""
+"""The export commands of a window: the dialog, and how it is told what became of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Qt, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QEvent, QObject, QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from spikestudio.app import theme
 from spikestudio.app.context import Context
 from spikestudio.app.notifications import Notifications
-from spikestudio.app.plots.raster_data import Mode
-from spikestudio.app.viewmodels.playback import RecordedRun
-from spikestudio.app.viewmodels.record_target import unused
-from spikestudio.app.views.raster import RasterView, ShownRows
-from spikestudio.errors import ExportError
+from spikestudio.app.viewmodels.export import ExportModel
+from spikestudio.app.viewmodels.export_material import gather
+from spikestudio.app.views.export_dialog import ExportDialog
+from spikestudio.app.views.export_preview import to_qimage
+from spikestudio.app.views.raster import RasterView
+from spikestudio.app.widgets.icons import IconButton
+from spikestudio.export.kinds import Material, ShownRaster
 
 if TYPE_CHECKING:
-    from spikestudio.recording.values import Readable
-    from spikestudio.sampling.result import RunResult
-    from spikestudio.types import LayerInfo
+    from spikestudio.app.docks import DockManager
+    from spikestudio.export.products import Preview
 
-Write = Callable[[Path], None]
+ICON = "mdi6.export-variant"
+KIND_OF_VIEW = {  # what the button of a dock exports
+    "image": "grid",
+    "raster": "raster",
+    "membrane": "membrane",
+    "rates": "rates",
+    "tokens": "tokens",
+    "codebook": "codebook",
+    "timeline": "animation",
+    "thresholds": "curve",
+    "sweep": "sweep",
+    "history": "recording",
+}
 
 
 class Exporter(QObject):
-    """The export commands of a window."""
+    """Opens the dialog, one per window; ``memory`` keeps options and folders between two starts."""
 
     def __init__(
-        self, window: QWidget, context: Context, raster: RasterView, messages: Notifications
+        self,
+        window: QWidget,
+        context: Context,
+        raster: RasterView,
+        messages: Notifications,
+        memory: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(window)
         self._window, self._context = window, context
         self._raster, self._messages = raster, messages
+        self.dialog: ExportDialog | None = None
+        self._taken: tuple[object, int, object] = (None, 0, None)
+        self.model = ExportModel(
+            self._take,
+            context.jobs.submit,
+            context.bridge.post,
+            {} if memory is None else memory,
+            self,
+        )
+        self.model.saved.connect(self._on_saved)
+        self.model.cancelled.connect(self._on_cancelled)
+        self.model.failed.connect(self._on_failed)
+        for signal in (self.model.changed, self.model.previewChanged, self.model.progressed):
+            signal.connect(context.bridge.wake)
+        for moved in (context.run.started, context.run.stepFinished, context.run.stateChanged):
+            moved.connect(self._note_newer)
+        window.installEventFilter(self)
 
-    @property
-    def can_export(self) -> bool:
-        """Whether a run has ended and left something to save."""
-        return self._context.run.result is not None
+    # opening ----------------------------------------------------------------------------------
+
+    def show(self, kind: str = "") -> None:
+        """Open the dialog with a kind; with the one that was open last if it is empty."""
+        self.model.open(kind)
+        if self.dialog is None:
+            usual = Path(self._context.settings.export_folder or Path.home())
+            self.dialog = ExportDialog(self.model, usual, self._window)
+            self.dialog.copyRequested.connect(self._copy)
+            self.dialog.folderRequested.connect(show_in_folder)
+        self.dialog.tell("")
+        self.dialog.show()
+        self.dialog.raise_()
+        self.dialog.activateWindow()
+        self.dialog.kinds.setFocus()
 
     @Slot()
-    def export_grid(self) -> None:
-        """Ask for a name and save the images of the last run as one PNG."""
-        run = self._context.run
-        if run.result is not None:
-            write = partial(_write_grid, result=run.result, recording=run.recording)
-            self._ask("Export sample grid", "grid", write)
+    def export(self) -> None:
+        """Open the dialog where it was left."""
+        self.show()
 
     @Slot()
     def export_raster(self) -> None:
-        """Ask for a name and save the rows that the raster shows, from the first step to the last."""
-        run, shown = self._context.run, self._raster.shown()
-        if run.result is not None and run.recorder is not None and shown is not None:
-            write = partial(
-                _write_raster,
-                result=run.result,
-                recording=run.recording,
-                recorder=run.recorder,
-                shown=shown,
-            )
-            name = shown.layer.id if len(shown.groups) == 1 else "layers"
-            self._ask("Export raster", f"raster_{name}", write)
+        """Open the dialog with the raster of the selected layer."""
+        self.show("raster")
 
-    def _ask(self, title: str, what: str, write: Callable[..., None]) -> None:
-        folder = Path(self._context.settings.export_folder or Path.home())
-        dialog = QFileDialog(self._window, title, str(folder), "PNG image (*.png)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
-        dialog.selectFile(unused(folder / f"{self._name()}_{what}.png").name)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.save(Path(name), write))
-        dialog.open()
+    def add_to(self, docks: DockManager) -> None:
+        """Put a button for the export into every dock that has something to export."""
+        for view_id, kind in KIND_OF_VIEW.items():
+            dock = docks.docks.get(view_id)
+            row = dock.buttons.layout() if dock is not None else None
+            if dock is not None and isinstance(row, QHBoxLayout):
+                button = IconButton(ICON, f"Export what {dock.view.title} shows…", size=16)
+                button.setObjectName("export")
+                button.clicked.connect(lambda _=False, kind=kind: self.show(kind))
+                row.insertWidget(0, button)
 
-    def save(self, path: Path, write: Write) -> None:
-        """Write a file in the background and report."""
-        self._context.settings.export_folder = str(path.parent)
-        self._context.jobs.submit(
-            partial(write, path),
-            lambda _: self._messages.done(f"Saved {path.name} in {path.parent}."),
-            self._messages.error,
+    def _take(self) -> Material:
+        self._taken = self._state()
+        shown = self._raster.shown() if self._raster.isVisible() else None
+        if shown is None or not shown.neurons.size:
+            return gather(self._context)
+        return gather(
+            self._context,
+            ShownRaster(shown.groups, shown.total, shown.mode, shown.rule, shown.page, shown.pages),
         )
+
+    @Slot()
+    def _note_newer(self) -> None:
+        is_open = self.dialog is not None and self.dialog.isVisible()
+        if is_open and self._has_moved():
+            self.model.note_newer()
+
+    def _has_moved(self) -> bool:
+        (run, steps, result), (old, before, known) = self._state(), self._taken
+        return run is not old or steps != before or result is not known
+
+    def _state(self) -> tuple[object, int, object]:
+        """The run that is shown, how far it is, and what came of it."""
+        run = self._context.run
+        return run.run, run.recorder.steps_done if run.recorder else 0, run.result
+
+    # what became of it ------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_saved(self, path: Path) -> None:
+        self._context.settings.export_folder = str(path.parent)
+        text = f"Saved {path.name} in {path.parent}."
+        self._messages.done(text)
+        self._offer_folder(path)
+        if self.dialog is not None:
+            self.dialog.tell(text, path)
+
+    @Slot(str)
+    def _on_cancelled(self, text: str) -> None:
+        self._messages.info(text)
+        if self.dialog is not None:
+            self.dialog.tell(text)
+
+    @Slot(str, str)
+    def _on_failed(self, text: str, details: str) -> None:
+        self._messages.error(text, details)
+        if self.dialog is not None:
+            self.dialog.tell(text)
+
+    def _offer_folder(self, path: Path) -> None:
+        """Let the newest message lead to the file."""
+        message = self._messages.messages[-1]
+        button = QPushButton("Show in folder")
+        button.setToolTip(f"Open {path.parent}")
+        theme.set_role(button, "outline")
+        button.clicked.connect(lambda _=False: show_in_folder(path))
+        row = QHBoxLayout()
+        row.addWidget(button)
+        row.addStretch(1)
+        column = message.layout()
+        assert isinstance(column, QVBoxLayout)
+        column.addLayout(row)
+        button.show()
+        self._messages.place_soon()
+
+    @Slot()
+    def _copy(self) -> None:
+        self.model.copy(self._on_drawn)
         self._context.bridge.wake()
 
-    def _name(self) -> str:
-        result = self._context.run.result
-        if result is None:
-            return "spikestudio"
-        request = result.request
-        return f"{result.checkpoint}_{request.seed}_{request.threshold:.3f}_{date.today():%Y-%m-%d}"
-
-
-def _write_grid(path: Path, *, result: RunResult, recording: RecordedRun | None) -> None:
-    from spikestudio.export.images import save_grid
-
-    if result.images is None:
-        raise ExportError(
-            "There is no image to save: the run was cancelled before its first step, or the recording "
-            "holds none."
+    def _on_drawn(self, found: Preview) -> None:
+        if found.picture is None:
+            return
+        QGuiApplication.clipboard().setImage(to_qimage(found.picture))
+        text = (
+            f"Copied a picture of {found.picture.width:,} x {found.picture.height:,} pixels; the "
+            "clipboard does not keep where it comes from."
         )
-    save_grid(path, result.images, _origin(result, recording))
+        if self.dialog is not None:
+            self.dialog.tell(text)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
+        if watched is self._window and event.type() == QEvent.Type.Close:
+            self.model.cancel()  # or the window would wait for an animation to be written
+            if self.dialog is not None:
+                self.dialog.close()
+        return super().eventFilter(watched, event)
 
 
-def _origin(result: RunResult, recording: RecordedRun | None) -> dict[str, Any]:
-    """Provenance of a run; that of a recording names the machine that it was made on."""
-    from spikestudio.export.provenance import provenance
-
-    return provenance(result) if recording is None else recording.recorder.origin
-
-
-def _write_raster(
-    path: Path,
-    *,
-    result: RunResult,
-    recording: RecordedRun | None,
-    recorder: Readable,
-    shown: ShownRows,
-) -> None:
-    from spikestudio.export.rasters import Rows, save_raster  # brings matplotlib
-
-    groups = tuple((layer.id, neurons.size) for layer, neurons in shown.groups)
-    cells: NDArray[Any] = np.concatenate(
-        [raster_cells(recorder, layer, rows, shown.mode) for layer, rows in shown.groups]
-    )
-    save_raster(
-        path,
-        cells,
-        rows=Rows(
-            layer=shown.layer.id if len(groups) == 1 else f"{len(groups):,} layers",
-            neurons=tuple(shown.neurons.tolist()),
-            total=shown.total,
-            groups=groups if len(groups) > 1 else (),
-            rule=shown.rule,
-            page=shown.page,
-            pages=shown.pages,
-        ),
-        snn_steps=recorder.snn_steps,
-        thresholds=result.thresholds,
-        provenance=_origin(result, recording),
-    )
-
-
-def raster_cells(
-    recorder: Readable, layer: LayerInfo, rows: NDArray[np.intp], mode: Mode
-) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """What was recorded of some neurons of a layer, ``[N, steps * T]``.
-
-    Spikes are uint8, ``NOT_RECORDED`` in steps of which none were kept; potentials before reset
-    float32, NaN in such steps.
-    """
-    from spikestudio.export.rasters import NOT_RECORDED
-
-    shape = (recorder.snn_steps, rows.size)
-    parts: list[NDArray[Any]] = []
-    for step in range(recorder.steps_done):
-        if mode == "spikes":
-            spikes = recorder.spikes(layer.id, step)
-            gap = np.full(shape, NOT_RECORDED, np.uint8)
-            parts.append(gap if spikes is None else spikes[:, rows])
-        else:
-            values = recorder.potentials(layer.id, step)
-            parts.append(
-                np.full(shape, np.nan, np.float32) if values is None else values.h[:, rows]
-            )
-    return np.concatenate(parts).T if parts else np.zeros((rows.size, 0), np.uint8)
+def show_in_folder(path: Path) -> None:
+    """Open the folder of a file, as the system does."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))

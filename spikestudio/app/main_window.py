@@ -6,6 +6,7 @@ import base64
 import binascii
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Signal, Slot
@@ -41,6 +42,9 @@ from spikestudio.app.recordings import Recordings
 from spikestudio.app.status_bar import StatusBar
 from spikestudio.app.toolbar import ToolBar
 from spikestudio.app.view_menu import ViewMenu
+from spikestudio.app.viewmodels.provenance import FAILED, Opened, command_of, origin_of, python_of
+from spikestudio.app.viewmodels.provenance import SUFFIXES as EXPORTS
+from spikestudio.app.views.provenance_card import ProvenanceCard
 from spikestudio.app.widgets.drop_overlay import DropOverlay
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
 from spikestudio.checkpoints import catalog
@@ -77,7 +81,10 @@ class MainWindow(QMainWindow):
         self.views = Views(context, self.commands)
         self.docks = DockManager(self, self.views.by_id())
         self.notifications = Notifications(self)
-        self.exporter = Exporter(self, context, self.views.raster, self.notifications)
+        self.exporter = Exporter(
+            self, context, self.views.raster, self.notifications, context.settings.exports
+        )
+        self.exporter.add_to(self.docks)
         self.recordings = Recordings(self, context, self.notifications)
         self.view_menu = ViewMenu(self.docks, self.commands, context.settings, self)
         self.record_menu = RecordMenu(context.record, self.commands, context.settings, self)
@@ -104,6 +111,7 @@ class MainWindow(QMainWindow):
         context.bridge.set_views(self.docks.views_in_front)
         self._restore()
         self._follow_commands()
+        self._follow_copies()
 
     # connections ----------------------------------------------------------------------------
 
@@ -118,8 +126,10 @@ class MainWindow(QMainWindow):
             ("roll-seed", sampler.roll_seed),
             ("open", self.open_file),
             ("record", self.recordings.toggle_recording),
-            ("export-grid", self.exporter.export_grid),
+            ("export", self.exporter.export),
             ("export-raster", self.exporter.export_raster),
+            ("copy-python", self._on_copy_python),
+            ("copy-command", self._on_copy_command),
             ("toggle-theme", theme.manager.toggle),
             ("reset-layout", self.reset_layout),
             ("present", self._on_present),
@@ -161,8 +171,14 @@ class MainWindow(QMainWindow):
         context.run.recomputeFailed.connect(self.notifications.warn)
         for problem in (context.branching.refused, context.branching.images.failed):
             problem.connect(self.notifications.warn)
-        for note in (context.branching.told, context.branching.images.told):
+        for note in (
+            *(context.branching.told, context.branching.images.told),
+            *(context.provenance.told, self.views.history.told),
+        ):
             note.connect(self.notifications.info)
+        context.provenance.opened.connect(self._on_provenance_opened)
+        context.provenance.failed.connect(self.notifications.warn)
+        context.history.changed.connect(self._follow_copies)
         self.views.sampler.wideChanged.connect(self._on_wide_changed)
         for view in self.views.plots:
             view.sampleRequested.connect(self._on_sample)
@@ -435,7 +451,6 @@ class MainWindow(QMainWindow):
         failure = self.context.run.failure
         if failure is not None:
             self.notifications.error(failure.message, failure.details)
-        self._follow_exports()
 
     @Slot()
     def _follow_commands(self) -> None:
@@ -453,25 +468,59 @@ class MainWindow(QMainWindow):
         self.context.bridge.wake()
 
     @Slot()
-    def _follow_exports(self) -> None:
-        for name in ("export-grid", "export-raster"):
-            self.commands[name].setEnabled(self.exporter.can_export)
+    def _follow_copies(self) -> None:
+        """Offer to copy what repeats the run that is shown, once it has ended."""
+        entry = self.context.history.shown
+        for name in ("copy-python", "copy-command"):
+            self.commands[name].setEnabled(entry is not None)
+
+    @Slot()
+    def _on_copy_python(self) -> None:
+        self._copy(python_of)
+
+    @Slot()
+    def _on_copy_command(self) -> None:
+        self._copy(command_of)
+
+    def _copy(self, text_of: Callable[..., str]) -> None:
+        """Put what repeats the run that is shown on the clipboard."""
+        entry = self.context.history.shown
+        if entry is None:
+            return
+        origin = origin_of(entry)
+        if origin is None:
+            self.notifications.warn(FAILED)
+            return
+        try:
+            text = text_of(origin, self.context.sampler.model)
+        except ConfigError as error:
+            self.notifications.warn(str(error))
+            return
+        QGuiApplication.clipboard().setText(text)
+        self.notifications.done(f"Copied what repeats {entry.name}.")
 
     # input ----------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _on_provenance_opened(self, opened: Opened) -> None:
+        ProvenanceCard(opened, self.context.provenance, self).open()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  Qt override
         files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         if not files:
             return
         suffix = files[0].suffix.lower()
-        if len(files) == 1 and suffix in (*CHECKPOINTS, *RECORDINGS):
+        if len(files) == 1 and suffix in EXPORTS:
+            self.overlay.announce(f"Show how {files[0].name} was made", is_welcome=True)
+            event.acceptProposedAction()
+        elif len(files) == 1 and suffix in (*CHECKPOINTS, *RECORDINGS):
             verb = "Open the recording" if suffix in RECORDINGS else "Load"
             self.overlay.announce(f"{verb} {files[0].name}", is_welcome=True)
             event.acceptProposedAction()
         else:
             models, runs = (", ".join(suffixes) for suffixes in (CHECKPOINTS, RECORDINGS))
             self.overlay.announce(
-                f"Only one checkpoint ({models}) or recording ({runs}) can be dropped",
+                f"Only one checkpoint ({models}), recording ({runs}) or export of a run can be dropped",
                 is_welcome=False,
             )
             event.acceptProposedAction()  # or the overlay would never hear that the drag has left
@@ -482,6 +531,10 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  Qt override
         self.overlay.hide()
         files = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
-        if len(files) == 1 and files[0].suffix.lower() in (*CHECKPOINTS, *RECORDINGS):
+        if len(files) == 1 and files[0].suffix.lower() in EXPORTS:
+            event.acceptProposedAction()
+            self.context.provenance.open(files[0])
+            self.context.bridge.wake()
+        elif len(files) == 1 and files[0].suffix.lower() in (*CHECKPOINTS, *RECORDINGS):
             event.acceptProposedAction()
             self._on_file_chosen(str(files[0]))

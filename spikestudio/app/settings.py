@@ -26,6 +26,7 @@ class Settings:
     layout: str = "Watch"
     wide_threshold: bool = False
     export_folder: str = ""
+    exports: dict[str, Any] = field(default_factory=dict)  # options and folder of every kind
     record_folder: str = ""
     training_runs: list[str] = field(default_factory=list)  # folders, newest first
     library_folders: list[str] = field(default_factory=list)  # looked through beside the own ones

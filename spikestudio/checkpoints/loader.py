@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -62,6 +63,21 @@ class LoadedModel:
     def is_strict(self) -> bool:
         """Whether it is sampled with the numbers of the papers' code, quirks included."""
         return self.card.is_strict
+
+    @property
+    def dtype(self) -> str:
+        """Type of the network's numbers: ``float32``."""
+        found = (each.dtype for each in self.network.parameters() if each.is_floating_point())
+        return str(next(found, torch.float32)).removeprefix("torch.")
+
+    @cached_property
+    def file_sha256(self) -> str:
+        """SHA-256 of the file it was loaded from; empty if that is no longer there."""
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""
 
     @property
     def num_classes(self) -> int | None:

@@ -7,10 +7,11 @@ from math import isfinite
 from typing import Any, NoReturn
 
 MAX_DEPTH = 8
+MAX_LINEAGE = 64  # of provenance: a branch of a branch is two levels deeper
 _MAX_INT = 2**63 - 1
 
 
-def parse(data: bytes) -> Any:  # noqa: ANN401  any JSON value
+def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401  any JSON value
     """Parse UTF-8 JSON; raises ``ValueError`` saying what is wrong. The caller bounds the size."""
     try:
         value = json.loads(
@@ -25,8 +26,8 @@ def parse(data: bytes) -> Any:  # noqa: ANN401  any JSON value
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON ({error.msg} at character {error.pos})") from None
     except RecursionError:
-        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep") from None
-    _check_depth(value)
+        raise ValueError(f"it is nested more than {max_depth} levels deep") from None
+    _check_depth(value, max_depth)
     return value
 
 
@@ -54,9 +55,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return names
 
 
-def _check_depth(value: Any) -> None:  # noqa: ANN401
+def _check_depth(value: Any, max_depth: int) -> None:  # noqa: ANN401
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(max_depth):
         level = [
             child
             for item in level
@@ -65,4 +66,4 @@ def _check_depth(value: Any) -> None:  # noqa: ANN401
         ]
         if not level:
             return
-    raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+    raise ValueError(f"it is nested more than {max_depth} levels deep")

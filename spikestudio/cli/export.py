@@ -196,7 +196,7 @@ class _Job:
     ) -> None:
         """Write the images as predicted in the last of the steps."""
         from spikestudio.export.images import save_folder, save_npz
-        from spikestudio.export.pictures import GridStyle, save_picture, tile
+        from spikestudio.export.pictures import GridStyle, layout, save_picture, tile
         from spikestudio.export.states import prediction
 
         images, origin = prediction(self.recording, self.steps[-1]), self._origin_until_last()
@@ -207,13 +207,17 @@ class _Job:
         else:
             names = [f"{k + 1}" for k in range(len(images))] if labels else []
             style = GridStyle(columns=columns, padding=padding, scale=scale, labels=names)
+            origin |= layout(images, style)
             save_picture(path, tile(images, style), origin, dpi=self.given_size.get("dpi"))
 
     def _origin_until_last(self) -> dict[str, Any]:
         """Provenance of what the run had predicted when the last of the steps was done."""
         origin, done = self.recording.origin, self.steps[-1] + 1
         changes = [each for each in origin["changes"] if each["step"] < done]
-        return {**origin, "steps_done": done, "changes": changes}
+        whole = {**origin, "steps_done": done, "changes": changes}
+        if done < origin["steps_done"]:
+            whole.pop("images", None)  # the hash is of the last step's
+        return whole
 
     def write_animation(
         self, path: Path, beside: str, size: int, fps: float, hold: float, *, loop: bool

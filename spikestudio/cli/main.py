@@ -24,6 +24,7 @@ COMMANDS = {
     "convert": "spikestudio.cli.convert:convert",
     "sample": "spikestudio.cli.sample:sample",
     "export": "spikestudio.cli.export:export",
+    "replay": "spikestudio.cli.replay:replay",
     "sweep": "spikestudio.cli.sweep:sweep",
     "bench": "spikestudio.cli.bench:bench",
     "data": "spikestudio.cli.data:app",

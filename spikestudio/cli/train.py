@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spikestudio.cli.console import CANCELLED, fail, progress, stdout
-from spikestudio.sweeps.share import Share
 from spikestudio.training.events import Measuring, Progressed, Trained
 from spikestudio.training.options import RUN_SUFFIX, TrainingOptions
 from spikestudio.training.status import STATUS_FILE, Desk, announced
 
 if TYPE_CHECKING:
+    from spikestudio.sweeps.share import Share
     from spikestudio.training.events import TrainingEvent
 
 
@@ -106,6 +106,8 @@ def train(
         tensorboard=tensorboard,
         save_minutes=save_minutes,
     )
+    from spikestudio.sweeps.share import Share  # here: it imports NumPy
+
     share = Share.of_environment()
     run_folder = out.with_suffix(RUN_SUFFIX)
     stop = threading.Event()

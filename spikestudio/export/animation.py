@@ -15,17 +15,13 @@ from spikestudio.atomic import atomic_write
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.export.frames import Scene
 from spikestudio.export.metadata import needs_sidecar, picture_options, write_sidecar
+from spikestudio.export.progress import ExportCancelledError, Progress
 
 FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".mp4": "MP4"}
-Progress = Callable[[int, int], object]
 
 _NEAR = 10  # levels from black or white
 _MEMORY = 512 * 1024 * 1024  # bytes of frames that pillow keeps until it writes
 _BYTES = {"GIF": 1, "PNG": 3, "WEBP": 3, "MP4": 0}  # of a pixel that stay in memory
-
-
-class ExportCancelledError(ExportError):
-    """The animation was given up; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import ast
 import inspect
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +27,7 @@ from spikestudio.errors import ExportError
 from spikestudio.export.draw import style
 from spikestudio.export.figures import DRAWERS, FONTS, FORMATS, VECTOR_DPI, FigureData, figure_bytes
 from spikestudio.export.metadata import BUNDLE_ENTRY
+from spikestudio.export.progress import ExportCancelledError, Progress
 from spikestudio.paths import resource
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same figure is the same file
@@ -67,12 +68,32 @@ if __name__ == "__main__":
 '''
 
 
-def save_bundle(path: Path | str, figure: FigureData, provenance: Mapping[str, Any]) -> None:
-    """Write the bundle of a figure; raises ``ExportError``."""
+def save_bundle(
+    path: Path | str,
+    figure: FigureData,
+    provenance: Mapping[str, Any],
+    *,
+    progress: Progress | None = None,
+    is_cancelled: Callable[[], bool] | None = None,
+) -> None:
+    """Write the bundle of a figure; raises ``ExportError``.
+
+    ``progress`` is called after each of its figures, and ``is_cancelled`` asked before each; if it says
+    so, ``ExportCancelledError`` is raised and nothing is written.
+    """
+    drawn: dict[str, bytes] = {}
+    for done, kind in enumerate(FORMATS, 1):
+        if is_cancelled is not None and is_cancelled():
+            raise ExportCancelledError(
+                f"{Path(path).name} was cancelled; nothing was written.", path=Path(path)
+            )
+        drawn[f"figure{kind}"] = figure_bytes(figure, kind[1:], provenance)
+        if progress is not None:
+            progress(done, len(FORMATS))
     arrays = BytesIO()
     np.savez_compressed(arrays, **figure.arrays)  # type: ignore[arg-type]
     files = {
-        **{f"figure{kind}": figure_bytes(figure, kind[1:], provenance) for kind in FORMATS},
+        **drawn,
         "data.npz": arrays.getvalue(),
         "figure.json": _text(figure.spec),
         BUNDLE_ENTRY: _text(provenance),

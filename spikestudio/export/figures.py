@@ -22,7 +22,7 @@ from spikestudio.atomic import atomic_write
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.export import choice
 from spikestudio.export.choice import Neurons
-from spikestudio.export.draw import membrane, raster, rates, tokens
+from spikestudio.export.draw import membrane, raster, rates, sweep, tokens
 from spikestudio.export.draw.style import style
 from spikestudio.export.images import CHUNK
 from spikestudio.export.metadata import into_svg, json_text
@@ -41,6 +41,7 @@ DRAWERS = {
     "rates": (rates, rates.draw),
     "curve": (rates, rates.draw_curve),
     "tokens": (tokens, tokens.draw),
+    "sweep": (sweep, sweep.draw),
 }
 
 lock = threading.Lock()  # matplotlib's settings are global
@@ -92,6 +93,17 @@ class FigureData:
     spec: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SweepCurve:
+    """A measure along an axis: mean and 95 % interval, float64 ``[n]`` each, NaN where unknown."""
+
+    title: str
+    x: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
 def raster_figure(
     recording: Readable, chosen: Neurons, steps: range, size: Size = PRESETS["column"]
 ) -> FigureData:
@@ -111,6 +123,73 @@ def raster_figure(
         {
             **_page(recording, steps, f"Spikes of {chosen.layer.id}", caption, size, 62),
             "as_picture": as_picture,
+        },
+    )
+
+
+def layers_figure(
+    recording: Readable,
+    chosen: Sequence[Neurons],
+    steps: range,
+    size: Size = PRESETS["two-columns"],
+) -> FigureData:
+    """Spikes of some neurons of several layers, one below the other."""
+    if not chosen:
+        raise ConfigError("No spikes were recorded.", field="layer")
+    spikes = np.concatenate([choice.spikes_of(recording, each, steps) for each in chosen])
+    thresholds = choice.thresholds_of(recording, steps)
+    count = int((spikes == 1).sum())
+    as_picture = count > VECTOR_SPIKES
+    total = sum(each.layer.num_neurons for each in chosen)
+    rules = ", ".join(dict.fromkeys(each.rule for each in chosen))
+    caption = [
+        f"{len(spikes):,} of {total:,} neurons of {len(chosen):,} layers, {rules} in each; "
+        f"{count:,} spikes" + (", drawn as a picture" if as_picture else ""),
+        _facts(recording, thresholds) + _gaps(bool((spikes == choice.NOT_RECORDED).any())),
+    ]
+    return FigureData(
+        "raster",
+        {
+            "spikes": spikes,
+            "neurons": np.concatenate([each.ids for each in chosen]).astype(np.int64),
+            "thresholds": thresholds,
+        },
+        {
+            **_page(recording, steps, "Spikes of all recorded layers", caption, size, 100),
+            "as_picture": as_picture,
+            "groups": [[each.layer.id, int(each.ids.size)] for each in chosen],
+        },
+    )
+
+
+def sweep_figure(
+    curves: Sequence[SweepCurve],
+    axis: str,
+    title: str,
+    caption: Sequence[str],
+    size: Size = PRESETS["column"],
+) -> FigureData:
+    """Measures of a sweep along one of its axes, one panel each."""
+    known = [each for each in curves if np.isfinite(each.mean).any()]
+    if not known:
+        raise ConfigError("No cell of the sweep is done yet.", field="curve")
+    arrays: dict[str, NDArray[Any]] = {}
+    for k, each in enumerate(known):
+        arrays |= {f"x{k}": each.x, f"mean{k}": each.mean}
+        arrays |= {f"low{k}": each.low, f"high{k}": each.high}
+    height = min(size.height_mm or 22 + 30 * len(known), _SIDES[1])
+    return FigureData(
+        "sweep",
+        arrays,
+        {
+            "width_mm": float(size.width_mm),
+            "height_mm": float(height),
+            "font_pt": float(size.font_pt),
+            "dpi": int(size.dpi),
+            "title": title,
+            "caption": list(caption),
+            "panels": [each.title for each in known],
+            "axis": axis,
         },
     )
 
@@ -231,14 +310,23 @@ def tokens_figure(
     )
 
 
-def render(figure: FigureData, target: Any, kind: str, metadata: Mapping[str, Any]) -> None:  # noqa: ANN401
-    """Draw a figure into a file as ``png``, ``svg`` or ``pdf``."""
+def render(
+    figure: FigureData,
+    target: Any,  # noqa: ANN401  a path or a file
+    kind: str,
+    metadata: Mapping[str, Any],
+    dpi: float | None = None,
+) -> None:
+    """Draw a figure into a file as ``png``, ``svg`` or ``pdf``.
+
+    ``dpi`` makes a PNG smaller or larger than the figure asks for, without another difference.
+    """
     load_fonts()
     _, draw = DRAWERS[figure.kind]
     with lock, mpl.rc_context(style(figure.spec)):
         drawn = draw(figure.arrays, figure.spec)
-        dpi = figure.spec["dpi"] if kind == "png" else VECTOR_DPI
-        drawn.savefig(target, format=kind, dpi=dpi, metadata=dict(metadata))
+        usual = figure.spec["dpi"] if kind == "png" else VECTOR_DPI
+        drawn.savefig(target, format=kind, dpi=dpi or usual, metadata=dict(metadata))
 
 
 def save_figure(path: Path | str, figure: FigureData, provenance: Mapping[str, Any]) -> None:

@@ -3,12 +3,13 @@
 A PNG has the text chunk ``spikestudio``, a JPEG or WebP the EXIF comment, a TIFF its description, a GIF
 its comment, an SVG the element ``<metadata id="spikestudio">``, a PDF its keywords, an NPZ the entry
 ``spikestudio`` and a figure bundle ``provenance.json``. Beside any other file lies its sidecar,
-``NAME.EXT.json``.
+``NAME.EXT.json``, and in a folder of pictures ``spikestudio.json``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 import warnings
@@ -43,6 +44,7 @@ _MAX_EXIF = 60_000  # bytes; a JPEG has room for 64 KiB
 _EXIF, _COMMENT, _ASCII = 0x8769, 0x9286, b"ASCII\0\0\0"
 _DESCRIPTION = 270  # tag of a TIFF
 _PART = 64 * 1024
+_DEPTH = strict_json.MAX_LINEAGE
 _KEYWORDS = b"/Keywords ("
 _NPZ_ENTRY = f"{CHUNK}.npy"
 _BROKEN = (OSError, ValueError, SyntaxError, KeyError, TypeError, EOFError, struct.error,
@@ -111,7 +113,7 @@ def into_svg(svg: bytes, provenance: Mapping[str, Any]) -> bytes:
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:
-    """Read what made a file: its own provenance, else that of its sidecar.
+    """Read what made a file: its own provenance, else that of its sidecar, which may be given itself.
 
     The file may be a stranger's: its kind is known by its first bytes, sizes are bounded, and nothing
     in it is run or followed. Gives a JSON object of a known ``schema_version``; whether it also fits
@@ -123,6 +125,8 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
         The file cannot be read, has no provenance, or one that is damaged or of a newer version.
     """
     path = Path(path)
+    if not path.is_file():  # a pipe would never end
+        raise _unusable(path, "there is no such file", "check the path")
     try:
         data = _embedded(path)
     except SpikeStudioError:
@@ -132,17 +136,21 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
         raise _unusable(path, f"it is damaged ({reason})", "choose another file") from error
     try:
         if data is None and sidecar(path).is_file():
-            values = strict_json.parse(_bounded(sidecar(path)))
-            values = values.get(CHUNK) if isinstance(values, dict) else None
+            values = _in_sidecar(strict_json.parse(_bounded(sidecar(path)), _DEPTH))
         elif data is None:
             raise _unusable(
                 path, "nothing is said of it in the file or beside it", "choose another file"
             )
         else:
-            values = strict_json.parse(data)
+            values = _in_sidecar(strict_json.parse(data, _DEPTH))
     except (OSError, ValueError) as error:
         raise _unusable(path, f"{error}", "choose another file") from error
     return _checked(path, values)
+
+
+def _in_sidecar(values: object) -> object:
+    """The provenance in a sidecar, which is one of its entries; else what was given."""
+    return values[CHUNK] if isinstance(values, dict) and CHUNK in values else values
 
 
 def _checked(path: Path, values: object) -> dict[str, Any]:
@@ -172,9 +180,26 @@ def _embedded(path: Path) -> bytes | None:
             return json_text(recording.origin).encode()
         finally:
             recording.close()
+    if re.match(rb"\s*\{", head):
+        return _bounded(path)
     if re.match(rb"(\xef\xbb\xbf)?\s*<(\?xml|svg|!DOCTYPE svg|!--)", head):
         return _from_svg(path)
+    if head.startswith(b"\x89PNG"):
+        _check_chunks(path)
     return _from_picture(path)
+
+
+def _check_chunks(path: Path) -> None:
+    """Refuse texts of a PNG that are too long: pillow reads each as a whole before it counts."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"IDAT":
+                return
+            if kind in (b"tEXt", b"zTXt", b"iTXt") and length > MAX_TEXT:
+                raise ValueError("its text is too long")
+            file.seek(length + 4, os.SEEK_CUR)
 
 
 def _from_picture(path: Path) -> bytes | None:

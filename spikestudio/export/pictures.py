@@ -58,12 +58,8 @@ def tile(images: NDArray[np.uint8], style: GridStyle) -> Image.Image:
         raise ConfigError(f"There are {len(style.labels)} labels for {len(images)} images.")
     big = images.repeat(style.scale, axis=1).repeat(style.scale, axis=2)
     count, height, width, channels = big.shape
-    font = ImageFont.truetype(
-        resource("fonts", "Inter-Regular.otf"),
-        max(10, min(28, width // 7)),
-        layout_engine=ImageFont.Layout.BASIC,
-    )
-    line = ceil(sum(font.getmetrics()) * 1.1) if style.labels else 0
+    font = _font(width)
+    line = _line(font, style)
     per_row = min(style.columns or isqrt(count - 1) + 1, count)
     step = (width + style.padding, height + line + style.padding)
     size = (
@@ -86,6 +82,35 @@ def tile(images: NDArray[np.uint8], style: GridStyle) -> Image.Image:
             text = _fitting(style.labels[k], font, width)
             pen.text((x, y + height + 1), text, _INK[0] if is_grey else _INK, font)
     return canvas
+
+
+def layout(images: NDArray[np.uint8], style: GridStyle) -> dict[str, Any]:
+    """Where ``tile`` puts the images, as ``grid`` of the provenance; a plain one shows it itself."""
+    if (style.padding, style.scale) == (PADDING, 1) and not style.labels:
+        return {}
+    width = images.shape[2] * style.scale
+    return {
+        "grid": {
+            "columns": min(style.columns or isqrt(len(images) - 1) + 1, len(images)),
+            "padding": style.padding,
+            "scale": style.scale,
+            "line": _line(_font(width), style),
+        }
+    }
+
+
+def _font(width: int) -> ImageFont.FreeTypeFont:
+    """Font of the labels of images that are so wide."""
+    return ImageFont.truetype(
+        resource("fonts", "Inter-Regular.otf"),
+        max(10, min(28, width // 7)),
+        layout_engine=ImageFont.Layout.BASIC,
+    )
+
+
+def _line(font: ImageFont.FreeTypeFont, style: GridStyle) -> int:
+    """Height of a label in pixels."""
+    return ceil(sum(font.getmetrics()) * 1.1) if style.labels else 0
 
 
 def save_picture(

@@ -5,12 +5,18 @@ It holds no time and no path, so the same request writes the same file.
 
 from __future__ import annotations
 
+import hashlib
 import platform
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spikestudio import __version__
+from spikestudio.diffusion.solvers import PREFIX
 from spikestudio.sampling.result import RunResult
 from spikestudio.seeds import derive_seed
 
@@ -22,6 +28,7 @@ def provenance(result: RunResult) -> dict[str, Any]:
     """Describe a run as in ``resources/schemas/provenance.json``; plain JSON values."""
     request = result.request
     branch = {} if result.branch is None else {"branch": result.branch.to_json()}
+    images = {} if result.images is None else {"images": fingerprint(result)}
     return {
         "schema_version": SCHEMA_VERSION,
         "request": request.to_json(),
@@ -37,16 +44,56 @@ def provenance(result: RunResult) -> dict[str, Any]:
             "name": result.checkpoint,
             "architecture": result.architecture,
             "tensors_sha256": result.tensors_sha256,
+            **({"file_sha256": result.file_sha256} if result.file_sha256 else {}),
+            **({"strict": True} if result.is_strict else {}),
         },
+        **images,
         "device": result.device,
-        "dtype": "float32",
+        "dtype": result.dtype,
         "threads": result.num_threads,
-        "versions": {
-            "spikestudio": __version__,
-            **{name: _version(name) for name in _PACKAGES},
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        },
+        **flags(),
+        "versions": versions(request.sampler),
+    }
+
+
+def fingerprint(result: RunResult) -> dict[str, Any]:
+    """Hash of a run's images, and the number of steps that they are of."""
+    assert result.images is not None  # or there is nothing to take one of
+    return {"steps_done": result.steps_done, "sha256": images_sha256(result.images)}
+
+
+def images_sha256(images: NDArray[np.uint8]) -> str:
+    """SHA-256 of the shape, ``N,H,W,C`` in digits and commas, and then the bytes of uint8 images."""
+    shape = ",".join(str(size) for size in images.shape)
+    return hashlib.sha256(shape.encode() + np.ascontiguousarray(images).tobytes()).hexdigest()
+
+
+def versions(sampler: str = "") -> dict[str, str]:
+    """Versions of what has a part in the pixels, with the package of the sampler if it has one."""
+    solvers = ("diffusers",) if sampler.startswith(PREFIX) else ()
+    return {
+        "spikestudio": __version__,
+        **{name: _version(name) for name in (*_PACKAGES, *solvers)},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def flags() -> dict[str, Any]:
+    """How torch chooses its kernels in this process, as ``flags``; nothing before it is imported."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return {}
+    cudnn = torch.backends.cudnn
+    return {
+        "flags": {
+            "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+            "cudnn_deterministic": cudnn.deterministic,
+            "cudnn_benchmark": cudnn.benchmark,
+            "cudnn_tf32": cudnn.allow_tf32,
+            "float32_matmul": torch.get_float32_matmul_precision(),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        }
     }
 
 

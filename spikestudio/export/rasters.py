@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ExportError
 from spikestudio.export.draw import style
+from spikestudio.export.figures import lock
 from spikestudio.export.images import CHUNK
 
 NOT_RECORDED = 255  # among spikes
@@ -106,17 +108,31 @@ def save_raster(
     ExportError
         The file cannot be written, or there is nothing to draw.
     """
+    data = raster_bytes(cells, rows, snn_steps, thresholds, provenance)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def raster_bytes(
+    cells: NDArray[np.uint8] | NDArray[np.float32],
+    rows: Rows,
+    snn_steps: int,
+    thresholds: Sequence[float],
+    provenance: Mapping[str, Any],
+) -> bytes:
+    """The file that ``save_raster`` writes."""
     if cells.ndim != 2 or not cells.size:
-        raise ExportError(f"There is nothing recorded of {rows.layer} to draw.", path=Path(path))
+        raise ExportError(f"There is nothing recorded of {rows.layer} to draw.")
     texts = {
         CHUNK: json.dumps(provenance, allow_nan=False),
         ROWS_CHUNK: json.dumps(asdict(rows)),
         "Software": None,
     }
-    with mpl.rc_context(_STYLE):
+    buffer = BytesIO()
+    with lock, mpl.rc_context(_STYLE):
         figure = _figure(cells, rows, snn_steps, np.asarray(thresholds, np.float64))
-        with atomic_write(path) as temporary:
-            figure.savefig(temporary, format="png", metadata=texts)
+        figure.savefig(buffer, format="png", metadata=texts)
+    return buffer.getvalue()
 
 
 def combine(

@@ -60,8 +60,11 @@ class Table:
         }
 
     def rows(self) -> Iterator[Sequence[Any]]:
-        """Lines of the CSV."""
-        return _ROWS[self.kind](self.arrays)
+        """Lines of the CSV after its header."""
+        names = self.more.get("layer_ids", [])
+        at = self.columns.index("layer") if "layer" in self.columns else None
+        for row in _ROWS[self.kind](self.arrays):
+            yield row if at is None else [*row[:at], names[row[at]], *row[at + 1 :]]
 
 
 def spikes_table(recording: Readable, chosen: Neurons, steps: range) -> Table:
@@ -202,12 +205,7 @@ def save_table(path: Path | str, table: Table, provenance: Mapping[str, Any]) ->
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.columns)
-        names = manifest.get("layer_ids", [])
-        at = table.columns.index("layer") if "layer" in table.columns else None
-        for row in table.rows():
-            if at is not None:
-                row = [*row[:at], names[row[at]], *row[at + 1 :]]
-            writer.writerow(row)
+        writer.writerows(table.rows())
     write_sidecar(path, provenance, manifest=manifest)
 
 

@@ -472,7 +472,7 @@ def _attribute(path: Path, file: Any, name: str) -> dict[str, Any]:  # noqa: ANN
     dtype = attribute.dtype
     if attribute.shape != () or dtype.kind != "S" or dtype.itemsize > _MAX_ATTRIBUTE:
         raise _unusable(path, f"its attribute {name!r} is no JSON text", "choose another file")
-    values = strict_json.parse(bytes(file.attrs[name]))
+    values = strict_json.parse(bytes(file.attrs[name]), strict_json.MAX_LINEAGE)
     if not isinstance(values, dict):
         raise _unusable(path, f"its attribute {name!r} is no JSON object", "choose another file")
     return values

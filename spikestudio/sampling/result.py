@@ -20,7 +20,9 @@ class RunResult:
     the last prediction of the clean images; None if no step was done. ``tokens`` int32 ``[B, h, w]``
     is None for pixel models. ``labels`` int64 ``[B]`` are the classes asked for, None where there are
     none. ``thresholds`` and ``temperatures`` hold one value per step done. The steps before that of a
-    ``branch`` are its parent's, and count as done.
+    ``branch`` are its parent's, and count as done. ``dtype`` is that of the network's numbers,
+    ``file_sha256`` the hash of the checkpoint's file, empty where it could not be read, and
+    ``is_strict`` whether the model has the numbers of the papers' code.
     """
 
     request: SamplingRequest
@@ -38,6 +40,9 @@ class RunResult:
     tokens: NDArray[np.int32] | None = None
     labels: NDArray[np.int64] | None = None
     branch: Branch | None = None
+    dtype: str = "float32"
+    file_sha256: str = ""
+    is_strict: bool = False
 
     @property
     def is_complete(self) -> bool:

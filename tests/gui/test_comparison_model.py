@@ -138,6 +138,33 @@ def test_b_is_sampled_with_the_same_request_and_marked_when_it_ends(session):
     assert comparison.b is third, "B stays until another one is chosen"
 
 
+def test_both_with_ddim_samples_a_anew_and_then_b(session):
+    comparison = session.comparison
+    first = session.sample(sampler="ancestral", steps=4)
+    assert comparison.can_take_ddim
+    comparison.sample_b({"threshold": 0.997}, with_ddim=True)
+    anew = replace(first.request, sampler="ddim")
+    assert session.requests == [anew]
+    assert comparison.is_sampling
+    second = session.sample(anew)
+    wanted = replace(anew, threshold=0.997)
+    assert session.requests == [anew, wanted], "B follows by itself"
+    assert comparison.is_sampling
+    third = session.sample(wanted)
+    assert not comparison.is_sampling
+    assert (comparison.a, comparison.b) == (second, third)
+    assert (second.parent, third.parent) == (first.key, second.key)
+    assert not comparison.can_take_ddim, "A is by DDIM now"
+
+
+def test_a_by_ddim_that_was_cancelled_is_not_followed_by_b(session):
+    session.sample(sampler="ancestral", steps=4)
+    session.comparison.sample_b({"threshold": 0.997}, with_ddim=True)
+    session.sample(session.requests[0], done=2, end="cancelled")
+    assert len(session.requests) == 1
+    assert not session.comparison.is_sampling
+
+
 def test_b_that_never_began_is_no_longer_waited_for(session):
     session.sample()
     session.comparison.sample_b({"threshold": 0.9})

@@ -192,17 +192,17 @@ def test_a_bad_recording_at_the_start_leaves_a_window_with_a_model(qtbot, make_s
 
 def test_a_grid_keeps_the_provenance_of_the_recording(qtbot, shell, window, tmp_path):
     run = opened(qtbot, shell, bundled())
-    window.commands["export-grid"].trigger()
-    dialog = window.findChild(QFileDialog)
-    dialog.fileSelected.emit(str(tmp_path / "grid.png"))
-    dialog.close()
+    window.commands["export"].trigger()
+    window.exporter.model.save(tmp_path / "grid.png")
     wait(qtbot, shell, lambda: (tmp_path / "grid.png").exists())
     import json
 
     from PIL import Image
 
     with Image.open(tmp_path / "grid.png") as picture:
-        assert json.loads(picture.text["spikestudio"]) == run.recorder.origin
+        origin = json.loads(picture.text["spikestudio"])
+    assert origin.pop("grid")["columns"] == 2  # where the images lie in this picture
+    assert origin == run.recorder.origin
 
 
 # its model ----------------------------------------------------------------------------------

@@ -1,11 +1,8 @@
-import json
 import subprocess
 import sys
 import textwrap
 
-import numpy as np
 import pytest
-from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -13,7 +10,6 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
-    QFileDialog,
     QLineEdit,
     QPlainTextEdit,
     QScrollBar,
@@ -21,13 +17,10 @@ from PySide6.QtWidgets import (
 
 from spikestudio.app import theme
 from spikestudio.app.actions import COMMANDS, KeyGuard
-from spikestudio.app.exports import raster_cells
 from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
 from spikestudio.errors import ExportError
-from spikestudio.export.rasters import NOT_RECORDED
-from tests.gui.fakes import SMALL_LAYERS, FakeRecorder
 
 
 @pytest.fixture
@@ -315,92 +308,16 @@ def test_only_the_newest_messages_stay_and_none_twice(window):
 # export -------------------------------------------------------------------------------------
 
 
-def choose(window, path):
-    """Answer the open file dialog."""
-    dialog = window.findChild(QFileDialog)
-    dialog.fileSelected.emit(str(path))
-    dialog.close()
-
-
-def test_exports_wait_for_a_result(shell, window):
+def test_the_export_dialog_opens_at_any_time_and_says_what_cannot_be_exported(shell, window):
+    window.commands["export"].trigger()
+    assert window.exporter.dialog.isVisible()
+    assert window.exporter.model.reason == "nothing was sampled yet"
     shell.load()
     shell.run(steps=2)
-    assert not window.commands["export-grid"].isEnabled()
-    shell.window.commands["cancel"].trigger()
-    shell.worker.advance()
-    shell.frame()
-    assert window.commands["export-grid"].isEnabled()
-    assert window.commands["export-raster"].isEnabled()
-
-
-def test_the_grid_is_saved_in_the_background_with_its_provenance(qtbot, shell, window, tmp_path):
-    shell.load()
-    shell.context.sampler.set(steps=3, seed=7)
-    shell.run()
-    window.commands["export-grid"].trigger()
-    choose(window, tmp_path / "grid.png")
-    qtbot.waitUntil(lambda: bool(window.notifications.messages), timeout=20_000)
-    assert window.notifications.messages[0].kind == "ok", window.notifications.messages[0].text
-    with Image.open(tmp_path / "grid.png") as picture:
-        assert json.loads(picture.text["spikestudio"])["request"]["seed"] == 7
-
-
-def test_a_raster_is_saved_as_it_is_shown(qtbot, shell, window, tmp_path):
-    shell.load()
-    shell.context.sampler.set(steps=3)
-    shell.run()
     window.commands["export-raster"].trigger()
-    choose(window, tmp_path / "raster.png")
-    qtbot.waitUntil(lambda: bool(window.notifications.messages), timeout=30_000)
-    assert window.notifications.messages[0].kind == "ok", window.notifications.messages[0].text
-    with Image.open(tmp_path / "raster.png") as picture:
-        rows = json.loads(picture.text["spikestudio-rows"])
-    told = window.views.raster.shown()
-    assert rows["neurons"] == told.neurons.tolist()
-    assert (rows["layer"], rows["rule"]) == (told.layer.id, "evenly spaced")
-    assert (rows["page"], rows["pages"]) == (1, told.pages)
-
-
-def test_a_file_that_cannot_be_written_is_told_and_the_window_goes_on(
-    qtbot, shell, window, tmp_path
-):
-    shell.load()
-    shell.context.sampler.set(steps=2)
-    shell.run()
-    window.commands["export-grid"].trigger()
-    choose(window, tmp_path / "missing" / "grid.png")
-    qtbot.waitUntil(lambda: bool(window.notifications.messages), timeout=20_000)
-    message = window.notifications.messages[0]
-    assert message.kind == "error"
-    assert "does not exist" in message.text
-    assert shell.context.sampler.can_sample
-
-
-@pytest.mark.parametrize("mode", ["spikes", "potential"])
-def test_exported_cells_are_those_of_the_recorder(mode):
-    recorder = FakeRecorder(num_steps=4)
-    layer = SMALL_LAYERS[1]
-    recorder.advance()
-    recorder.select(layer.id)
-    recorder.advance()
-    rows = np.array([5, 0, 3])
-    cells = raster_cells(recorder, layer, rows, mode)
-    assert cells.shape == (3, 2 * recorder.snn_steps)
-    newest = recorder.spikes if mode == "spikes" else lambda *at: recorder.potentials(*at).h
-    np.testing.assert_array_equal(cells[:, recorder.snn_steps :].T, newest(layer.id, 1)[:, rows])
-    if mode == "potential":
-        assert np.isnan(cells[:, : recorder.snn_steps]).all()
-
-
-def test_steps_whose_spikes_were_dropped_are_no_silence():
-    recorder = FakeRecorder(num_steps=3)
-    layer = SMALL_LAYERS[0]
-    recorder.missing.add((layer.id, 1))
-    for _ in range(3):
-        recorder.advance()
-    cells = raster_cells(recorder, layer, np.arange(5), "spikes")
-    assert (cells[:, 4:8] == NOT_RECORDED).all()
-    assert np.isin(cells[:, [*range(4), *range(8, 12)]], (0, 1)).all()
+    assert window.exporter.model.kind.id == "raster"
+    assert window.exporter.model.reason == ""
+    assert "2 of" in window.exporter.model.material.title
 
 
 # the end, and the next start ----------------------------------------------------------------

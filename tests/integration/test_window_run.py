@@ -47,10 +47,15 @@ def test_a_model_from_loading_to_export(qtbot, window, tmp_path, architecture):
     assert len(images) == 3
     assert np.isfinite(run.recorder.rates()).all()
 
-    commands["export-grid"].trigger()
-    window.findChild(QFileDialog).fileSelected.emit(str(tmp_path / "grid.png"))
-    window.findChild(QFileDialog).close()
+    commands["export"].trigger()
+    exporter = window.exporter
+    qtbot.waitUntil(lambda: exporter.dialog.save.isEnabled(), timeout=WAIT_MS)
+    exporter.dialog.save.click()
+    chooser = exporter.dialog.findChild(QFileDialog)
+    chooser.fileSelected.emit(str(tmp_path / "grid.png"))
+    chooser.close()
     qtbot.waitUntil(lambda: bool(window.notifications.messages), timeout=WAIT_MS)
+    exporter.dialog.close()
     assert window.notifications.messages[0].kind == "ok", window.notifications.messages[0].text
     with Image.open(tmp_path / "grid.png") as picture:
         assert "spikestudio" in picture.text

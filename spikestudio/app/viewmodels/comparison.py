@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from spikestudio.app.viewmodels.differences import Difference, differences, joined, title_of
 from spikestudio.app.viewmodels.history import Entry, HistoryModel
-from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.metrics.comparison import (
     Divergence,
     first_divergence,
@@ -44,6 +44,7 @@ SHARED = {
     "ddpm": "Both runs begin with the same noise, and get the same random draws at each step.",
     "absorbing": "The same cells are revealed at each step, and the same random draws choose codes.",
 }
+MOST_DDIM_STEPS = 100  # it gains little from more
 OTHER_STEPS = "A and B take different denoising steps, so no first step that differs can be told."
 NOT_KEPT = "No state of both runs was kept, so when they part cannot be told."
 
@@ -79,7 +80,8 @@ class ComparisonModel(QObject):
         self._history = history
         self._submit = submit
         self._marked: dict[Side, int] = {}
-        self._asked: SamplingRequest | None = None
+        self._asked: list[tuple[Side, SamplingRequest]] = []
+        self._goes_on = False  # one that was asked for has begun, and there is another
         self._pair: Entries = (None, None)
         self._rates: NDArray[np.float64] | None = None
         self.divergence: Divergence | None = None
@@ -225,14 +227,23 @@ class ComparisonModel(QObject):
     @property
     def is_sampling(self) -> bool:
         """Whether B was asked for here and has not ended."""
-        return self._asked is not None
+        return bool(self._asked)
+
+    @property
+    def can_take_ddim(self) -> bool:
+        """Whether A was sampled by a solver that draws noise at every step, where DDIM draws none."""
+        a = self.a
+        return a is not None and a.request.sampler not in ("ddim", "absorbing")
 
     def has_same_noise_with(self, changes: Mapping[str, Any]) -> bool:
         """Whether A with these changes would get the same random numbers as A."""
         return not (set(changes) & set(SAME_NOISE)) and self.a is not None and self.a.branch is None
 
-    def sample_b(self, changes: Mapping[str, Any]) -> None:
+    def sample_b(self, changes: Mapping[str, Any], *, with_ddim: bool = False) -> None:
         """Sample A's request with some changes; it becomes B when it has ended.
+
+        ``with_ddim`` samples A anew before, so that both are by DDIM: no noise is drawn on the way,
+        and what differs comes from the change alone.
 
         Raises
         ------
@@ -241,25 +252,40 @@ class ComparisonModel(QObject):
         """
         if self.a is None or self.obstacle:
             return
-        self._asked = replace(self.a.request, **changes)
+        a = self.a.request
+        asked: list[tuple[Side, SamplingRequest]] = []
+        if with_ddim and self.can_take_ddim:
+            a = replace(a, sampler="ddim", eta=0.0, steps=min(a.steps, MOST_DDIM_STEPS))
+            asked.append(("a", a))
+        self._asked = [*asked, ("b", replace(a, **changes))]
         self._marked["a"] = self.a.key
-        self._history.derive_from(self.a.key)
-        self._sampler.sample_request(self._asked)
+        self._sample_next()
+
+    def _sample_next(self) -> None:
+        self._goes_on = False
+        if self.a is not None:
+            self._history.derive_from(self.a.key)
+        self._sampler.sample_request(self._asked[0][1])
         self.changed.emit()
 
     @Slot(int)
     def _on_entry_added(self, key: int) -> None:
         entry = self._history.entry(key)
-        if entry is not None and self._asked is not None and entry.request == self._asked:
-            self._asked = None
-            self.mark("b", key)
+        if entry is not None and self._asked and entry.request == self._asked[0][1]:
+            side, _ = self._asked.pop(0)
+            self._goes_on = bool(self._asked)
+            self.mark(side, key)
 
     @Slot()
     def _on_state_changed(self) -> None:
         # The history has taken in by now what did begin.
-        if not self._run.state.is_active and self._asked is not None:
-            self._asked = None
-            self.changed.emit()
+        if self._run.state.is_active or not self._asked:
+            return
+        if self._goes_on and self._run.state is RunState.FINISHED:
+            self._sample_next()
+            return
+        self._asked.clear()
+        self.changed.emit()
 
     # steps and rates --------------------------------------------------------------------------
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 from spikestudio.app.viewmodels.parameters import SAMPLER_TITLES
 from spikestudio.sampling.request import RANGES, SamplingRequest
 
-DECIMALS = {"threshold": 3, "temperature": 2, "guidance": 1}
+DECIMALS = {"threshold": 3, "temperature": 2, "guidance": 1, "eta": 2}
 NAMES = {
     "sampler": "sampler",
     "class_label": "class",
     "clip_x0": "clipping of x0",
+    "rescale_readout": "rescaled read-out",
     "overrides": "experiments",
 }
 ARROW = "\N{RIGHTWARDS ARROW}"
@@ -53,7 +54,7 @@ def value_text(request: SamplingRequest, name: str) -> str:
         return SAMPLER_TITLES.get(request.sampler, request.sampler)
     if name == "class_label":
         return "any" if value is None else str(value)
-    if name == "clip_x0":
+    if isinstance(value, bool):
         return "on" if value else "off"
     if name == "overrides":
         number = len(value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.comparison import ComparisonModel
@@ -74,12 +74,18 @@ class SampleBForm(QWidget):
             self.box.addWidget(box)
         self.button = QPushButton("Sample B with the same noise")
         theme.set_role(self.button, "outline")
+        self.with_ddim = QCheckBox("Both with DDIM")
+        self.with_ddim.setChecked(True)
+        self.with_ddim.setToolTip(
+            "Sample A anew first, so that both are by DDIM. It draws no noise on the way: what differs "
+            "then comes from the change alone"
+        )
         self.note = Caption()
         lead = Caption("B: A with", is_whole=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(tool_row(lead, self.parameter, self.box, self.button))
+        layout.addWidget(tool_row(lead, self.parameter, self.box, self.with_ddim, self.button))
         layout.addWidget(self.note)
         for box in self.boxes.values():
             box.edited.connect(self.refresh)
@@ -119,6 +125,7 @@ class SampleBForm(QWidget):
             for name, box in self.boxes.items():
                 box.set_number(other_value(a.request, name))
         self.box.setCurrentWidget(self.boxes[self.name])
+        self.with_ddim.setVisible(self._comparison.can_take_ddim)
         is_same_noise = self._comparison.has_same_noise_with({self.name: self.value})
         self.button.setText("Sample B with the same noise" if is_same_noise else "Sample B")
         note = self._note()
@@ -145,7 +152,7 @@ class SampleBForm(QWidget):
     def sample(self) -> None:
         """Have B sampled."""
         try:
-            self._comparison.sample_b({self.name: self.value})
+            self._comparison.sample_b({self.name: self.value}, with_ddim=self.with_ddim.isChecked())
         except ConfigError as error:
             self._say(str(error))
             return

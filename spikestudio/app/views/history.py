@@ -6,19 +6,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QListView, QToolButton, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.comparison import ComparisonModel
 from spikestudio.app.viewmodels.history import Entry, HistoryModel
+from spikestudio.app.viewmodels.provenance import FAILED, command_of, origin_of, python_of
 from spikestudio.app.views.base import View
 from spikestudio.app.views.history_rows import HistoryDelegate, HistoryRows
 from spikestudio.app.views.parts import Caption, EmptyStack, fill, stacked, tool_row
+from spikestudio.errors import ConfigError
 from spikestudio.recording.record import MEBIBYTE
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import RunModel
+    from spikestudio.app.viewmodels.sampler import SamplerModel
     from spikestudio.app.viewmodels.timeline import TimelineModel
 
 EMPTY = "Every run of this session is listed here once it has ended."
@@ -36,12 +39,14 @@ class HistoryView(View):
         "Look: show it in every dock again (double-click, Enter). Duplicate: put its settings in the\n"
         "sampler (Ctrl+D). Branch: go on from the step looked at with other settings (Ctrl+B).\n"
         "A, B: compare it in the compare dock (Ctrl+1, Ctrl+2). Keep: let its recording go last\n"
-        "(Ctrl+K). Delete: forget it (Del).\n"
+        "(Ctrl+K). Delete: forget it (Del). Copy as Python, as command line: the program or command\n"
+        "that draws the same pixels again, in the menu of a run.\n"
         "Recordings together take at most twice what one may; beyond that the oldest goes first. Its\n"
         "images, settings and rates stay. Right-click a run for all of this."
     )
 
     sampleRequested = Signal()  # noqa: N815
+    told = Signal(str)  # what was copied, or why not
 
     def __init__(
         self,
@@ -50,8 +55,11 @@ class HistoryView(View):
         history: HistoryModel,
         comparison: ComparisonModel,
         parent: QWidget | None = None,
+        *,
+        sampler: SamplerModel | None = None,
     ) -> None:
         super().__init__(run, parent)
+        self._sampler = sampler
         self._timeline, self._history, self._comparison = timeline, history, comparison
         self.rows = HistoryRows(history, comparison)
         self.list = QListView()
@@ -75,6 +83,8 @@ class HistoryView(View):
             self._add("delete", "Delete", ("Del",), self._delete),
         ]
         self.actions_by_name["keep"].setCheckable(True)
+        self._add_to_menu("python", "Copy as Python", (), self._copy_python)
+        self._add_to_menu("command", "Copy as command line", (), self._copy_command)
         self.caption = Caption()
         self.stack = EmptyStack(
             stacked(tool_row(*buttons), self.list, self.caption, stretch=self.list), EMPTY
@@ -91,17 +101,22 @@ class HistoryView(View):
     def _add(
         self, name: str, text: str, keys: tuple[str, ...], call: Callable[[], None]
     ) -> QToolButton:
+        button = QToolButton()
+        button.setDefaultAction(self._add_to_menu(name, text, keys, call))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _add_to_menu(
+        self, name: str, text: str, keys: tuple[str, ...], call: Callable[[], None]
+    ) -> QAction:
         action = QAction(text, self.list)
         action.setShortcuts([QKeySequence(key) for key in keys])
         action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         action.triggered.connect(call)
         self.list.addAction(action)
         self.actions_by_name[name] = action
-        button = QToolButton()
-        button.setDefaultAction(action)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return button
+        return action
 
     @property
     def chosen(self) -> Entry | None:
@@ -150,12 +165,14 @@ class HistoryView(View):
             ("b", "Compare this run, as B", "This run is B." if entry and entry is b else ""),
             ("keep", "Let the recording of this run go last", _cannot_keep(entry)),
             ("delete", "Forget this run", ""),
+            ("python", "Copy the program that repeats this run", _cannot_copy(entry)),
+            ("command", "Copy the command that repeats this run", _cannot_copy(entry)),
         ):
             action = self.actions_by_name[name]
             reason = CHOOSE if entry is None else obstacle or ""
             action.setEnabled(not reason)
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            action.setToolTip(reason or f"{tip} ({keys})")
+            action.setToolTip(reason or (f"{tip} ({keys})" if keys else tip))
         self.actions_by_name["keep"].setChecked(bool(entry and entry.is_pinned))
 
     # actions --------------------------------------------------------------------------------
@@ -195,6 +212,28 @@ class HistoryView(View):
         if self.rows.rowCount():
             self.list.setCurrentIndex(self.rows.index(min(row, self.rows.rowCount() - 1)))
 
+    @Slot()
+    def _copy_python(self) -> None:
+        self._copy(python_of)
+
+    @Slot()
+    def _copy_command(self) -> None:
+        self._copy(command_of)
+
+    def _copy(self, text_of: Callable[..., str]) -> None:
+        """Put what repeats the chosen run on the clipboard."""
+        entry = self.chosen
+        origin = None if entry is None else origin_of(entry)
+        if entry is None or origin is None:
+            return
+        model = None if self._sampler is None else self._sampler.model
+        try:
+            QGuiApplication.clipboard().setText(text_of(origin, model))
+        except ConfigError as error:
+            self.told.emit(str(error))
+            return
+        self.told.emit(f"Copied what repeats {entry.name}.")
+
     def _with_chosen(self, call: Callable[[int], None]) -> None:
         entry = self.chosen
         if entry is not None:
@@ -229,6 +268,10 @@ class HistoryView(View):
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override
         return QSize(theme.px(320), theme.px(320))
+
+
+def _cannot_copy(entry: Entry | None) -> str:
+    return FAILED if entry and entry.result is None else ""
 
 
 def _cannot_keep(entry: Entry | None) -> str:

@@ -43,6 +43,7 @@ from spikestudio.app.views.token_panel import Cell, TokenPanel
 from spikestudio.app.views.token_stage import TokenStage
 from spikestudio.app.views.token_tools import TokenTools
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.export.origin import may_carry
 from spikestudio.recording.values import first_step
 from spikestudio.sampling.events import ImagePreview, TokensUnmasked
 
@@ -136,7 +137,8 @@ class TokensView(View):
         theme.manager.changed.connect(self._redraw)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  Qt override
-        if self.tools.can_drop(_files(event)):
+        files = _files(event)
+        if self.tools.can_drop(files) and not may_carry(files[0]):
             event.acceptProposedAction()
         else:
             event.ignore()  # the window may know what to do with it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from spikestudio.export.draw.style import (
     GAP,
     INK,
     MM_PER_INCH,
+    SOFT,
     combine,
     mark_changes,
     mark_gaps,
@@ -39,7 +40,8 @@ def draw(arrays: Mapping[str, NDArray[Any]], spec: Mapping[str, Any]) -> Figure:
         ``spikes`` uint8 ``[N, steps * T]``: 0, 1, or 255 where none were recorded; ``neurons``
         ``[N]``, their ids; ``thresholds`` ``[steps]``.
     spec
-        Beside what ``page`` needs: ``snn_steps``, ``first_step`` (from 1), ``as_picture``.
+        Beside what ``page`` needs: ``snn_steps``, ``first_step`` (from 1), ``as_picture``. Where the
+        rows are those of several layers: ``groups``, name and number of rows of each, from the top.
     """
     spikes, neurons = arrays["spikes"], arrays["neurons"]
     sheet = page(spec)
@@ -49,11 +51,16 @@ def draw(arrays: Mapping[str, NDArray[Any]], spec: Mapping[str, Any]) -> Figure:
     has_ids = rows <= height / sheet.line
     shown = list(range(1, rows + 1)) if has_ids else ticks(1, rows)
     labels = [f"{neurons[k - 1]:,}" if has_ids else f"{k:,}" for k in shown]
-    left = sheet.left + sheet.beside(labels)
+    groups = list(spec.get("groups", ()))
+    names = [name for name, _ in groups]
+    left = sheet.left + (sheet.width_of(names) + 1.8 if groups else sheet.beside(labels))
     axes = sheet.axes(left, bottom, sheet.right - left, height)
     axes.set_ylim(rows, 0)
-    axes.set_yticks([k - 0.5 for k in shown], labels)
-    axes.set_ylabel("neuron" if has_ids else "neuron (row)")
+    if groups:
+        _name_groups(axes, groups, rows * sheet.line / height)
+    else:
+        axes.set_yticks([k - 0.5 for k in shown], labels)
+        axes.set_ylabel("neuron" if has_ids else "neuron (row)")
     time_axis(axes, spec, columns // int(spec["snn_steps"]))
     mark_gaps(axes, (spikes == NOT_RECORDED).all(axis=0))
     if spec["as_picture"]:
@@ -64,6 +71,20 @@ def draw(arrays: Mapping[str, NDArray[Any]], spec: Mapping[str, Any]) -> Figure:
         _marks(axes, spikes, (sheet.right - left) / columns)
     mark_changes(axes, arrays["thresholds"].tolist(), int(spec["snn_steps"]))
     return sheet.figure
+
+
+def _name_groups(axes: Axes, groups: Sequence[tuple[str, int]], lowest: float) -> None:
+    """Names of layers and lines between them; a layer of fewer than ``lowest`` rows has no name."""
+    edges = np.cumsum([0, *(size for _, size in groups)])
+    named = [
+        ((top + bottom) / 2, name)
+        for (name, _), top, bottom in zip(groups, edges, edges[1:], strict=False)
+        if bottom - top >= lowest
+    ]
+    axes.set_yticks([y for y, _ in named], [name for _, name in named])
+    axes.tick_params(axis="y", length=0)
+    for edge in edges[1:-1]:
+        axes.axhline(edge, color=SOFT, linewidth=0.4)
 
 
 def _marks(axes: Axes, spikes: NDArray[np.uint8], cell: float) -> None:

@@ -154,11 +154,12 @@ def test_nothing_to_draw_and_a_full_disk_are_export_errors(
     with pytest.raises(ExportError, match="nothing recorded"):
         save_raster(path, np.zeros((0, 8), np.uint8), **FACTS)
 
-    def full(_figure: Figure, file: Path, **_: object) -> None:
-        file.write_bytes(b"half")
+    def full(file: Path, data: bytes) -> None:
+        with file.open("wb") as half:
+            half.write(data[: len(data) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Figure, "savefig", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ExportError, match="disk is full"):
         save_raster(path, np.zeros((6, 8), np.uint8), **FACTS)
     assert path.read_bytes() == b"old"
