@@ -300,6 +300,7 @@ def test_one_click_starts_thresholds_by_seeds_and_tells_the_effect(qtbot, desk, 
     assert words.startswith("Difference of the mean rate between 0.997 and 1.000: ")
     assert ("no effect shown" in words) == bool(found.includes_zero)
     assert ("not zero" in words) == (not found.includes_zero)
+    assert view.curves.sizeHint().height() < 720, "or the docks would be pushed out of the window"
     plot = view.curves.plots["mean_rate"]
     qtbot.keyClick(plot, Qt.Key.Key_Right)
     draw(qtbot, view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QGraphicsGridLayout, QWidget
 
@@ -48,6 +48,9 @@ class CurveWithInterval(pg.GraphicsView):
         self.left.enableAutoSIPrefix(False)
         self.bottom.enableAutoSIPrefix(False)
         self._restyle()
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return QSize(theme.px(240), self.minimumHeight())  # not the 480 that a view asks for
 
     def _arrange(self) -> None:
         grid = QGraphicsGridLayout()

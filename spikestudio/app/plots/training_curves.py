@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
@@ -147,6 +147,9 @@ class TrainingPlot(LevelPlot):
         self.add(self.item)
         self.tip_at = self._tip
         self.setMinimumHeight(theme.px(96))
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return QSize(theme.px(240), self.minimumHeight())  # not the 480 that a view asks for
 
     def column(self, steps: Numbers) -> Numbers:
         """Return where the middles of steps are; steps count from 1."""

@@ -96,7 +96,7 @@ def facts(model: ModelInfo) -> list[Fact]:
 
 
 def _quality(item: Measurement) -> Fact:
-    name, form = _METRICS.get(item.metric, (item.metric.replace("_", " "), "{:.3g}"))
+    name, form = _METRICS.get(item.metric, (item.metric.replace("_", " ").capitalize(), "{:.3g}"))
     return Fact(name, form.format(item.value), item.protocol)
 
 
