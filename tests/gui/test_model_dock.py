@@ -154,8 +154,8 @@ def test_quality_comes_with_its_protocol():
     )
     about = told("sddpm", quality=measured)
     assert about["Recognised"].value == "87% with confidence"
-    assert about["some other figure"].value == "0.5"
-    assert about["Recognised"].remark == about["some other figure"].remark == protocol
+    assert about["Some other figure"].value == "0.5"
+    assert about["Recognised"].remark == about["Some other figure"].remark == protocol
 
 
 def test_facts_of_each_kind():
