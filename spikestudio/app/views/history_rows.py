@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
@@ -161,9 +162,11 @@ class HistoryDelegate(QStyledItemDelegate):
         elif fields.state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, theme.color("hover"))
         margin, side = theme.px(MARGIN), theme.px(THUMBNAIL)
-        _paint_thumbnail(
-            painter, QRect(rect.left() + margin, rect.top() + margin, side, side), entry
-        )
+        place = QRect(rect.left() + margin, rect.top() + margin, side, side)
+        if entry.thumbnail is None:
+            painter.fillRect(place, hatch_brush())
+        else:
+            paint_images(painter, place, entry.thumbnail)
         left = rect.left() + 2 * margin + side
         room = QRect(
             left, rect.top() + margin, rect.right() - margin - left, rect.height() - 2 * margin
@@ -200,12 +203,8 @@ def _paint_lines(painter: QPainter, room: QRect, rows: HistoryRows, entry: Entry
         y += metrics.height() + theme.px(2)
 
 
-def _paint_thumbnail(painter: QPainter, place: QRect, entry: Entry) -> None:
-    """Draw the first images, two by two where they are small enough for whole pixels."""
-    images = entry.thumbnail
-    if images is None:
-        painter.fillRect(place, hatch_brush())
-        return
+def paint_images(painter: QPainter, place: QRect, images: NDArray[np.uint8]) -> None:
+    """Draw the first images ``[B, H, W, C]``, two by two where that leaves whole pixels."""
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)  # views set it
     _, height, width, _ = images.shape
     longest = max(height, width)
@@ -217,4 +216,4 @@ def _paint_thumbnail(painter: QPainter, place: QRect, entry: Entry) -> None:
     for number, image in enumerate(images[: columns * columns]):
         row, column = divmod(number, columns)
         corner = QRect(left + column * (side + GAP), place.top() + row * (side + GAP), side, side)
-        painter.drawImage(corner, to_qimage(image))
+        painter.drawImage(corner, to_qimage(np.ascontiguousarray(image)))

@@ -19,15 +19,15 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from spikestudio.app import theme
-from spikestudio.app.plots.tiles import to_qimage
 from spikestudio.app.viewmodels.queue import QueueModel
 from spikestudio.app.viewmodels.queued_run import QueuedRun
 from spikestudio.app.viewmodels.run import RunModel, RunState
+from spikestudio.app.views.history_rows import paint_images
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
 ENTRY = Qt.ItemDataRole.UserRole
-THUMBNAIL, MARGIN, GAP = 60, 8, 2
+THUMBNAIL, MARGIN = 60, 8
 
 
 class QueueRows(QAbstractListModel):
@@ -261,7 +261,7 @@ def _paint_picture(painter: QPainter, place: QRect, rows: QueueRows, entry: Queu
     """Draw what is there of the run; else its place in the queue."""
     images, badge = rows.thumbnail(entry), rows.badge(entry)
     if images is not None:
-        _paint_images(painter, place, images)
+        paint_images(painter, place, images)
     else:
         painter.fillRect(place, theme.color("raised"))
         painter.setPen(theme.color("border"))
@@ -276,19 +276,3 @@ def _paint_picture(painter: QPainter, place: QRect, rows: QueueRows, entry: Queu
         painter.fillRect(place, theme.color("raised"))
     painter.setPen(theme.color("muted"))
     painter.drawText(place, Qt.AlignmentFlag.AlignCenter, badge)
-
-
-def _paint_images(painter: QPainter, place: QRect, images: NDArray[np.uint8]) -> None:
-    """Draw the first images, two by two where they are small enough for whole pixels."""
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)  # views set it
-    _, height, width, _ = images.shape
-    longest = max(height, width)
-    columns = 2 if len(images) > 1 and 2 * longest + GAP <= place.width() else 1
-    scale = max(1, (place.width() - (columns - 1) * GAP) // (columns * longest))
-    side = min(scale * longest, place.width())
-    total = columns * side + (columns - 1) * GAP
-    left = place.left() + (place.width() - total) // 2
-    for number, image in enumerate(images[: columns * columns]):
-        row, column = divmod(number, columns)
-        corner = QRect(left + column * (side + GAP), place.top() + row * (side + GAP), side, side)
-        painter.drawImage(corner, to_qimage(np.ascontiguousarray(image)))
