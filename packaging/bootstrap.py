@@ -21,6 +21,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
@@ -138,12 +139,28 @@ def test(python: str, arguments: Sequence[str]) -> int:
         outcomes[name] = subprocess.call([python, *command], cwd=ROOT) == 0
     verdicts = [f"{name} {'passed' if good else 'FAILED'}" for name, good in outcomes.items()]
     say(f"--- checks: {', '.join(verdicts)}; pytest follows")
-    rest = list(arguments)
-    if "--all" in rest:
-        rest.remove("--all")
-        rest = ["-m", "long or not long", *rest]
-    status = subprocess.call([python, "-m", "pytest", *rest], cwd=ROOT)
+    rest = [each for each in arguments if each != "--all"]
+    which = ["-m", "long or not long"] if "--all" in arguments else []
+    if rest:
+        status = subprocess.call([python, "-m", "pytest", *which, *rest], cwd=ROOT)
+    else:
+        status = run_halves([python, "-m", "pytest", *which])
     return status or int(not all(outcomes.values()))
+
+
+def run_halves(pytest: Sequence[str]) -> int:
+    """Run the tests with and without a window side by side: one process keeps one core busy."""
+    cores = str(max(1, (os.cpu_count() or 2) // 2))
+    env = {"OMP_NUM_THREADS": cores, **os.environ}
+    with tempfile.TemporaryFile() as told:
+        windows = [*pytest, "-p", "no:cacheprovider", "tests/gui", "tests/integration"]
+        other = subprocess.Popen(windows, cwd=ROOT, env=env, stdout=told, stderr=subprocess.STDOUT)
+        status = subprocess.call([*pytest, "tests/unit"], cwd=ROOT, env=env)
+        status = other.wait() or status
+        told.seek(0)
+        say("--- tests with a window")
+        say(told.read().decode("utf-8", "replace"))
+    return status
 
 
 # --- the environment ----------------------------------------------------------------------------

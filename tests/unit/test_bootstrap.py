@@ -231,6 +231,32 @@ def test_all_includes_the_long_ones(bootstrap: ModuleType, monkeypatch: pytest.M
     assert commands[-1][3:] == ["-m", "long or not long", "tests/unit"]
 
 
+@pytest.mark.parametrize(("unit", "window", "status"), [(0, 0, 0), (1, 0, 1), (0, 2, 2)])
+def test_all_tests_run_in_two_processes(
+    bootstrap: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    unit: int,
+    window: int,
+    status: int,
+) -> None:
+    monkeypatch.setattr(bootstrap, "CHECKS", {})
+    script = "import sys; print('ran', sys.argv[-1]); sys.exit({})"
+    starts = bootstrap.subprocess.Popen
+
+    def call(command: Sequence[str], **_: object) -> int:
+        assert command[-1] == "tests/unit"
+        return unit
+
+    def begin(command: Sequence[str], **options: object) -> object:
+        return starts([sys.executable, "-c", script.format(window), command[-1]], **options)
+
+    monkeypatch.setattr(bootstrap.subprocess, "call", call)
+    monkeypatch.setattr(bootstrap.subprocess, "Popen", begin)
+    assert bootstrap.test("python", []) == status
+    assert "ran tests/integration" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
