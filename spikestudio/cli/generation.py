@@ -1,4 +1,4 @@
-"""Sampling many images for a measurement, alone or as one of several processes.
+"""Sampling as one of several processes, and many images for a measurement.
 
 Every image has a random stream of its own, so that it does not matter which process draws it.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spikestudio.recording.values import Activity
     from spikestudio.sampling.result import RunResult
     from spikestudio.sampling.run import SamplingRun
-    from spikestudio.training.parallel import World
+    from spikestudio.training.parallel import Part, World
     from spikestudio.types import LayerInfo
 
 PART = 512  # images sampled together
@@ -71,17 +71,30 @@ def generate(
     assert total is not None  # a share has an image at least
     labels = [each.labels for each in results if each.labels is not None]
     images = np.concatenate([each.images for each in results if each.images is not None])
-    result = replace(
+    whole = replace(
         results[0],
         request=replace(request, num=min(num, PART)),
         seconds=sum(each.seconds for each in results),
-        images=_gathered(images, own.first, num, world, model.device),
-        labels=_gathered(np.concatenate(labels), own.first, num, world, model.device)
-        if labels
-        else None,
+        images=images,
+        labels=np.concatenate(labels) if labels else None,
         tokens=None,
     )
-    return Generation(result, layers, _summed(total, world, model.device))
+    return Generation(joint(whole, own, world), layers, _summed(total, world, model.device))
+
+
+def joint(result: RunResult, own: Part, world: World) -> RunResult:
+    """Give every process the images, tokens and labels of all; ``own`` says which these are.
+
+    Raises ``TrainingError`` if another process has ended.
+    """
+
+    def of_all(rows: NDArray[Any] | None) -> NDArray[Any] | None:
+        return None if rows is None else _gathered(rows, own, world, result.device)
+
+    images, tokens, labels = (
+        of_all(each) for each in (result.images, result.tokens, result.labels)
+    )
+    return replace(result, images=images, tokens=tokens, labels=labels)
 
 
 def _finished(run: SamplingRun, advance: Callable[[int], object]) -> RunResult:
@@ -97,12 +110,12 @@ def _finished(run: SamplingRun, advance: Callable[[int], object]) -> RunResult:
     return run.result
 
 
-def _gathered(rows: NDArray[Any], first: int, num: int, world: World, device: str) -> NDArray[Any]:
+def _gathered(rows: NDArray[Any], own: Part, world: World, device: str) -> NDArray[Any]:
     """Rows of all processes; a sum, as those of the others are zero."""
     if world.is_alone:
         return rows
-    whole = np.zeros((num, *rows.shape[1:]), rows.dtype)
-    whole[first : first + len(rows)] = rows
+    whole = np.zeros((own.total, *rows.shape[1:]), rows.dtype)
+    whole[own.first : own.end] = rows
     return _added(whole, world, device)
 
 

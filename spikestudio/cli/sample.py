@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,13 +73,21 @@ def sample(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Draw images with a model; what is left out is the model's own default."""
+    """Draw images with a model; what is left out is the model's own default.
+
+    Under torchrun every process draws a share of the images, with the pixels of one process.
+    """
     from spikestudio.atomic import check_writable
     from spikestudio.checkpoints.catalog import resolve
     from spikestudio.checkpoints.contents import open_checkpoint
+    from spikestudio.errors import ConfigError
     from spikestudio.recording.record import Record
     from spikestudio.sampling.request import SamplingRequest
+    from spikestudio.sweeps.share import Share
 
+    share = Share.of_environment()
+    if share.size > 1 and record is not None:
+        raise ConfigError("A recording is made by one process: leave --record or torchrun out.")
     output = _Output(out, columns, rgb)
     output.check()
     if record is not None:
@@ -101,16 +109,23 @@ def sample(
     )  # most of what can be wrong is known by now, before torch is loaded
 
     from spikestudio.checkpoints.loader import load
+    from spikestudio.cli.generation import joint
     from spikestudio.export.provenance import provenance
     from spikestudio.runtime import tune_allocator
     from spikestudio.sampling.run import SamplingRun
+    from spikestudio.training.parallel import joined
 
     tune_allocator()
-    model = load(file, device)
+    model = load(file, share.device(device))
     _refuse_unused(model, given)
     request = SamplingRequest(**model.defaults() | given)
-    run = SamplingRun(model, request, record=Record(path=record), describe=provenance)
-    result = _work(run)
+    with joined(share.rank, share.size, model.device) as world:
+        own = world.part(request.num)
+        part = replace(request, num=len(own), first_image=request.first_image + own.first)
+        run = SamplingRun(model, part, record=Record(path=record), describe=provenance)
+        result = replace(joint(_work(run), own, world), request=request)
+    if not share.is_first:  # the first process writes and tells for all
+        return
     origin = provenance(result)
     output.write(result, origin)
     if run.recorder.file_error:

@@ -1,7 +1,7 @@
-"""Several processes that train one network, each on its part of every batch.
+"""Several processes that share one piece of work, each with its part of every batch.
 
 Nothing is random per process: all draw the numbers of the whole batch and keep their rows, so that
-the result is that of one process with the same batch, up to the rounding of sums.
+the result of a training is that of one process with the same batch, up to the rounding of sums.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Place among the processes that train together; without others nothing is communicated."""
+    """Place among the processes that work together; without others nothing is communicated."""
 
     rank: int = 0
     size: int = 1
@@ -132,7 +132,7 @@ def joined(rank: int, size: int, device: str) -> Iterator[World]:
         return
     is_cuda = device.startswith("cuda")
     if not is_cuda and device != "cpu":
-        raise TrainingError(f"Several processes train on cpu or cuda, not on {device}.")
+        raise TrainingError(f"Several processes share work on cpu or cuda, not on {device}.")
     if is_cuda:
         torch.cuda.set_device(device)
     backend = "nccl" if is_cuda else "gloo"
@@ -140,7 +140,7 @@ def joined(rank: int, size: int, device: str) -> Iterator[World]:
         distributed.init_process_group(backend, rank=rank, world_size=size, timeout=TIMEOUT)
     except (ValueError, RuntimeError) as error:
         raise TrainingError(
-            f"The {size} processes of this training did not find each other, so start them with "
+            f"The {size} processes of this command did not find each other, so start them with "
             f"torchrun: {str(error).splitlines()[0]}"
         ) from error
     try:
@@ -156,6 +156,6 @@ def _others_alive() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise TrainingError(
-            "Another process of this training has ended, so this one cannot go on: see its message, "
-            "then start all again with --resume."
+            "Another process of this command has ended, so this one cannot go on: see its message, "
+            "then start all again, a training with --resume."
         ) from error

@@ -183,5 +183,40 @@ def test_a_process_that_dies_ends_the_others_with_one_sentence(command, tmp_path
     processes[1].kill()
     first, _ = ended(processes)
     assert processes[0].returncode == 1
-    assert "Another process of this training has ended" in first
+    assert "Another process of this command has ended" in first
     assert "Traceback" not in first
+
+
+def samples(file: Path) -> tuple[np.ndarray, dict[str, Any]]:
+    """Pixels and provenance of an .npz file."""
+    with np.load(file) as stored:
+        return stored["arr_0"], json.loads(str(stored["spikestudio"]))
+
+
+@pytest.mark.parametrize("name", ["sdit-mnist", "spiking-diffusion-mnist"])
+def test_two_processes_sample_the_pixels_of_one(name, tmp_path):
+    """Three images are two uneven shares; the first is not the seed's first one either."""
+    command = ["-m", "spikestudio", "sample", name, "--num", "3", "--steps", "2", "--seed", "5"]
+    command += ["--device", "cpu"]
+    files = {size: tmp_path / f"{size}.npz" for size in (1, 2)}
+    for size, file in files.items():
+        processes = started(size, *command, "--out", str(file))
+        outputs = ended(processes)
+        assert [process.returncode for process in processes] == [0] * size, outputs
+        assert "Wrote 3 images" in outputs[0]
+        assert outputs[1:] == [""] * (size - 1)  # the first process tells for all
+    (one, origin), (two, shared_origin) = (samples(file) for file in files.values())
+    assert len(one) == 3
+    assert np.array_equal(one, two)
+    assert origin["request"] == shared_origin["request"]
+    assert origin["images"] == shared_origin["images"]
+
+
+def test_a_recording_is_refused_to_several_processes(tmp_path):
+    command = ["-m", "spikestudio", "sample", "sdit-mnist", "--num", "2", "--steps", "1"]
+    command += ["--out", str(tmp_path / "a.png"), "--record", str(tmp_path / "a.h5")]
+    processes = started(2, *command)
+    for output, process in zip(ended(processes), processes, strict=True):
+        assert process.returncode == 1
+        assert "leave --record or torchrun out" in output
+    assert not list(tmp_path.iterdir())
