@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spikestudio.checkpoints.loader import LoadedModel
+    from spikestudio.checkpoints.told import Told
     from spikestudio.models.spiking_diffusion.walk import CodecWalk
     from spikestudio.recording.values import Readable
     from spikestudio.sampling.branch import Branch
@@ -172,9 +173,9 @@ class Worker:
         self._thread = threading.Thread(target=self._work, name="sampling")
         self._thread.start()
 
-    def load(self, path: Path, device: str = "cpu") -> None:
-        """Load a checkpoint in the background."""
-        self._commands.put(lambda: self._load(path, device))
+    def load(self, path: Path, device: str = "cpu", told: Told | None = None) -> None:
+        """Load a checkpoint in the background; ``told`` is what is known of an official one."""
+        self._commands.put(lambda: self._load(path, device, told))
 
     def sample(
         self,
@@ -236,10 +237,10 @@ class Worker:
             if not self._closing.is_set():
                 command()
 
-    def _load(self, path: Path, device: str) -> None:
+    def _load(self, path: Path, device: str, told: Told | None) -> None:
         self._publish(ModelLoading(path))
         try:
-            model = _load_model(path, device)
+            model = _load_model(path, device, told)
             info = describe(model)
         except SpikeStudioError as error:
             self._publish(LoadFailed(path, str(error)))
@@ -395,12 +396,14 @@ def describe(model: LoadedModel) -> ModelInfo:
     )
 
 
-def _load_model(path: Path, device: str) -> LoadedModel:
+def _load_model(path: Path, device: str, told: Told | None) -> LoadedModel:
     from spikestudio.checkpoints.loader import load
     from spikestudio.runtime import tune_allocator
 
     tune_allocator()
-    return load(path, device)
+    if told is None:
+        return load(path, device)
+    return load(path, device, second=told.second, choices=told.choices)
 
 
 def _unexpected(verb: str, error: Exception) -> str:

@@ -12,6 +12,7 @@ from spikestudio.checkpoints.catalog import Entry
 from spikestudio.sampling.worker import LoadFailed, ModelLoaded, ModelLoading
 
 if TYPE_CHECKING:
+    from spikestudio.checkpoints.told import Told
     from spikestudio.sampling.worker import ModelInfo
 
 AUTO = "auto"
@@ -31,7 +32,7 @@ class CheckpointModel(QObject):
 
     def __init__(
         self,
-        load: Callable[[Path, str], None],
+        load: Callable[..., None],  # of path and device, and of what was told if there is any
         device: str = AUTO,
         parent: QObject | None = None,
     ) -> None:
@@ -43,6 +44,7 @@ class CheckpointModel(QObject):
         self.model: ModelInfo | None = None
         self.loading: Path | None = None
         self.failure: LoadFailed | None = None
+        self.told: dict[Path, Told] = {}  # of official files, what they do not say
 
     def set_entries(self, entries: list[Entry]) -> None:
         """Replace the catalogue."""
@@ -62,7 +64,13 @@ class CheckpointModel(QObject):
         self.loading = path
         self.failure = None
         self.loadingChanged.emit()
-        self._load(path, self.device)
+        told = self.told.get(path)
+        self._load(path, self.device, *([] if told is None else [told]))
+
+    def load_told(self, path: Path, told: Told) -> None:
+        """Load an official file with what the user knows of it, now and from now on."""
+        self.told[path] = told
+        self.load(path)
 
     def take(self, event: ModelLoading | ModelLoaded | LoadFailed) -> None:
         """Take in what the worker said about a load."""

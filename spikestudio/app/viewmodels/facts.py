@@ -83,6 +83,7 @@ def facts(model: ModelInfo) -> list[Fact]:
             "The number of time steps that the model was trained with.",
         )
     )
+    result += _assumptions(model)
     if card.codebook_size:
         result.append(Fact("Codebook", f"{card.codebook_size} codes"))
     if card.classes:
@@ -92,6 +93,18 @@ def facts(model: ModelInfo) -> list[Fact]:
         result += [_quality(item) for item in card.quality]
     else:
         result.append(Fact("Quality", UNKNOWN, "The file does not say how good its samples are."))
+    return result
+
+
+def _assumptions(model: ModelInfo) -> list[Fact]:
+    """What nobody but a paper vouches for, and whose numerics are computed with."""
+    training = model.card.training
+    result = []
+    if assumed := training.get("assumed"):
+        remark = "The file does not say so; these are the paper's values, or the only ones."
+        result.append(Fact("Assumed", str(assumed).replace("_", " "), remark))
+    if training.get("numerics") == "strict":
+        result.append(Fact("Numerics", "strict", "As the papers' code computes, quirks included."))
     return result
 
 

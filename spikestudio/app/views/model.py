@@ -22,6 +22,7 @@ from spikestudio.app.viewmodels.checkpoint import AUTO, CheckpointModel
 from spikestudio.app.viewmodels.facts import Fact, facts
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
+from spikestudio.app.views.told_dialog import ToldDialog, can_be_told
 from spikestudio.app.widgets.model_card import CardState, ModelCard
 
 LOW = 180  # pixels; a dock that is lower shows its cards in one line each
@@ -38,7 +39,8 @@ class ModelView(View):
         "The button on a card plays a recorded run of its model, which needs no computing.\n"
         "Loading happens in the background; the model before stays in use until it is done.\n"
         "Device: where the network is computed. Auto takes the fastest that is there.\n"
-        "Below are the facts that the file states. What it does not state is unknown."
+        "Below are the facts that the file states. What it does not state is unknown.\n"
+        "A file of the papers' code leaves facts open: Assumed… lets you give them."
     )
 
     openRequested = Signal()  # noqa: N815
@@ -100,7 +102,13 @@ class ModelView(View):
         label.setBuddy(self.devices)
         row = QHBoxLayout()
         row.setSpacing(2 * theme.SPACE)
+        self.told_button = QPushButton("Assumed…")
+        self.told_button.setToolTip("Say what the file of the papers' code does not")
+        self.told_button.clicked.connect(self._ask_told)
+        self.told_button.hide()
+        theme.set_role(self.told_button, "outline")
         row.addWidget(self.open_button)
+        row.addWidget(self.told_button)
         row.addStretch(1)
         row.addWidget(label)
         row.addWidget(self.devices)
@@ -162,12 +170,19 @@ class ModelView(View):
         self.devices.setCurrentIndex(max(self.devices.findData(self._checkpoint.device), 0))
 
     @Slot()
+    def _ask_told(self) -> None:
+        if self._checkpoint.model is not None:
+            ToldDialog(self._checkpoint.model, self._checkpoint, self.window()).open()
+
+    @Slot()
     def _on_loaded(self) -> None:
+        model = self._checkpoint.model
+        self.told_button.setVisible(model is not None and can_be_told(model.path))
         while (item := self._facts.takeAt(0)) is not None:
             if widget := item.widget():
                 widget.deleteLater()
-        if self._checkpoint.model is not None:
-            for row, fact in enumerate(facts(self._checkpoint.model)):
+        if model is not None:
+            for row, fact in enumerate(facts(model)):
                 self._add_fact(row, fact)
         self.mark_dirty()
 

@@ -34,6 +34,11 @@ class ChoiceBox(QComboBox):
         """Show a value; one that is not among the choices shows the first."""
         self.setCurrentIndex(self._values.index(value) if value in self._values else 0)
 
+    @property
+    def choice(self) -> object:
+        """The value that is shown."""
+        return self._values[self.currentIndex()]
+
     @Slot(int)
     def _on_activated(self, index: int) -> None:
         self.chosen.emit(self._values[index])
