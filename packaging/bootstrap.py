@@ -21,7 +21,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
@@ -30,6 +29,7 @@ VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "packaging" / "constraints.txt"
 STAMP = "spikestudio-setup.txt"  # in the environment: what it was last installed from
 SUPPORTED = ((3, 12), (3, 11), (3, 13))  # in order of preference
+MOST_PROCESSES = 8  # that test at the same time; each takes up to 2 GB
 TORCH_FAMILY = ("torch", "torchvision", "torchaudio")  # their versions depend on each other
 
 # System libraries that Qt needs on Linux, and the Debian package of each.
@@ -141,26 +141,13 @@ def test(python: str, arguments: Sequence[str]) -> int:
     say(f"--- checks: {', '.join(verdicts)}; pytest follows")
     rest = [each for each in arguments if each != "--all"]
     which = ["-m", "long or not long"] if "--all" in arguments else []
-    if rest:
-        status = subprocess.call([python, "-m", "pytest", *which, *rest], cwd=ROOT)
-    else:
-        status = run_halves([python, "-m", "pytest", *which])
+    env = dict(os.environ)
+    if not rest:  # a process for each core, and a whole file to one of them: its tests share much
+        processes = str(min(os.cpu_count() or 1, MOST_PROCESSES))
+        rest = ["-n", processes, "--dist", "loadfile", "--benchmark-disable"]
+        env.setdefault("OMP_NUM_THREADS", "1")
+    status = subprocess.call([python, "-m", "pytest", *which, *rest], cwd=ROOT, env=env)
     return status or int(not all(outcomes.values()))
-
-
-def run_halves(pytest: Sequence[str]) -> int:
-    """Run the tests with and without a window side by side: one process keeps one core busy."""
-    cores = str(max(1, (os.cpu_count() or 2) // 2))
-    env = {"OMP_NUM_THREADS": cores, **os.environ}
-    with tempfile.TemporaryFile() as told:
-        windows = [*pytest, "-p", "no:cacheprovider", "tests/gui", "tests/integration"]
-        other = subprocess.Popen(windows, cwd=ROOT, env=env, stdout=told, stderr=subprocess.STDOUT)
-        status = subprocess.call([*pytest, "tests/unit"], cwd=ROOT, env=env)
-        status = other.wait() or status
-        told.seek(0)
-        say("--- tests with a window")
-        say(told.read().decode("utf-8", "replace"))
-    return status
 
 
 # --- the environment ----------------------------------------------------------------------------
