@@ -20,6 +20,13 @@ CONFIDENCE = 0.95
 DRAWS = 200  # of a bootstrap
 MAX_TEXT = 300  # characters of a protocol in a card
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_NUM = re.compile(r"(?P<num>\d[\d,]*) (?:samples|images)\b(?: \((?P<settings>[^()]*)\))?")
+_FLOAT = r"-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+_INTERVAL = re.compile(rf"95 % interval (?P<low>{_FLOAT}) to (?P<high>{_FLOAT})(?![\w.])")
+_BESIDE = re.compile(
+    r"(?P<name>train images|class-wise Gaussian|std over subsets|evaluations) "
+    rf"(?P<value>{_FLOAT})(?:; |$)"
+)
 
 Interval = tuple[float, float]
 
@@ -83,6 +90,35 @@ class Figure:
     def measurement(self, request: str = "") -> Measurement:
         """As it is kept in a checkpoint's card."""
         return Measurement(self.metric, self.value, self.sentence(request))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What a protocol's sentence says: None and empty where it does not.
+
+    ``settings`` is how the images were sampled, ``beside`` the other numbers by name, and ``rest``
+    what stays when these, the number and the interval are taken out.
+    """
+
+    num: int | None
+    settings: str
+    interval: Interval | None
+    beside: Mapping[str, float]
+    rest: str
+
+    @classmethod
+    def read(cls, text: str) -> Sentence:
+        """Take a sentence apart that ``Figure.sentence`` made, or one of earlier cards."""
+        num, settings, interval, rest = None, "", None, text
+        if found := _NUM.match(rest):
+            num, settings = int(found["num"].replace(",", "")), found["settings"] or ""
+            rest = rest[found.end() :].lstrip(";, ")
+        if found := _INTERVAL.search(rest):
+            interval = (float(found["low"]), float(found["high"]))
+            rest = rest[: found.start()] + rest[found.end() :].lstrip("; ")
+        beside = {each["name"]: float(each["value"]) for each in _BESIDE.finditer(rest)}
+        settings = re.sub(r"\bsampler (\S+), steps (\d+)", r"\1, \2 steps", settings)
+        return cls(num, settings, interval, beside, _BESIDE.sub("", rest).strip("; "))
 
 
 def mean_interval(values: NDArray[Any], seed: int) -> Interval | None:

@@ -231,30 +231,23 @@ def test_all_includes_the_long_ones(bootstrap: ModuleType, monkeypatch: pytest.M
     assert commands[-1][3:] == ["-m", "long or not long", "tests/unit"]
 
 
-@pytest.mark.parametrize(("unit", "window", "status"), [(0, 0, 0), (1, 0, 1), (0, 2, 2)])
-def test_all_tests_run_in_two_processes(
+@pytest.mark.parametrize(("cores", "processes"), [(1, "1"), (2, "2"), (64, "8"), (None, "1")])
+def test_all_tests_run_on_all_cores_and_some_in_one_process(
     bootstrap: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    unit: int,
-    window: int,
-    status: int,
+    cores: int | None,
+    processes: str,
 ) -> None:
+    calls = []
     monkeypatch.setattr(bootstrap, "CHECKS", {})
-    script = "import sys; print('ran', sys.argv[-1]); sys.exit({})"
-    starts = bootstrap.subprocess.Popen
-
-    def call(command: Sequence[str], **_: object) -> int:
-        assert command[-1] == "tests/unit"
-        return unit
-
-    def begin(command: Sequence[str], **options: object) -> object:
-        return starts([sys.executable, "-c", script.format(window), command[-1]], **options)
-
-    monkeypatch.setattr(bootstrap.subprocess, "call", call)
-    monkeypatch.setattr(bootstrap.subprocess, "Popen", begin)
-    assert bootstrap.test("python", []) == status
-    assert "ran tests/integration" in capfd.readouterr().out
+    monkeypatch.setattr(bootstrap.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda *c, **kw: calls.append((*c, kw)) or 3)
+    assert bootstrap.test("python", []) == 3
+    command, options = calls.pop()
+    assert command[command.index("-n") + 1] == processes
+    assert options["env"]["OMP_NUM_THREADS"]
+    bootstrap.test("python", ["tests/unit"])
+    assert "-n" not in calls.pop()[0]
 
 
 @pytest.mark.parametrize(

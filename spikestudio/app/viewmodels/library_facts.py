@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +17,13 @@ from spikestudio.app.viewmodels.facts import (
 from spikestudio.app.viewmodels.parameters import SAMPLER_TITLES
 from spikestudio.checkpoints.card import NO_HASH
 from spikestudio.checkpoints.library import printable
+from spikestudio.metrics.protocol import Sentence
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.card import Card, Measurement
     from spikestudio.checkpoints.library import Item
 
 BROKEN = "Cannot be used"  # title of the section of a broken file
-_NUMBER = re.compile(r"(\d[\d,]*) (?:samples|images)\b")
-_INTERVAL = re.compile(r";? ?\b(\d+ % interval) (-?[\d.e+-]+) to (-?[\d.e+-]+)")
 _TRAINING = {
     "steps": "Steps",
     "epochs": "Epochs",
@@ -62,12 +60,12 @@ class Measured:
 
 def measured(item: Measurement) -> Measured:
     """Take apart the protocol of a figure; what it does not tell is unknown."""
-    number, interval = _NUMBER.search(item.protocol), _INTERVAL.search(item.protocol)
-    return Measured(
-        number[1] if number else UNKNOWN,
-        f"{interval[2]} to {interval[3]} ({interval[1]})" if interval else UNKNOWN,
-        _INTERVAL.sub("", item.protocol).strip() or UNKNOWN,
-    )
+    how = Sentence.read(item.protocol)
+    number = UNKNOWN if how.num is None else f"{how.num:,}"
+    interval = UNKNOWN if how.interval is None else "{:g} to {:g} (95 % interval)".format(*how.interval)
+    beside = [f"{name} {value:g}" for name, value in how.beside.items()]
+    protocol = "; ".join(each for each in (how.settings, how.rest, *beside) if each)
+    return Measured(number, interval, protocol or UNKNOWN)
 
 
 def metric_title(metric: str) -> str:

@@ -162,7 +162,7 @@ def test_table_reads_the_bundled_cards(tmp_path: Path, monkeypatch: pytest.Monke
     app.command()(evaluate)
     done = CliRunner().invoke(app, ["--table"])
     assert done.exit_code == 0, done.output
-    assert "| confident share | 75.0 % [1] |" in done.output
+    assert "| confident share [1] | 75.0 % |" in done.output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo differs")

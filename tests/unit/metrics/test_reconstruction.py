@@ -151,23 +151,33 @@ def test_baseline_needs_classes() -> None:
         gaussian_baseline(lonely, 1)
 
 
-def card(**quality: float) -> Card:
-    figures = tuple(Measurement(name, value, "64 images | ddim") for name, value in quality.items())
-    return tiny.make_card("sddpm", quality=figures)
+def card(dataset: str = "mnist", rest: str = "judge | 99 %", **quality: float) -> Card:
+    settings = "64 images (ddim, 20 steps, seed 0); 95 % interval 0.25 to 0.5; train images 0.125"
+    figures = tuple(
+        Measurement(name, value, f"{settings}; {rest}" if name != "diversity" else "by eye")
+        for name, value in quality.items()
+    )
+    return tiny.make_card("sddpm", quality=figures, dataset=dataset)
 
 
 def test_table_holds_what_the_cards_hold() -> None:
     table = quality_table(
         [
             ("one", card(confident_share=0.8125, diversity=0.25)),
-            ("two", card(judge_frechet_distance=12.5)),
+            ("two", card(rest="other", confident_share=0.5, judge_frechet_distance=12.5)),
             ("three", card()),
+            ("four", card("cifar10", judge_frechet_distance=3.5)),
         ]
     )
-    lines = table.splitlines()
-    assert lines[0] == "| figure | `one` | `two` |"
-    assert "| confident share | 81.2 % [1] | - |" in lines
-    assert "| judge frechet distance | - | 12.5 [1] |" in lines
-    assert "| diversity | 0.25 [1] | - |" in lines
-    assert lines[-1].strip() == "[1] 64 images \\| ddim"
+    lines = [line.strip() for line in table.splitlines()]
+    assert lines[0] == "| mnist | `one` | `two` |"
+    assert "| samples | 64, ddim, 20 steps, seed 0 | 64, ddim, 20 steps, seed 0 |" in lines
+    share = "(25.0 % to 50.0 %; train images 12.5 %)"
+    assert f"| confident share | 81.2 % {share} [1] | 50.0 % {share} [2] |" in lines
+    distance = "(0.25 to 0.5; train images 0.125)"
+    assert f"| judge frechet distance [2] | - | 12.5 {distance} |" in lines
+    assert "| diversity [3] | 0.25 (number unknown) | - |" in lines
+    assert lines.index("| cifar10 | `four` |") > lines.index("| mnist | `one` | `two` |")
+    assert f"| judge frechet distance [1] | 3.5 {distance} |" in lines
+    assert lines[-3:] == ["[1] judge \\| 99 %", "[2] other", "[3] by eye"]
     assert "measured quality yet" in quality_table([("three", card())])
