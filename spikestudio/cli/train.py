@@ -138,10 +138,13 @@ def _run(
     """Train; returns whether to the end."""
     from spikestudio.checkpoints.devices import pick_device
     from spikestudio.data.readers import load_dataset
+    from spikestudio.data.registry import dataset_info
+    from spikestudio.data.resize import resized
     from spikestudio.models.registry import architecture as find_architecture
     from spikestudio.runtime import tune_allocator
     from spikestudio.training.loop import train as run
     from spikestudio.training.parallel import joined
+    from spikestudio.training.presets import for_dataset
     from spikestudio.training.presets import preset as find_preset
     from spikestudio.training.request import TrainingRequest, shortened, with_cosine
 
@@ -150,7 +153,9 @@ def _run(
     request = TrainingRequest(
         architecture=options.architecture,
         preset_name=options.preset,
-        preset=find_preset(options.architecture, options.preset),
+        preset=for_dataset(
+            find_preset(options.architecture, options.preset), dataset_info(options.dataset)
+        ),
         run_folder=run_folder,
         out=Path(options.out),
         seed=options.seed,
@@ -170,6 +175,7 @@ def _run(
     if options.cosine:
         request = with_cosine(request)
     images = load_dataset(Path(options.data), options.dataset, "train")
+    images = resized(images, request.preset.config.image_size)
     is_trained = False
     with joined(share.rank, share.size, request.device) as world, _Report() as report:
         for event in run(request, images, stop, world, desk):

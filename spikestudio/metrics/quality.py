@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from spikestudio.checkpoints.card import Measurement
+from spikestudio.data.resize import resize
 from spikestudio.errors import DataError
 
 if TYPE_CHECKING:
@@ -156,12 +156,7 @@ def fit(images: Images, size: int, channels: int) -> tuple[Images, str]:
         steps.append("grey repeated")
     if images.shape[1:3] != (size, size):
         steps.append(f"{images.shape[1]}x{images.shape[2]} to {size}x{size}, bilinear")
-        bilinear = Image.Resampling.BILINEAR
-        resized = [
-            np.asarray(Image.fromarray(image.squeeze()).resize((size, size), bilinear))
-            for image in images
-        ]
-        images = np.stack(resized).reshape(-1, size, size, channels)
+        images = resize(images, size)
     return images, ", ".join(steps) or "none"
 
 

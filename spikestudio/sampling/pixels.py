@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from spikestudio.checkpoints.card import Card
+from spikestudio.data.resize import resize
 
 
 def to_pixels(x: Tensor, low: float, high: float) -> NDArray[np.uint8]:
@@ -26,12 +26,4 @@ def as_data(x: Tensor, card: Card) -> NDArray[np.uint8]:
 def _fitted(x: Tensor, image_size: int, channels: int) -> NDArray[np.uint8]:
     if channels == 1 and x.shape[1] > 1:
         x = x.mean(1, keepdim=True)
-    pixels = to_pixels(x, -1.0, 1.0)
-    if pixels.shape[1] == image_size:
-        return pixels
-    size = (image_size, image_size)
-    resized = [
-        np.asarray(Image.fromarray(each.squeeze()).resize(size, Image.Resampling.BILINEAR))
-        for each in pixels
-    ]
-    return np.stack(resized).reshape(len(pixels), *size, -1)
+    return resize(to_pixels(x, -1.0, 1.0), image_size)

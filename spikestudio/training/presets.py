@@ -16,18 +16,24 @@ sdit               AdamW, rate 1e-4, decay 0.01, batch 256,    as the code; the 
 (arXiv 2402.11588) 1,600 epochs of 60,000 images, no clipping  that it defines is never used
 =================  ==========================================  ======================================
 
-No preset flips images, which the code of SDDPM does for CIFAR-10 and CelebA. Its code trains on MNIST
-enlarged to 32x32 pixels; preset ``micro`` takes 28x28. Neurons are IF (sddpm) and LIF with tau 2, with
-the ATan surrogate of the code, where the SDDPM paper names a rectangular one. BatchNorm statistics are
-those of the whole batch over all processes, where the code of SDDPM takes each GPU's own.
+A preset's network is fitted to the data set: its image size, channels and classes (``for_dataset``).
+SDiT's ``paper`` always works on three channels of 28x28, to which CIFAR-10 is made smaller, and SDDPM's
+four levels need a side divisible by 8, to which MNIST is enlarged; ``micro`` takes MNIST as it is.
+Spiking-Diffusion's code has no CIFAR-10: the size of ours is 32x32.
+
+No preset flips images, which the code of SDDPM does for CIFAR-10 and CelebA. Neurons are IF (sddpm)
+and LIF with tau 2, with the ATan surrogate of the code, where the SDDPM paper names a rectangular one.
+BatchNorm statistics are those of the whole batch over all processes, where the code of SDDPM takes
+each GPU's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from spikestudio.data.registry import DatasetInfo
 from spikestudio.errors import ConfigError
 from spikestudio.models.sddpm import SDDPMConfig
 from spikestudio.models.sdit import SDiTConfig
@@ -65,6 +71,7 @@ class Preset:
     config: Any
     stages: tuple[Stage, ...]
     defaults: Mapping[str, Any]
+    is_fixed_size: bool = False  # images are brought to the network's size and channels
 
 
 def _micro(
@@ -189,6 +196,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
             ),
         ),
         defaults={"sampler": "ancestral", "steps": 250},
+        is_fixed_size=True,
     ),
 }
 
@@ -202,3 +210,29 @@ def preset(architecture: str, name: str) -> Preset:
             f"There is no preset {name!r} for {architecture!r}: choose from {choices}."
         )
     return found
+
+
+def for_dataset(preset: Preset, info: DatasetInfo) -> Preset:
+    """Fit a preset's network to a data set: image size, channels and classes.
+
+    A side that the network cannot divide is the next larger one that it can.
+    """
+    config = preset.config
+    sizes: dict[str, int] = {}
+    if not preset.is_fixed_size:
+        unit = _divisor(config)
+        side = -(-info.image_size // unit) * unit
+        sizes = {"image_size": side, "image_channels": info.channels}
+    if hasattr(config, "num_classes") and info.classes:
+        sizes["num_classes"] = len(info.classes)
+    return replace(preset, config=replace(config, **sizes))
+
+
+def _divisor(config: Any) -> int:  # noqa: ANN401  one of three architectures
+    """What the side of an image must be a multiple of."""
+    if isinstance(config, SDDPMConfig):
+        return 1 << (len(config.channel_mult) - 1)
+    if isinstance(config, SpikingDiffusionConfig):
+        return 1 << len(config.encoder_widths)
+    assert isinstance(config, SDiTConfig)
+    return config.patch_size

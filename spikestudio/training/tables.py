@@ -14,6 +14,7 @@ from spikestudio.checkpoints.card import Card, Scalar
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.checkpoints.safetensors_io import AUXILIARY, read_header, read_tensors, save
 from spikestudio.data.readers import Dataset
+from spikestudio.data.resize import resized
 from spikestudio.diffusion.analytic import TABLE
 from spikestudio.diffusion.gaussian import q_sample
 from spikestudio.diffusion.schedules import GaussianSchedule
@@ -60,6 +61,8 @@ def measure(
         Processes that share the work and all get the result.
     """
     config: Any = model.network.config
+    if dataset.images.shape[1] == model.card.image_size:
+        dataset = resized(dataset, config.image_size)
     check_fit(config, dataset)
     world = world or World()
     if model.is_token_model:

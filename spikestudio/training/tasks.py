@@ -53,7 +53,7 @@ def check_fit(config: Any, dataset: Dataset) -> None:  # noqa: ANN401  one of th
     ):
         raise TrainingError(
             f"This preset's network learns {num_classes} classes, which {dataset.name} does not have: "
-            "choose another preset or data set."
+            "choose another architecture, which needs none, or another data set."
         )
 
 

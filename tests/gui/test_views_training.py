@@ -414,7 +414,7 @@ def test_the_form_is_checked_before_anything_starts(qtbot, desk, view, data):
     [
         ({"length": 0.0}, "length", "factor from"),
         ({"precision": "float16", "device": "cpu"}, "precision", "CUDA only"),
-        ({"preset": "paper"}, "dataset", "28x28"),
+        ({"architecture": "sdit", "dataset": "celeba64"}, "dataset", "another architecture"),
         ({"out": "/nowhere/x.txt"}, "out", "safetensors"),
         ({"out": "x.safetensors"}, "out", "whole path"),
         ({"data": "/nowhere"}, "data", "does not exist"),

@@ -153,7 +153,8 @@ class TrainingFormModel(QObject):
 def check(options: TrainingOptions) -> Plan | dict[str, str]:
     """What options come to, or what is wrong with them by field. Loads torch: for a job."""
     from spikestudio.checkpoints.devices import pick_device
-    from spikestudio.training.presets import preset
+    from spikestudio.data.registry import dataset_info
+    from spikestudio.training.presets import for_dataset, preset
     from spikestudio.training.request import TrainingRequest, shortened
 
     problems: dict[str, str] = {}
@@ -168,6 +169,8 @@ def check(options: TrainingOptions) -> Plan | dict[str, str]:
     if not LENGTHS[0] <= options.length <= LENGTHS[1]:
         problems["length"] = "The length is a factor from 0.000001 to 100: 1 trains as preset."
     found = tried("preset", lambda: preset(options.architecture, options.preset))
+    if found:
+        found = tried("dataset", lambda: for_dataset(found, dataset_info(options.dataset)))
     request = found and tried(
         "precision",
         lambda: TrainingRequest(
@@ -201,7 +204,8 @@ def _check_data(options: TrainingOptions, found: Any) -> int | None:  # noqa: AN
     from spikestudio.training.tasks import check_fit
 
     info = dataset_info(options.dataset)
-    shape = (1, info.image_size, info.image_size, info.channels)
+    side = found.config.image_size  # to which the images are brought
+    shape = (1, side, side, info.channels)
     last = np.array([max(0, len(info.classes) - 1)]) if info.classes else None
     try:
         check_fit(
