@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QSize,
-    Qt,
-)
-from PySide6.QtGui import QFontMetrics, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QPainter
 
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush
@@ -24,62 +14,26 @@ from spikestudio.app.viewmodels.comparison import ComparisonModel
 from spikestudio.app.viewmodels.history import CLOSED, LET_GO, Entry, HistoryModel
 from spikestudio.app.viewmodels.parameters import SAMPLER_TITLES
 from spikestudio.app.viewmodels.run import RunState
+from spikestudio.app.views.card_rows import CardDelegate, CardRows, Index, paint_lines
 from spikestudio.recording.record import MEBIBYTE
 
-Index = QModelIndex | QPersistentModelIndex
-NO_INDEX = QModelIndex()
-ENTRY = Qt.ItemDataRole.UserRole
-THUMBNAIL, MARGIN, GAP = 60, 8, 2
+GAP = 2
 
 
-class HistoryRows(QAbstractListModel):
-    """The runs of a ``HistoryModel``; ``reload`` takes over what has changed."""
+class HistoryRows(CardRows[Entry]):
+    """The runs of a ``HistoryModel``."""
 
     def __init__(self, history: HistoryModel, comparison: ComparisonModel) -> None:
         super().__init__()
         self._history, self._comparison = history, comparison
-        self._entries: list[Entry] = []
 
-    def reload(self) -> bool:
-        """Show the runs that there are now; True if they are others than before."""
-        entries = list(reversed(self._history.entries))
-        is_other = entries != self._entries
-        if is_other:
-            self.beginResetModel()
-            self._entries = entries
-            self.endResetModel()
-        elif entries:
-            self.dataChanged.emit(self.index(0), self.index(len(entries) - 1))
-        return is_other
+    def found(self) -> list[Entry]:
+        return list(reversed(self._history.entries))
 
-    def entry(self, index: Index) -> Entry | None:
-        """Return the run of a row."""
-        row = index.row()
-        return self._entries[row] if 0 <= row < len(self._entries) else None
-
-    def index_of(self, key: int) -> QModelIndex:
-        """Return the row of a run."""
-        rows = [row for row, entry in enumerate(self._entries) if entry.key == key]
-        return self.index(rows[0]) if rows else QModelIndex()
-
-    def rowCount(self, parent: Index = NO_INDEX) -> int:  # noqa: N802  Qt override
-        return 0 if parent.isValid() else len(self._entries)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        entry = self.entry(index)
-        if entry is None:
-            return None
-        if role == ENTRY:
-            return entry
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self.title(entry)
-        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            sides = self.sides(entry)
-            lines = (self.title(entry), facts(entry), self.state(entry))
-            marked = f"{' and '.join(sides)} of the comparison" if sides else ""
-            separator = "\n" if role == Qt.ItemDataRole.ToolTipRole else ". "
-            return separator.join(filter(None, (*lines, marked)))
-        return None
+    def words(self, entry: Entry) -> list[str]:
+        sides = self.sides(entry)
+        marked = [f"{' and '.join(sides)} of the comparison"] if sides else []
+        return [self.title(entry), facts(entry), self.state(entry), *marked]
 
     def title(self, entry: Entry) -> str:
         """Return its name and what differs from the run that it is compared with."""
@@ -138,69 +92,35 @@ def facts(entry: Entry) -> str:
     return "   ".join(filter(None, parts))
 
 
-class HistoryDelegate(QStyledItemDelegate):
-    """Draws a row; the style sheet would take several times as long."""
+class HistoryDelegate(CardDelegate):
+    """Draws a run: its images, its lines, and the sides of the comparison that it is."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  Qt override
-        metrics = QFontMetrics(theme.font())
-        lines = metrics.height() + 2 * QFontMetrics(theme.font("caption")).height() + theme.px(4)
-        return QSize(theme.px(160), max(lines, theme.px(THUMBNAIL)) + 2 * theme.px(MARGIN))
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        fields: Any = option  # the stubs lack its fields
-        rect: QRect = fields.rect
-        entry, rows = index.data(ENTRY), index.model()
-        if not isinstance(entry, Entry) or not isinstance(rows, HistoryRows):
+    def paint_card(
+        self, painter: QPainter, rect: QRect, picture: QRect, room: QRect, index: Index
+    ) -> None:
+        rows = index.model()
+        if not isinstance(rows, HistoryRows) or (entry := rows.entry(index)) is None:
             return
-        painter.save()
-        if fields.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, theme.color("selected"))
-            if fields.state & QStyle.StateFlag.State_HasFocus:
-                painter.fillRect(
-                    QRect(rect.left(), rect.top(), 2, rect.height()), theme.color("accent")
-                )
-        elif fields.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, theme.color("hover"))
-        margin, side = theme.px(MARGIN), theme.px(THUMBNAIL)
-        place = QRect(rect.left() + margin, rect.top() + margin, side, side)
         if entry.thumbnail is None:
-            painter.fillRect(place, hatch_brush())
+            painter.fillRect(picture, hatch_brush())
         else:
-            paint_images(painter, place, entry.thumbnail)
-        left = rect.left() + 2 * margin + side
-        room = QRect(
-            left, rect.top() + margin, rect.right() - margin - left, rect.height() - 2 * margin
-        )
-        _paint_lines(painter, room, rows, entry)
-        painter.restore()
+            paint_images(painter, picture, entry.thumbnail)
+        end = "error" if entry.state is RunState.FAILED else "muted"
+        lines = (rows.title(entry), "text"), (facts(entry), "muted"), (rows.state(entry), end)
+        paint_lines(painter, room, lines, _paint_badges(painter, room, rows.sides(entry)))
 
 
-def _paint_lines(painter: QPainter, room: QRect, rows: HistoryRows, entry: Entry) -> None:
-    is_bad = entry.state is RunState.FAILED
-    y = room.top()
-    badges = rows.sides(entry)
-    for role, text, token in (
-        ("body", rows.title(entry), "text"),
-        ("caption", facts(entry), "muted"),
-        ("caption", rows.state(entry), "error" if is_bad else "muted"),
-    ):
-        painter.setFont(
-            theme.font("body" if role == "body" else "caption", semibold=role == "body")
-        )
-        metrics = painter.fontMetrics()
-        left = room.left()
-        if role == "body":
-            for badge in badges:
-                box = QRect(left, y, metrics.height(), metrics.height())
-                painter.fillRect(box, theme.color("accent"))
-                painter.setPen(theme.color("on_accent"))
-                painter.drawText(box, Qt.AlignmentFlag.AlignCenter, badge)
-                left = box.right() + theme.px(6)
-        painter.setPen(theme.color(token))
-        width = room.right() - left
-        line = metrics.elidedText(text, Qt.TextElideMode.ElideRight, width)
-        painter.drawText(QRect(left, y, width, metrics.height()), Qt.AlignmentFlag.AlignLeft, line)
-        y += metrics.height() + theme.px(2)
+def _paint_badges(painter: QPainter, room: QRect, badges: list[str]) -> int:
+    """Draw letters before the title, and return how much of its room they take."""
+    painter.setFont(theme.font("body", semibold=True))
+    side, taken = painter.fontMetrics().height(), 0
+    for badge in badges:
+        box = QRect(room.left() + taken, room.top(), side, side)
+        painter.fillRect(box, theme.color("accent"))
+        painter.setPen(theme.color("on_accent"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, badge)
+        taken += side + theme.px(6)
+    return taken
 
 
 def paint_images(painter: QPainter, place: QRect, images: NDArray[np.uint8]) -> None:

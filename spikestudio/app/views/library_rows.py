@@ -6,28 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QSize,
-    Qt,
-)
-from PySide6.QtGui import QFontMetrics, QPainter, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QRect, Qt
+from PySide6.QtGui import QPainter, QPixmap
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.facts import count
 from spikestudio.app.viewmodels.library_facts import date_text, first_figure, size_text
+from spikestudio.app.views.card_rows import NO_INDEX, CardDelegate, Index, paint_lines
 from spikestudio.app.widgets.icons import icon
 from spikestudio.app.widgets.model_card import CardState, paint_thumbnail, summary, thumbnail
 from spikestudio.checkpoints.library import Item, printable
 
-Index = QModelIndex | QPersistentModelIndex
-NO_INDEX = QModelIndex()
 ITEM, STATE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
-THUMBNAIL, MARGIN, BADGE = 48, 8, 16
+BADGE = 16
 BADGES = {
     CardState.IN_USE: ("mdi6.check-circle", "accent"),
     CardState.LOADING: ("mdi6.progress-download", "accent"),
@@ -120,17 +111,14 @@ def reason(item: Item) -> str:
     return error[:1].upper() + error[1:]
 
 
-class LibraryDelegate(QStyledItemDelegate):
-    """Draws a row; the style sheet would take several times as long."""
+class LibraryDelegate(CardDelegate):
+    """Draws a file: its picture, its lines, and whether it is in use."""
+
+    side = 48
 
     def __init__(self, parent: Any = None) -> None:  # noqa: ANN401  as Qt has it
         super().__init__(parent)
         self._pictures: dict[Path, QPixmap] = {}
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  Qt override
-        metrics = QFontMetrics(theme.font())
-        text = metrics.height() + 2 * QFontMetrics(theme.font("caption")).height() + theme.px(4)
-        return QSize(theme.px(160), max(text, theme.px(THUMBNAIL)) + 2 * theme.px(MARGIN))
 
     def picture(self, item: Item) -> QPixmap:
         """Return the picture that comes with a bundled file; those of strangers are not opened."""
@@ -141,45 +129,23 @@ class LibraryDelegate(QStyledItemDelegate):
             self._pictures[path] = thumbnail(path)
         return self._pictures[path]
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        fields: Any = option  # the stubs lack its fields
-        rect: QRect = fields.rect
-        item, state = index.data(ITEM), index.data(STATE)
-        if not isinstance(item, Item):
+    def paint_card(
+        self, painter: QPainter, rect: QRect, picture: QRect, room: QRect, index: Index
+    ) -> None:
+        rows = index.model()
+        if not isinstance(rows, LibraryRows) or (item := rows.item(index)) is None:
             return
-        painter.save()
-        if fields.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, theme.color("selected"))
-            if fields.state & QStyle.StateFlag.State_HasFocus:
-                painter.fillRect(
-                    QRect(rect.left(), rect.top(), 2, rect.height()), theme.color("accent")
-                )
-        elif fields.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, theme.color("hover"))
-        margin, side = theme.px(MARGIN), theme.px(THUMBNAIL)
-        box = QRect(rect.left() + margin, rect.center().y() - side // 2, side, side)
+        state = rows.state(item)
+        picture.moveTop(rect.center().y() - picture.height() // 2)
         architecture = item.card.architecture if item.card else ""
-        paint_thumbnail(painter, box, self.picture(item), architecture)
-        end = rect.right() - margin
+        paint_thumbnail(painter, picture, self.picture(item), architecture)
         if state in BADGES:
             size = theme.px(BADGE)
-            end -= size
+            room.setRight(room.right() - size - theme.px(4))
             name, token = BADGES[state]
-            top = rect.top() + margin
-            painter.drawPixmap(end, top, icon(name, token).pixmap(size, size))
-        left = box.right() + margin
-        _paint_lines(painter, QRect(left, rect.top() + margin, end - left, 0), item, state)
-        painter.restore()
-
-
-def _paint_lines(painter: QPainter, room: QRect, item: Item, state: CardState) -> None:
-    y = room.top()
-    below = "error" if state is CardState.UNUSABLE else "muted"
-    for text, token in zip((item.entry.name, *lines(item)), ("text", below, "muted"), strict=True):
-        is_first = token == "text"
-        painter.setFont(theme.font("body" if is_first else "caption", semibold=is_first))
-        painter.setPen(theme.color(token))
-        metrics = painter.fontMetrics()
-        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width() - theme.px(4))
-        painter.drawText(room.left(), y + metrics.ascent(), shown)
-        y += metrics.height() + theme.px(2)
+            painter.drawPixmap(
+                room.right() + theme.px(4), room.top(), icon(name, token).pixmap(size, size)
+            )
+        below = "error" if state is CardState.UNUSABLE else "muted"
+        texts = (item.entry.name, *lines(item))
+        paint_lines(painter, room, zip(texts, ("text", below, "muted"), strict=True))

@@ -2,90 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import (
-    QAbstractListModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QRect,
-    QSize,
-    Qt,
-    Signal,
-)
+from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.queue import QueueModel
 from spikestudio.app.viewmodels.queued_run import QueuedRun
 from spikestudio.app.viewmodels.run import RunModel, RunState
+from spikestudio.app.views.card_rows import CardDelegate, CardRows, Index, paint_lines
 from spikestudio.app.views.history_rows import paint_images
 
-Index = QModelIndex | QPersistentModelIndex
-NO_INDEX = QModelIndex()
-ENTRY = Qt.ItemDataRole.UserRole
-THUMBNAIL, MARGIN = 60, 8
 
-
-class QueueRows(QAbstractListModel):
-    """The entries of a ``QueueModel``; ``reload`` takes over what has changed.
-
-    Those that wait can be dragged to another place among them.
-    """
+class QueueRows(CardRows[QueuedRun]):
+    """The entries of a ``QueueModel``; those that wait can be dragged to another place among them."""
 
     moved = Signal(int)  # key of the one that was
 
     def __init__(self, run: RunModel, queue: QueueModel) -> None:
         super().__init__()
         self._run, self._queue = run, queue
-        self._entries: list[QueuedRun] = []
 
-    def reload(self) -> bool:
-        """Show what there is now; True if it is other or in another order than before."""
-        entries = self._queue.entries
-        is_other = entries != self._entries
-        if is_other:
-            self.beginResetModel()
-            self._entries = entries
-            self.endResetModel()
-        elif entries:
-            self.dataChanged.emit(self.index(0), self.index(len(entries) - 1))
-        return is_other
+    def found(self) -> list[QueuedRun]:
+        return self._queue.entries
+
+    def words(self, entry: QueuedRun) -> list[str]:
+        asked = f"asked for at {entry.queued_at:%H:%M:%S}"
+        return [self.title(entry), entry.facts, self.state(entry), asked]
 
     def show_progress(self) -> None:
         """Draw the run in progress anew."""
         if self._entries and self._entries[0] is self._queue.current:
             self.dataChanged.emit(self.index(0), self.index(0))
-
-    def entry(self, index: Index) -> QueuedRun | None:
-        """Return what a row shows."""
-        row = index.row()
-        return self._entries[row] if 0 <= row < len(self._entries) else None
-
-    def index_of(self, key: int) -> QModelIndex:
-        """Return the row of a key."""
-        rows = [row for row, entry in enumerate(self._entries) if entry.key == key]
-        return self.index(rows[0]) if rows else QModelIndex()
-
-    def rowCount(self, parent: Index = NO_INDEX) -> int:  # noqa: N802  Qt override
-        return 0 if parent.isValid() else len(self._entries)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        entry = self.entry(index)
-        if entry is None:
-            return None
-        if role == ENTRY:
-            return entry
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self.title(entry)
-        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            separator = "\n" if role == Qt.ItemDataRole.ToolTipRole else ". "
-            asked = f"asked for at {entry.queued_at:%H:%M:%S}"
-            return separator.join((self.title(entry), entry.facts, self.state(entry), asked))
-        return None
 
     # moving ---------------------------------------------------------------------------------
 
@@ -181,64 +130,26 @@ class QueueRows(QAbstractListModel):
         return (run.step.step + 1) / len(run.run.timesteps)
 
 
-class QueueDelegate(QStyledItemDelegate):
-    """Draws a row; the style sheet would take several times as long."""
+class QueueDelegate(CardDelegate):
+    """Draws a run that waits or goes on: picture or place, lines, progress."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  Qt override
-        metrics = QFontMetrics(theme.font())
-        lines = metrics.height() + 2 * QFontMetrics(theme.font("caption")).height() + theme.px(4)
-        return QSize(theme.px(160), max(lines, theme.px(THUMBNAIL)) + 2 * theme.px(MARGIN))
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        fields: Any = option  # the stubs lack its fields
-        rect: QRect = fields.rect
-        entry, rows = index.data(ENTRY), index.model()
-        if not isinstance(entry, QueuedRun) or not isinstance(rows, QueueRows):
+    def paint_card(
+        self, painter: QPainter, rect: QRect, picture: QRect, room: QRect, index: Index
+    ) -> None:
+        rows = index.model()
+        if not isinstance(rows, QueueRows) or (entry := rows.entry(index)) is None:
             return
-        painter.save()
-        if fields.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, theme.color("selected"))
-            if fields.state & QStyle.StateFlag.State_HasFocus:
-                painter.fillRect(
-                    QRect(rect.left(), rect.top(), 2, rect.height()), theme.color("accent")
-                )
-        elif fields.state & QStyle.StateFlag.State_MouseOver:
-            painter.fillRect(rect, theme.color("hover"))
-        margin, side = theme.px(MARGIN), theme.px(THUMBNAIL)
-        place = QRect(rect.left() + margin, rect.top() + margin, side, side)
-        _paint_picture(painter, place, rows, entry)
-        left = place.right() + margin
-        room = QRect(
-            left, rect.top() + margin, rect.right() - margin - left, rect.height() - 2 * margin
-        )
-        _paint_lines(painter, room, rows, entry)
+        _paint_picture(painter, picture, rows, entry)
+        title, rest = _broken(rows.changes(entry), entry.name, room.width())
+        below = (rest, "text") if rest else (entry.facts, "muted")
+        last = "warn" if entry.problem else "accent" if rows.is_current(entry) else "muted"
+        paint_lines(painter, room, ((title, "text"), below, (rows.state(entry), last)))
         if (fraction := rows.fraction(entry)) > 0:
             done = QRect(room.left(), rect.bottom() - 2, round(room.width() * fraction), 2)
             painter.fillRect(done, theme.color("accent"))
         if rows.is_current(entry):
-            painter.fillRect(
-                QRect(rect.left(), rect.bottom(), rect.width(), 1), theme.color("border")
-            )
-        painter.restore()
-
-
-def _paint_lines(painter: QPainter, room: QRect, rows: QueueRows, entry: QueuedRun) -> None:
-    y = room.top()
-    title, rest = _broken(rows.changes(entry), entry.name, room.width())
-    last = "warn" if entry.problem else "accent" if rows.is_current(entry) else "muted"
-    for is_title, text, token in (
-        (True, title, "text"),
-        (False, rest or entry.facts, "text" if rest else "muted"),
-        (False, rows.state(entry), last),
-    ):
-        painter.setFont(_title_font() if is_title else theme.font("caption"))
-        metrics = painter.fontMetrics()
-        painter.setPen(theme.color(token))
-        line = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-        painter.drawText(
-            QRect(room.left(), y, room.width(), metrics.height()), Qt.AlignmentFlag.AlignLeft, line
-        )
-        y += metrics.height() + theme.px(2)
+            line = QRect(rect.left(), rect.bottom(), rect.width(), 1)
+            painter.fillRect(line, theme.color("border"))
 
 
 def _title_font() -> QFont:
