@@ -108,10 +108,10 @@ def test_a_batch_of_4096_scrolls_and_says_what_it_shows(qtbot, run, view):
     FakeRun(run, num=4096).start().step(1)
     draw(qtbot, view)
     assert view.tiles.verticalScrollBar().maximum() > 0
-    first, last = view.tiles.shown_images()
+    first, last = view.tiles.shown_tiles()
     assert f"showing images 1 to {last} of 4,096" in view.caption.text
     view.tiles.verticalScrollBar().setValue(view.tiles.verticalScrollBar().maximum())
-    first, last = view.tiles.shown_images()
+    first, last = view.tiles.shown_tiles()
     assert first > 0
     assert last == 4096
     at = view.tiles.tile_rect(0, 4095).center().toPoint()

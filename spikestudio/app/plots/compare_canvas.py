@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.plots.compare_pictures import IsLate, Picture, Pictures
-from spikestudio.app.plots.grid import Grid, fit_panels
+from spikestudio.app.plots.panels_area import PanelsArea
 from spikestudio.app.plots.tiles import to_qimage
 
-GUTTER = 4
 HANDLE = 5  # half the width of the divider's handle
 NUDGE = 0.05  # of the tile that a key moves the divider
 Pixel = tuple[int, int, int]  # image, row, column
@@ -34,31 +33,23 @@ class ComparePanel:
     over_title: str = ""
 
 
-class CompareCanvas(QAbstractScrollArea):
+class CompareCanvas(PanelsArea):
     """One or two panels of the same images; they scroll together and paint only what is in sight."""
 
     clicked = Signal(int)  # an image
-    hovered = Signal(object)  # a Pixel, None when over none
-    scrolled = Signal()
     dividerMoved = Signal(float)  # noqa: N815
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumSize(theme.px(120), theme.px(96))
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.viewport().setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
-        self.verticalScrollBar().valueChanged.connect(self.scrolled)
         self.panels: tuple[ComparePanel, ...] = ()
         self.images = range(0)
         self.size_of_image = (1, 1)  # height, width
         self.divider = 0.5
         self._selected = 0
-        self._grid: Grid | None = None
-        self._corners: list[QPoint] = []  # of the panels' grids, device pixels
-        theme.manager.changed.connect(self._restyle)
+
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.panels), len(self.images), *self.size_of_image
 
     def set_panels(
         self, panels: tuple[ComparePanel, ...], images: range, size: tuple[int, int], selected: int
@@ -92,18 +83,8 @@ class CompareCanvas(QAbstractScrollArea):
 
     def shown_images(self) -> tuple[int, int]:
         """Return first and last + 1 image of the batch of which some pixels are in sight."""
-        first, last = self._shown_tiles()
+        first, last = self.shown_tiles()
         return self.images.start + first, self.images.start + last
-
-    def _shown_tiles(self) -> tuple[int, int]:
-        if self._grid is None:
-            return 0, 0
-        top = self._scroll() - self._corners[0].y()
-        pitch = self._grid.height + self._grid.gutter
-        bottom = top + self._device(self.viewport().height())
-        first = max(0, top // pitch) * self._grid.columns
-        last = max(0, -(-bottom // pitch)) * self._grid.columns
-        return min(first, self._grid.count), min(last, self._grid.count)
 
     def tile_rect(self, panel: int, image: int) -> QRect:
         """Return where a tile is in the viewport, in device pixels."""
@@ -194,7 +175,7 @@ class CompareCanvas(QAbstractScrollArea):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
         if event.buttons() & Qt.MouseButton.LeftButton:
             self._drag(event)
-        self.hovered.emit(self._pixel_at(event.position().toPoint()))
+        super().mouseMoveEvent(event)
 
     def _drag(self, event: QMouseEvent) -> None:
         """Move the divider to where the pointer is in its tile."""
@@ -222,79 +203,9 @@ class CompareCanvas(QAbstractScrollArea):
         else:
             super().keyPressEvent(event)
 
-    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802  Qt override
-        if event.type() == QEvent.Type.Leave:
-            self.hovered.emit(None)
-        return bool(super().viewportEvent(event))
-
     def _pixel_at(self, where: QPoint) -> Pixel | None:
-        grid, ratio = self._grid, self.devicePixelRatioF()
-        if grid is None:
-            return None
-        height, width = self.size_of_image
-        for corner in self._corners:
-            x = int(where.x() * ratio) - corner.x()
-            y = int(where.y() * ratio) - corner.y() + self._scroll()
-            column, in_x = divmod(x, grid.width + grid.gutter)
-            row, in_y = divmod(y, grid.height + grid.gutter)
-            tile = row * grid.columns + column
-            is_tile = 0 <= column < grid.columns and row >= 0 and tile < grid.count
-            if is_tile and in_x < grid.width and in_y < grid.height:
-                at = in_y * height // grid.height, in_x * width // grid.width
-                return self.images.start + tile, *at
-        return None
-
-    # placement ------------------------------------------------------------------------------
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
-        super().resizeEvent(event)
-        self._arrange()
-        self.scrolled.emit()
-
-    def _arrange(self) -> None:
-        """Find the arrangement of the panels that gives the largest tiles."""
-        number, count = len(self.panels), len(self.images)
-        if not number or not count:
-            self._grid, self._corners = None, []
-            return
-        height, width = self.size_of_image
-        gap, heading, edge = self._device(theme.px(16)), self._heading(), self._device(GUTTER)
-        space = (
-            self._device(self.viewport().width()) - 2 * edge,
-            self._device(self.viewport().height()) - edge,
-        )
-        beside = ((space[0] - (number - 1) * gap) // number, space[1] - heading)
-        below = (space[0], (space[1] - (number - 1) * gap // 2) // number - heading)
-        best, chosen = fit_panels(count, (width, height), (beside, below), self._device(GUTTER))
-        step = QPoint(best.total_width + gap, 0)
-        if chosen:
-            step = QPoint(0, best.total_height + gap // 2 + heading)
-        total_width = best.total_width + step.x() * (number - 1)
-        total_height = heading + best.total_height + step.y() * (number - 1)
-        left = edge + max(0, (space[0] - total_width) // 2)
-        top = heading + max(0, (space[1] - total_height) // 2)
-        self._grid = best
-        self._corners = [QPoint(left, top) + step * index for index in range(number)]
-        ratio = self.devicePixelRatioF()
-        hidden = max(0, total_height - space[1])
-        bar = self.verticalScrollBar()
-        bar.setRange(0, int(-(-hidden // ratio)))
-        bar.setPageStep(self.viewport().height())
-        bar.setSingleStep(int((best.height + best.gutter) / ratio))
-
-    def _heading(self) -> int:
-        return self._device(theme.px(20))
-
-    def _scroll(self) -> int:
-        return self._device(self.verticalScrollBar().value())
-
-    def _device(self, length: float) -> int:
-        return int(length * self.devicePixelRatioF())
-
-    @Slot()
-    def _restyle(self) -> None:
-        self._arrange()
-        self.viewport().update()
+        found = self._place_at(where)
+        return None if found is None else (self.images.start + found[1], *found[2:])
 
 
 def _at(pictures: Pictures | None, image: int) -> Picture | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QFontMetrics,
     QImage,
@@ -14,16 +14,15 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+from PySide6.QtWidgets import QWidget
 
 from spikestudio.app import theme
-from spikestudio.app.plots.grid import Grid, fit_panels
+from spikestudio.app.plots.grid import Grid
 from spikestudio.app.plots.outlines import Outline, has_room_for_tag, paint_outlines, tag_font
+from spikestudio.app.plots.panels_area import GUTTER, HEADING, PanelsArea
 from spikestudio.app.plots.pixel_keys import MOVES, Pixel, PixelKeys
 
-GUTTER = 4
 LEAST_HEADING = 24  # pixels of a heading above a panel that is narrower
 
 Images = NDArray[np.uint8]  # [B, H, W, C], C is 1 or 3
@@ -44,7 +43,7 @@ class Panel:
     images: Images
 
 
-class TileGrid(QAbstractScrollArea):
+class TileGrid(PanelsArea):
     """Panels of the same batch beside or below each other; they scroll together.
 
     With Shift a click is for the pixel, and the arrow keys move over the selected image's pixels, where
@@ -53,25 +52,20 @@ class TileGrid(QAbstractScrollArea):
 
     clicked = Signal(int)
     pixelClicked = Signal(object, bool)  # noqa: N815  a Pixel, and whether Ctrl was down
-    hovered = Signal(object)  # a Pixel, None when over none
-    scrolled = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumSize(theme.px(120), theme.px(80))
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.viewport().setMouseTracking(True)
-        self.viewport().setAutoFillBackground(False)
-        self.verticalScrollBar().valueChanged.connect(self.scrolled)
         self._panels: tuple[Panel, ...] = ()
         self._selected = 0
         self._outlines: tuple[Outline, ...] = ()
         self._keys = PixelKeys()
-        self._grid: Grid | None = None
-        self._corners: list[QPoint] = []  # of the panels' grids, device pixels
-        theme.manager.changed.connect(self._restyle)
+
+    def shape(self) -> tuple[int, int, int, int]:
+        if not self._panels:
+            return 0, 0, 1, 1
+        count, height, width, _ = self._panels[0].images.shape
+        return len(self._panels), count, height, width
 
     def set_panels(self, panels: tuple[Panel, ...], selected: int) -> None:
         """Show these pictures, the selected image framed."""
@@ -106,17 +100,6 @@ class TileGrid(QAbstractScrollArea):
         """How the tiles lie, None while there are none."""
         return self._grid
 
-    def shown_images(self) -> tuple[int, int]:
-        """Return first and last + 1 image of which some pixels are in sight."""
-        if self._grid is None:
-            return 0, 0
-        top = self._scroll() - self._corners[0].y()
-        pitch = self._grid.height + self._grid.gutter
-        bottom = top + self._device(self.viewport().height())
-        first = max(0, top // pitch) * self._grid.columns
-        last = max(0, -(-bottom // pitch)) * self._grid.columns
-        return min(first, self._grid.count), min(last, self._grid.count)
-
     def tile_rect(self, panel: int, image: int) -> QRectF:
         """Return where a tile is in the viewport, in its coordinates."""
         assert self._grid is not None
@@ -125,10 +108,6 @@ class TileGrid(QAbstractScrollArea):
         return QRectF(
             tile.x() / ratio, tile.y() / ratio, tile.width() / ratio, tile.height() / ratio
         )
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
-        super().resizeEvent(event)
-        self._arrange()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         painter = QPainter(self.viewport())
@@ -140,7 +119,7 @@ class TileGrid(QAbstractScrollArea):
         font.setPixelSize(round(font.pixelSize() * ratio))
         painter.setFont(font)
         metrics = painter.fontMetrics()
-        first, last = self.shown_images()
+        first, last = self.shown_tiles()
         for number, (panel, corner) in enumerate(zip(self._panels, self._corners, strict=True)):
             origin = corner - QPoint(0, self._scroll())
             painter.setPen(theme.color("muted"))
@@ -184,7 +163,7 @@ class TileGrid(QAbstractScrollArea):
         tile = self.tile_rect(outline.panel, outline.image).toAlignedRect()
         self.viewport().update(tile.adjusted(-GUTTER, -GUTTER, GUTTER, GUTTER))
         top = self.tile_rect(outline.panel, 0).toAlignedRect().top()
-        heading = QRect(0, top - theme.px(20), self.viewport().width(), theme.px(20))
+        heading = QRect(0, top - theme.px(HEADING), self.viewport().width(), theme.px(HEADING))
         self.viewport().update(heading)
 
     def _paint_frame(self, painter: QPainter, tile: QRect) -> None:
@@ -249,91 +228,5 @@ class TileGrid(QAbstractScrollArea):
         self.hovered.emit(self._keys.move(key, self._selected, (height, width)))
         return True
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802  Qt override
-        self.hovered.emit(self._pixel_at(event.position().toPoint()))
-
-    def viewportEvent(self, event: QEvent) -> bool:  # noqa: N802  Qt override
-        if event.type() == QEvent.Type.Leave:
-            self.hovered.emit(None)
-        return bool(super().viewportEvent(event))
-
     def _pixel_at(self, where: QPoint) -> Pixel | None:
-        ratio = self.devicePixelRatioF()
-        if self._grid is None:
-            return None
-        for number, (panel, corner) in enumerate(zip(self._panels, self._corners, strict=True)):
-            x = int(where.x() * ratio) - corner.x()
-            y = int(where.y() * ratio) - corner.y() + self._scroll()
-            column, in_x = divmod(x, self._grid.width + self._grid.gutter)
-            row, in_y = divmod(y, self._grid.height + self._grid.gutter)
-            index = row * self._grid.columns + column
-            if (
-                0 <= column < self._grid.columns
-                and row >= 0
-                and index < self._grid.count
-                and in_x < self._grid.width
-                and in_y < self._grid.height
-            ):
-                _, height, width, _ = panel.images.shape
-                return (
-                    number,
-                    index,
-                    in_y * height // self._grid.height,
-                    in_x * width // self._grid.width,
-                )
-        return None
-
-    def _arrange(self) -> None:
-        """Find the arrangement of the panels that gives the largest tiles."""
-        if not self._panels:
-            self._grid, self._corners = None, []
-            return
-        number = len(self._panels)
-        count, height, width, _ = self._panels[0].images.shape
-        gap, heading = self._device(theme.px(16)), self._heading()
-        edge = self._device(GUTTER)  # room for the frame
-        space = (
-            self._device(self.viewport().width()) - 2 * edge,
-            self._device(self.viewport().height()) - edge,
-        )
-        best, chosen = fit_panels(
-            count,
-            (width, height),
-            (
-                ((space[0] - (number - 1) * gap) // number, space[1] - heading),
-                (space[0], (space[1] - (number - 1) * gap // 2) // number - heading),
-            ),
-            self._device(GUTTER),
-        )
-        is_beside = chosen == 0
-        step = (
-            QPoint(best.total_width + gap, 0)
-            if is_beside
-            else QPoint(0, best.total_height + gap // 2 + heading)
-        )
-        total_width = best.total_width + (step.x() * (number - 1))
-        total_height = heading + best.total_height + (step.y() * (number - 1))
-        left = edge + max(0, (space[0] - total_width) // 2)
-        top = heading + max(0, (space[1] - total_height) // 2)
-        self._grid = best
-        self._corners = [QPoint(left, top) + step * index for index in range(number)]
-        ratio = self.devicePixelRatioF()
-        hidden = max(0, total_height - space[1])
-        bar = self.verticalScrollBar()
-        bar.setRange(0, int(-(-hidden // ratio)))
-        bar.setPageStep(self.viewport().height())
-        bar.setSingleStep(int((best.height + best.gutter) / ratio))
-
-    def _heading(self) -> int:
-        return self._device(theme.px(20))
-
-    def _scroll(self) -> int:
-        return self._device(self.verticalScrollBar().value())
-
-    def _device(self, length: float) -> int:
-        return int(length * self.devicePixelRatioF())
-
-    @Slot()
-    def _restyle(self) -> None:
-        self._arrange()
-        self.viewport().update()
+        return self._place_at(where)

@@ -201,7 +201,7 @@ class ImageView(View):
         parts = [self._step_text()]
         grid = self.tiles.grid
         if grid is not None:
-            first, last = self.tiles.shown_images()
+            first, last = self.tiles.shown_tiles()
             if last - first < grid.count:
                 parts.append(f"showing images {first + 1:,} to {last:,} of {grid.count:,}")
             elif grid.count > 1:
