@@ -22,7 +22,7 @@ from spikestudio.export.kinds import Material, ShownRaster
 
 if TYPE_CHECKING:
     from spikestudio.app.docks import DockManager
-    from spikestudio.export.products import Preview
+    from spikestudio.export.product_images import Preview
 
 ICON = "mdi6.export-variant"
 KIND_OF_VIEW = {  # what the button of a dock exports

@@ -16,8 +16,9 @@ from spikestudio import paths
 from spikestudio.app.context import Context
 from spikestudio.app.notifications import Notifications
 from spikestudio.app.viewmodels.playback import Playback, open_playback
-from spikestudio.app.viewmodels.record_target import SUFFIX, unused
+from spikestudio.app.viewmodels.record_target import SUFFIX
 from spikestudio.app.viewmodels.run import RunState
+from spikestudio.atomic import unused
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.catalog import Entry

@@ -14,7 +14,7 @@ from spikestudio.bench.answer import ENERGY, MEASURED, Answer
 from spikestudio.bench.question import OPTIONS, Question
 from spikestudio.bench.table import COLUMNS, caveats, remarks
 from spikestudio.errors import ExportError
-from spikestudio.export.images import grid
+from spikestudio.export.images import grid, write_picture
 from spikestudio.paths import resource
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def save_sheet(path: Path | str, question: Question, answers: Sequence[Answer]) 
     info.add_text(CHUNK, json.dumps(values, allow_nan=False), zip=True)
     picture = draw(question, answers)
     with atomic_write(path) as temporary:
-        picture.save(temporary, "PNG", pnginfo=info)
+        write_picture(temporary, picture, "PNG", pnginfo=info)
 
 
 def words(question: Question) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spikestudio.recording.hdf5 import Recording
     from spikestudio.types import LayerInfo
 
+_EXCHANGE = {"nwb": (".nwb",), "nirdata": (".h5", ".hdf5")}  # formats of other tools
 _FIGURE = "x.svg, .pdf or .png; .zip with a script that draws it again; numbers as .npz or .csv."
 
 
@@ -43,6 +44,14 @@ def export(
     ] = None,
     animation: Annotated[
         Path | None, typer.Option(help="The run as .gif, .png (APNG), .webp or .mp4.")
+    ] = None,
+    nwb: Annotated[
+        Path | None,
+        typer.Option(help="Spikes, potentials and counts as .nwb; needs spikestudio[nwb]."),
+    ] = None,
+    nirdata: Annotated[
+        Path | None,
+        typer.Option(help="Spikes of whole layers as NIRData .h5; needs spikestudio[nir]."),
     ] = None,
     layer: Annotated[
         str | None, typer.Option(help="Layer; the one the run was recorded for if left out.")
@@ -89,6 +98,7 @@ def export(
         for name, path in (
             *(("raster", raster), ("membrane", membrane), ("rates", rates), ("curve", curve)),
             *(("tokens", tokens), ("spikes", spikes), ("grid", grid), ("animation", animation)),
+            *(("nwb", nwb), ("nirdata", nirdata)),
         )
         if path is not None
     }
@@ -115,6 +125,8 @@ def export(
                     job.write_grid(path, columns, padding, scale, labels=labels)
                 case "animation":
                     job.write_animation(path, beside, size, fps, hold, loop=loop)
+                case "nwb" | "nirdata":
+                    job.write_exchange(name, path)
                 case _:
                     job.write(name, path)
     finally:
@@ -124,6 +136,17 @@ def export(
     else:
         names = ", ".join(str(path) for path in targets.values())
         stdout().print(f"Wrote {names}.", soft_wrap=True, markup=False)
+
+
+def _why_not(name: str) -> str:
+    """Why a format of other tools cannot be written here; empty if it can."""
+    if name == "nwb":
+        from spikestudio.export.nwb import why_not_nwb
+
+        return why_not_nwb()
+    from spikestudio.export.nirdata import why_not_nir
+
+    return why_not_nir()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +183,11 @@ class _Job:
                 known = figures
             elif name == "spikes":
                 known = tables.FORMATS
+            elif name in _EXCHANGE:
+                known = _EXCHANGE[name]
+                reason = _why_not(name)
+                if reason:
+                    raise ExportError(reason, path=path)
             elif name == "grid":
                 known = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".npz")
             elif name == "animation":
@@ -209,6 +237,21 @@ class _Job:
             style = GridStyle(columns=columns, padding=padding, scale=scale, labels=names)
             origin |= layout(images, style)
             save_picture(path, tile(images, style), origin, dpi=self.given_size.get("dpi"))
+
+    def write_exchange(self, name: str, path: Path) -> None:
+        """Write a format of other tools: the neurons that the rule takes, or whole layers."""
+        origin = self.recording.origin
+        if name == "nwb":
+            from spikestudio.export.nwb import save_nwb
+
+            has_spikes = self.layer_id is not None or bool(self.recording.recorded)
+            chosen = [self._chosen()] if has_spikes else []
+            save_nwb(path, self.recording, chosen, self.steps, origin)
+        else:
+            from spikestudio.export.nirdata import save_nirdata
+
+            layers = None if self.layer_id is None else (self._layer().id,)
+            save_nirdata(path, self.recording, self.steps, origin, layers)
 
     def _origin_until_last(self) -> dict[str, Any]:
         """Provenance of what the run had predicted when the last of the steps was done."""

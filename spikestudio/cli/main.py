@@ -24,6 +24,8 @@ COMMANDS = {
     "convert": "spikestudio.cli.convert:convert",
     "sample": "spikestudio.cli.sample:sample",
     "export": "spikestudio.cli.export:export",
+    "nir": "spikestudio.cli.nir:nir",
+    "report": "spikestudio.cli.report:report",
     "replay": "spikestudio.cli.replay:replay",
     "sweep": "spikestudio.cli.sweep:sweep",
     "bench": "spikestudio.cli.bench:bench",
@@ -31,6 +33,7 @@ COMMANDS = {
     "train": "spikestudio.cli.train:train",
     "gamma": "spikestudio.cli.gamma:gamma",
     "evaluate": "spikestudio.cli.evaluate:evaluate",
+    "gallery": "spikestudio.cli.gallery:gallery",
     "doctor": "spikestudio.cli.doctor:doctor",
 }
 """Name to ``module:object``; the object is a function, or a ``typer.Typer`` with further commands."""

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from spikestudio.atomic import atomic_write
+from spikestudio.atomic import atomic_files
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.export.frames import Scene
-from spikestudio.export.metadata import needs_sidecar, picture_options, write_sidecar
+from spikestudio.export.images import write_picture
+from spikestudio.export.metadata import files_of, fill_sidecar, picture_options
 from spikestudio.export.progress import ExportCancelledError, Progress
 
 FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".mp4": "MP4"}
 
+_BROKE_OFF = "ffmpeg broke off"
 _NEAR = 10  # levels from black or white
 _MEMORY = 512 * 1024 * 1024  # bytes of frames that pillow keeps until it writes
 _BYTES = {"GIF": 1, "PNG": 3, "WEBP": 3, "MP4": 0}  # of a pixel that stay in memory
@@ -126,7 +130,7 @@ def save_animation(
             f"for a {path.suffix} file: choose fewer steps or a smaller size, or write an .mp4.",
             path=path,
         )
-    with atomic_write(path) as temporary:
+    with atomic_files(*files_of(path, kind, provenance)) as (temporary, *beside):
         if kind == "MP4":
             _write_video(temporary, first, frames, timing)
         else:
@@ -136,8 +140,8 @@ def save_animation(
                 first, *_ = _reduced((first,), palette)
                 frames = _reduced(frames, palette)
             _write_picture(temporary, kind, first, frames, timing, len(scene.steps), options)
-    if needs_sidecar(kind, provenance):
-        write_sidecar(path, provenance)
+        for each in beside:
+            fill_sidecar(each, provenance)
 
 
 def _watched(
@@ -172,7 +176,8 @@ def _write_picture(
         more = list(rest)
         options |= {"loop": 0 if timing.loop else 1}
         options |= {"lossless": True} if kind == "WEBP" else {"default_image": False}
-    first.save(path, kind, save_all=True, append_images=more, duration=durations, **options)
+    options |= {"save_all": True, "append_images": more, "duration": durations}
+    write_picture(path, first, kind, **options)
 
 
 def _palette(scene: Scene) -> Image.Image:
@@ -222,7 +227,25 @@ def _write_video(
             writer.send(last.tobytes())
         for _ in range(round(timing.hold * timing.fps)):
             writer.send(last.tobytes())
-    except OSError as error:
-        raise ExportError(f"The video could not be written: {error}.") from error
+    except OSError as error:  # of the pipe, which says nothing of the reason
+        raise OSError(_BROKE_OFF) from error
     finally:
         writer.close()
+    if not _is_whole(path):  # nobody looks at the status that ffmpeg ends with
+        raise OSError(_BROKE_OFF)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an MP4 has its table of contents, and its parts fill the file exactly."""
+    kinds, at, size = [], 0, path.stat().st_size if path.exists() else 0
+    with path.open("rb") if size else BytesIO() as file:
+        while at + 8 <= size:
+            file.seek(at)
+            length, kind = struct.unpack(">I4s", file.read(8))
+            if length == 1:  # too long for 32 bits
+                length = int.from_bytes(file.read(8), "big")
+            if length < 8:
+                return False
+            kinds.append(kind)
+            at += length
+    return at == size and {b"ftyp", b"moov", b"mdat"} <= {*kinds}

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from math import ceil, isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spikestudio.atomic import atomic_folder, atomic_write, export_error
+from spikestudio.atomic import atomic_folder, atomic_write, export_error, is_temporary
 from spikestudio.errors import ExportError
 from spikestudio.export.provenance import of_image
 
@@ -95,7 +96,18 @@ def save_grid(
     """Write the ``grid`` of ``images`` as a PNG that carries its provenance; raises ``ExportError``."""
     picture = grid(images, columns, rgb=rgb)
     with atomic_write(path) as temporary:
-        picture.save(temporary, "PNG", pnginfo=png_info(provenance))
+        write_picture(temporary, picture, "PNG", pnginfo=png_info(provenance))
+
+
+def write_picture(path: Path, picture: Image.Image, kind: str, **options: Any) -> None:  # noqa: ANN401
+    """Encode a picture in memory, in the format that pillow calls ``kind``, and write it.
+
+    Pillow itself writes to the descriptor of a file and does not notice what did not fit: on a disk
+    that fills, a JPEG or TIFF would end early without a word.
+    """
+    buffer = BytesIO()
+    picture.save(buffer, kind, **options)
+    path.write_bytes(buffer.getbuffer())
 
 
 def save_npz(
@@ -132,7 +144,7 @@ def save_folder(
     with atomic_folder(path, stale) as folder:
         for k, image in enumerate(array):
             info = png_info(of_image(provenance, k))
-            _as_image(image).save(folder / f"{k:04}.png", "PNG", pnginfo=info)
+            write_picture(folder / f"{k:04}.png", _as_image(image), "PNG", pnginfo=info)
         (folder / SIDECAR).write_text(_text(provenance) + "\n", encoding="utf-8")
 
 
@@ -157,7 +169,9 @@ def _earlier_output(path: Path) -> list[Path]:
             raise ExportError(
                 f"Cannot write {path}: a file of that name exists; give another folder.", path=path
             )
-        entries = list(path.iterdir()) if path.is_dir() else []
+        entries = (
+            [each for each in path.iterdir() if not is_temporary(each)] if path.is_dir() else []
+        )
     except OSError as error:
         raise export_error(path, error) from error
     names = {entry.name for entry in entries}

@@ -46,8 +46,11 @@ _DESCRIPTION = 270  # tag of a TIFF
 _PART = 64 * 1024
 _DEPTH = strict_json.MAX_LINEAGE
 _KEYWORDS = b"/Keywords ("
+_PDF_TEXT = re.compile(
+    rb"(?:[^\\()]++|\\.)*+", re.DOTALL
+)  # without a way back, which would be kept
 _NPZ_ENTRY = f"{CHUNK}.npy"
-_BROKEN = (OSError, ValueError, SyntaxError, KeyError, TypeError, EOFError, struct.error,
+_BROKEN = (OSError, ValueError, SyntaxError, LookupError, TypeError, EOFError, struct.error,
            zipfile.BadZipFile, NotImplementedError, RuntimeError)  # fmt: skip
 
 
@@ -71,10 +74,20 @@ def sidecar(path: Path | str) -> Path:
 
 def write_sidecar(path: Path | str, provenance: Mapping[str, Any], **more: Any) -> None:  # noqa: ANN401
     """Write the sidecar of a file: provenance, and ``more`` that describes the file."""
-    values = {CHUNK: dict(provenance), **more}
     with atomic_write(sidecar(path)) as temporary:
-        text = json.dumps(values, ensure_ascii=True, allow_nan=False, indent=2)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        fill_sidecar(temporary, provenance, **more)
+
+
+def fill_sidecar(temporary: Path, provenance: Mapping[str, Any], **more: Any) -> None:  # noqa: ANN401
+    """Write what a sidecar says to a file that is to become one."""
+    values = {CHUNK: dict(provenance), **more}
+    text = json.dumps(values, ensure_ascii=True, allow_nan=False, indent=2)
+    temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def files_of(path: Path, kind: str, provenance: Mapping[str, Any]) -> tuple[Path, ...]:
+    """A picture's file, and its sidecar where the format has no room for the provenance."""
+    return (path, sidecar(path)) if needs_sidecar(kind, provenance) else (path,)
 
 
 def picture_options(kind: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,7 +318,7 @@ def _from_pdf(path: Path) -> bytes | None:
     if start < 0:
         return None
     start += len(_KEYWORDS)
-    match = re.compile(rb"(?:[^\\()]|\\.)*", re.DOTALL).match(data, start, start + 2 * MAX_TEXT)
+    match = _PDF_TEXT.match(data, start, start + 2 * MAX_TEXT)
     if match is None or data[match.end() : match.end() + 1] != b")":
         raise ValueError("its keywords are not complete")
     text = re.sub(rb"\\(.)", lambda each: each[1], match[0], flags=re.DOTALL)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from spikestudio.atomic import atomic_write
+from spikestudio.atomic import atomic_files
 from spikestudio.errors import ConfigError, ExportError
-from spikestudio.export.images import GAP, PADDING, grid
-from spikestudio.export.metadata import PICTURES, needs_sidecar, picture_options, write_sidecar
+from spikestudio.export.images import GAP, PADDING, grid, write_picture
+from spikestudio.export.metadata import PICTURES, files_of, fill_sidecar, picture_options
 from spikestudio.paths import resource
 
 _MAX_SIDE = 30_000
@@ -139,10 +139,10 @@ def save_picture(
             raise ExportError("A WebP picture has at most 16,383 pixels per side.", path=path)
     elif kind == "TIFF":
         options |= {"compression": "tiff_deflate"}
-    with atomic_write(path) as temporary:
-        picture.save(temporary, kind, **options)
-    if needs_sidecar(kind, provenance):
-        write_sidecar(path, provenance)
+    with atomic_files(*files_of(path, kind, provenance)) as (temporary, *beside):
+        write_picture(temporary, picture, kind, **options)
+        for each in beside:
+            fill_sidecar(each, provenance)
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ Shape = tuple[int, int, int, int]
 
 _LOSSLESS = ("PNG", "WEBP", "TIFF")
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, MemoryError,
-           zipfile.BadZipFile)  # fmt: skip
+           tokenize.TokenError, zipfile.BadZipFile)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def stored_images(
         if path.name == SIDECAR:
             return _from_folder(path.parent, shapes)
         if path.suffix.lower() == ".npz":
-            return _from_array(path, shapes)
+            return images_of_array(path, shapes)
         return _from_picture(path, values, shapes)
     except _BROKEN as error:
         raise ProvenanceError(
@@ -103,7 +104,11 @@ def _beside(path: Path) -> Path:
     )
 
 
-def _from_array(path: Path, shapes: Sequence[Shape]) -> NDArray[np.uint8] | None:
+def images_of_array(path: Path, shapes: Sequence[Shape]) -> NDArray[np.uint8] | None:
+    """Images of an array file, which has one of the shapes, or C = 3 instead; None if it has not.
+
+    Nothing is inflated before that is known. Raises whatever damaged zip and array files raise.
+    """
     from numpy.lib import format as npy
 
     with zipfile.ZipFile(path) as archive:
@@ -117,6 +122,8 @@ def _from_array(path: Path, shapes: Sequence[Shape]) -> NDArray[np.uint8] | None
             if not fits or dtype != np.uint8 or is_fortran:
                 return None
             data = file.read(int(np.prod(shape)))
+            if file.read(1):
+                raise ValueError("it is longer than its header says")
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 

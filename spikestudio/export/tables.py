@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikestudio.atomic import atomic_write
+from spikestudio.atomic import atomic_files, atomic_write
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.export import choice
 from spikestudio.export.choice import NOT_RECORDED, Neurons
 from spikestudio.export.images import CHUNK
-from spikestudio.export.metadata import json_text, write_sidecar
+from spikestudio.export.metadata import fill_sidecar, json_text, sidecar
 from spikestudio.recording.values import Readable
 from spikestudio.types import LayerInfo
 
@@ -202,11 +202,12 @@ def save_table(path: Path | str, table: Table, provenance: Mapping[str, Any]) ->
             np.savez_compressed(file, **table.arrays, **texts)  # type: ignore[arg-type]
         return
     manifest = table.manifest()
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows(table.rows())
-    write_sidecar(path, provenance, manifest=manifest)
+    with atomic_files(path, sidecar(path)) as (temporary, beside):
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(table.columns)
+            writer.writerows(table.rows())
+        fill_sidecar(beside, provenance, manifest=manifest)
 
 
 def _spike_rows(arrays: Mapping[str, NDArray[Any]]) -> Iterator[Sequence[Any]]:

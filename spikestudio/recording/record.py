@@ -37,6 +37,8 @@ class Record:
         for the middle layer, None for no layer.
     budget_mb
         Bound on what spikes, potentials and states may take in memory, in MiB.
+    is_new
+        Refuse a ``path`` that is taken by the time the run begins, rather than replace what is there.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Record:
     image: int = 0
     potentials: str | None = ""
     budget_mb: float = DEFAULT_BUDGET_MB
+    is_new: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", _ids(self.layers))

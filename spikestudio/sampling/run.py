@@ -197,6 +197,7 @@ class SamplingRun:
             self.recorder,
             states=state_shapes(self.model, self.request),
             provenance=describe(self._make_result()),
+            is_new=self.record.is_new,
         )
         self.recorder.sink = writer.add
         try:

@@ -12,7 +12,6 @@ Every file appears as a whole or not at all, so a process that is killed loses t
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -23,7 +22,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from spikestudio.atomic import atomic_write, check_writable, export_error
+from spikestudio.atomic import (
+    atomic_write,
+    check_writable,
+    export_error,
+    is_temporary,
+    remove_stale,
+)
 from spikestudio.checkpoints import strict_json
 from spikestudio.errors import ExportError
 from spikestudio.export.images import save_grid, save_npz
@@ -37,7 +42,6 @@ _MAX_NAME = 40  # characters of an axis of another sweep that are shown
 # Whatever NumPy raises for an array file that is broken.
 _BROKEN = (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, MemoryError,
            TypeError, SyntaxError, NotImplementedError, RuntimeError)  # fmt: skip
-_TEMPORARY = ".spikestudio-*.tmp"
 _STALE = 600  # seconds after which nobody is writing a temporary file any more
 
 
@@ -76,13 +80,26 @@ class SweepFolder:
         try:
             self.check()
             path.mkdir(exist_ok=True)
-            if not (path / MANIFEST).exists():
-                _write(path / MANIFEST, {"kind": _KIND, **self.plan.to_json()})
+            self._begin()
             check_writable(path / TABLE)
             (path / "cells").mkdir(exist_ok=True)
-            self._remove_stale()
+            remove_stale(path.parent)  # what a killed process left, here for a day
+            for folder in (path, path / "cells"):
+                remove_stale(folder, _STALE)
         except OSError as error:
             raise export_error(path / MANIFEST, error) from error
+
+    def _begin(self) -> None:
+        """Write the manifest if there is none; of two sweeps that begin at once one gets the folder."""
+        manifest = self.path / MANIFEST
+        if manifest.exists():
+            return
+        try:
+            _write(manifest, {"kind": _KIND, **self.plan.to_json()}, is_new=True)
+        except ExportError:
+            if not manifest.exists():
+                raise
+            self._check_same(read_manifest(self.path))
 
     def check(self) -> None:
         """Raise ``ExportError`` if the folder is not new, empty or of the same sweep."""
@@ -100,7 +117,7 @@ class SweepFolder:
             raise ExportError(f"Cannot write {path}: it is a file; give a folder.", path=path)
         if manifest.exists():
             self._check_same(read_manifest(path))
-        elif any(not each.match(_TEMPORARY) for each in path.iterdir()):
+        elif any(not is_temporary(each) for each in path.iterdir()):
             if manifest.exists():  # another process may just have written it
                 self._check_same(read_manifest(path))
                 return
@@ -135,24 +152,15 @@ class SweepFolder:
 
     def images(self, cell: Cell) -> NDArray[np.uint8] | None:
         """Images of a cell, ``[N, H, W, C]``; None if there are none that can be read."""
+        from spikestudio.export.stored import images_of_array  # imports pillow
+
+        height, width, channels = cell.shape
         try:
-            # NumPy leaves a file open that it cannot read.
-            with (
-                self.file(cell, ".npz").open("rb") as file,
-                np.load(file, allow_pickle=False) as arrays,
-            ):
-                images: NDArray[np.uint8] = arrays["arr_0"]
+            return images_of_array(
+                self.file(cell, ".npz"), [(cell.request.num, height, width, channels)]
+            )
         except _BROKEN:
             return None
-        fits = (
-            isinstance(images, np.ndarray)
-            and images.dtype == np.uint8
-            and images.ndim == 4
-            and len(images) == cell.request.num
-            and images.shape[3] in (1, 3)
-            and 0 not in images.shape
-        )
-        return images if fits else None
 
     def write(
         self,
@@ -183,13 +191,6 @@ class SweepFolder:
                 path=self.path,
             )
 
-    def _remove_stale(self) -> None:
-        """Take away what a killed process left, but not what another one is writing."""
-        for folder in (self.path, self.path / "cells"):
-            for file in folder.glob(_TEMPORARY):
-                if file.is_file() and time.time() - file.stat().st_mtime > _STALE:
-                    file.unlink(missing_ok=True)
-
 
 def _is_outcome(outcome: Outcome) -> bool:
     """Whether what a file says is of the kinds that it should be."""
@@ -214,9 +215,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _write(path: Path, values: Mapping[str, Any]) -> None:
+def _write(path: Path, values: Mapping[str, Any], *, is_new: bool = False) -> None:
     text = json.dumps({"schema_version": SCHEMA_VERSION, **values}, indent=1, allow_nan=False)
-    with atomic_write(path) as temporary:
+    with atomic_write(path, is_new=is_new) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ConfigError
-from spikestudio.export.images import PADDING, grid
+from spikestudio.export.images import PADDING, grid, write_picture
 from spikestudio.paths import resource
 from spikestudio.sweeps.axes import Axis, Value
 from spikestudio.sweeps.cells import Cell, SweepPlan
@@ -109,7 +109,7 @@ def save_sheet(path: Path, plan: SweepPlan, layout: Layout, pictures: Pictures) 
     info.add_text(SHEET_CHUNK, json.dumps({"schema_version": 1, **plan.to_json()}), zip=True)
     picture = draw(plan, layout, pictures)
     with atomic_write(path) as temporary:
-        picture.save(temporary, "PNG", pnginfo=info)
+        write_picture(temporary, picture, "PNG", pnginfo=info)
 
 
 def _rows(plan: SweepPlan) -> Axis | None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikestudio.atomic import temporary_beside
+from spikestudio.atomic import replace_text
 from spikestudio.sweeps.cells import Cell
 
 PROGRESS, SKIP, STOP = "progress.json", "skip", "stop"
@@ -63,7 +63,7 @@ class Desk:
         self._next = now + _PAUSE
         values = {"cell": cell.index, "step": step, "num_steps": cell.num_steps, "at": time.time()}
         with suppress(OSError):  # nothing depends on it
-            _replace(self._folder / PROGRESS, json.dumps(values))
+            replace_text(self._folder / PROGRESS, json.dumps(values))
 
     def is_stop_asked(self) -> bool:
         """Whether the sweep is to end."""
@@ -105,18 +105,9 @@ def read_progress(folder: Path) -> Progress | None:
 
 def ask_stop(folder: Path) -> None:
     """Have the sweep in this folder end after the step it is at; raises ``OSError``."""
-    _replace(folder / STOP, "")
+    replace_text(folder / STOP, "")
 
 
 def ask_skip(folder: Path, cell: int) -> None:
     """Have a cell left out if it is the one being done; raises ``OSError``."""
-    _replace(folder / SKIP, str(cell))
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = temporary_beside(path)
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_text(folder / SKIP, str(cell))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from spikestudio.atomic import atomic_write
+from spikestudio.atomic import atomic_write, export_error
 from spikestudio.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -37,27 +38,49 @@ class LossLog:
         self.count += 1
 
     def flush(self, step: int, rates: Mapping[str, float] | None = None) -> dict[str, float]:
-        """Write and return the means since the last call; ``rates`` are written beside them."""
+        """Write and return the means since the last call; ``rates`` are written beside them.
+
+        Raises ``ExportError``; the log is then as it was.
+        """
         means = {name: float(value) / self.count for name, value in self.sums.items()}
-        is_new = not self.path.exists()
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if is_new:
-                writer.writerow(HEADER)
-            rows = {**means, **(rates or {})}
-            writer.writerows([self.stage, step, name, value] for name, value in rows.items())
+        rows = {**means, **(rates or {})}
+        _append(self.path, [[self.stage, step, name, value] for name, value in rows.items()])
         self.sums, self.count = {}, 0
         return means
+
+
+def _append(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """Add rows, and a header to a file that is new; of rows that do not fit nothing is left."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            before = file.tell()
+            text = io.StringIO(newline="")
+            csv.writer(text).writerows([*([] if before else [HEADER]), *rows])
+            data = memoryview(text.getvalue().encode())
+            try:
+                while data:  # a disk that fills takes a part, and says so at the next
+                    data = data[file.write(data) or 0 :]
+            except OSError:
+                file.truncate(before)
+                raise
+    except OSError as error:
+        raise export_error(path, error) from error
 
 
 def trim_log(path: Path, stages: Sequence[str], step: int) -> None:
     """Drop what was logged after ``step`` of the last of ``stages``, or in stages after it."""
     if not path.exists():
         return
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))[1:]
+    text = path.read_text(encoding="utf-8", errors="replace")
+    whole = text[: text.rfind("\n") + 1]  # a process that was killed may have left half a row
+    rows = list(csv.reader(io.StringIO(whole)))[1:]
     kept = [
-        row for row in rows if row[0] in stages and (row[0] != stages[-1] or int(row[1]) <= step)
+        row
+        for row in rows
+        if len(row) == len(HEADER)
+        and row[1].isdecimal()
+        and row[0] in stages
+        and (row[0] != stages[-1] or int(row[1]) <= step)
     ]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *kept])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from spikestudio.atomic import atomic_write
+from spikestudio.atomic import atomic_write, temporary_beside
 from spikestudio.errors import TrainingError
 from spikestudio.training.presets import Stage
 
@@ -23,14 +26,37 @@ _KEY = "spikestudio-training"
 def save_state(
     folder: Path, *, position: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]
 ) -> None:
-    """Replace the state in ``folder`` atomically; tensors are stored as ``group/name``."""
+    """Replace the state in ``folder`` atomically; tensors are stored as ``group/name``.
+
+    Raises ``ExportError``; the state that was there is then unchanged.
+    """
     flat = {
         f"{group}/{name}": tensor.detach().cpu().contiguous()
         for group, members in tensors.items()
         for name, tensor in members.items()
     }
     with atomic_write(folder / STATE_FILE) as temporary:
-        save_file(flat, temporary, metadata={_KEY: json.dumps(dict(position))})
+        _save_tensors(temporary, flat, json.dumps(dict(position)))
+
+
+def _save_tensors(path: Path, tensors: dict[str, Tensor], position: str) -> None:
+    """Write a file of tensors; raises ``OSError``, where the library has an error of its own.
+
+    The library writes to a temporary file of its own beside it first: in a folder with a name that is
+    recognised if the process is killed.
+    """
+    folder = temporary_beside(path)
+    folder.mkdir()
+    try:
+        save_file(tensors, folder / path.name, metadata={_KEY: position})
+        (folder / path.name).replace(path)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise OSError(str(error)) from error
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def load_state(

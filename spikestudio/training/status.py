@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from spikestudio.atomic import temporary_beside
+from spikestudio.atomic import replace_text
 from spikestudio.errors import SpikeStudioError, TrainingError
 from spikestudio.training.processes import process_start
 
@@ -157,7 +157,7 @@ class Desk:
         self._change(at=time.time())
         text = json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self._status)}, indent=1)
         with suppress(OSError):  # training does not depend on it
-            _replace(self._folder / STATUS_FILE, text)
+            replace_text(self._folder / STATUS_FILE, text)
 
 
 @contextmanager
@@ -213,7 +213,7 @@ def ask_stop(folder: Path) -> None:
         if status.is_here and sys.platform != "win32" and status.state == "running":
             os.kill(status.pid, signal.SIGTERM)
         else:  # also while it starts, when a signal could come before it can be heard
-            _replace(folder / STOP_FILE, "")
+            replace_text(folder / STOP_FILE, "")
     except ProcessLookupError:
         return
     except OSError as error:
@@ -221,12 +221,3 @@ def ask_stop(folder: Path) -> None:
             f"The run in {folder} could not be told to stop ({error.strerror or error}): end process "
             f"{status.pid} with Ctrl+C where it was started."
         ) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = temporary_beside(path)
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from spikestudio.app.viewmodels.record_target import unused
+from spikestudio.atomic import unused
 from spikestudio.errors import SpikeStudioError
 from spikestudio.export.kinds import (
     AS_SHOWN,
@@ -28,7 +28,7 @@ from spikestudio.export.kinds import (
 from spikestudio.export.progress import ExportCancelledError
 
 if TYPE_CHECKING:
-    from spikestudio.export.products import Preview
+    from spikestudio.export.product_images import Preview
 
 PREVIEW_MS = 150  # after the last change of an option
 OF_THE_RUN = ("step", "steps", "image")  # not remembered: they belong to one run

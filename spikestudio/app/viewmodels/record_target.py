@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from spikestudio.atomic import unused
 from spikestudio.recording.record import DEFAULT_BUDGET_MB, Neuron, Record
 
 BUDGETS_MB = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -41,13 +42,10 @@ class RecordTarget(QObject):
         """Return what a run that starts now is to record."""
         path = None if self.path is None else unused(self.path)
         return Record(
-            path=path, image=image, potentials=layer, watch=watch, budget_mb=self.budget_mb
+            path=path,
+            is_new=path is not None,
+            image=image,
+            potentials=layer,
+            watch=watch,
+            budget_mb=self.budget_mb,
         )
-
-
-def unused(path: Path) -> Path:
-    """Return the path, with a number if there is such a file already."""
-    number, free = 2, path
-    while free.exists():
-        free, number = path.with_stem(f"{path.stem}_{number}"), number + 1
-    return free

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from spikestudio.app.viewmodels.sweep_form import Submit, SweepFormModel
 from spikestudio.app.viewmodels.sweep_process import Running, SweepProcess
 from spikestudio.app.viewmodels.sweep_reading import CellResult, Images, read_cells
 from spikestudio.app.viewmodels.sweep_texts import sweeps_folder
+from spikestudio.atomic import temporary_beside
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sweeps.effects import Contrast, Curve, Measured, contrast, curve_axis, curves
 from spikestudio.sweeps.folder import SweepFolder
@@ -82,6 +83,7 @@ class SweepModel(QObject):
         self.curve_value = 0  # number of the value that is compared with the reference
         self.others: dict[str, int] = {}
         self._process: Running | None = None
+        self._overrides: Path | None = None  # file that the process reads when it starts
         self._stop_asked = 0.0
         self._is_looking = self._is_analysing = False
         self._timer = QTimer(self)
@@ -124,16 +126,17 @@ class SweepModel(QObject):
 
         assert self.plan is not None
         assert self.file is not None
-        overrides = Path(tempfile.mkdtemp(prefix="spikestudio-")) / "overrides.json"
+        self._overrides = temporary_beside(self.out)
         device = self._sampler.model.device if self._sampler.model else "auto"
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             axes = self.plan.axes
             arguments = command(
-                self.file, axes, self.given, self.out, device=device, overrides=overrides
+                self.file, axes, self.given, self.out, device=device, overrides=self._overrides
             )
             self._process = self._launch(arguments)
         except OSError as error:
+            self._remove_overrides()
             self.failure = f"The sweep could not be started ({error}): choose another folder."
             self._set_state("ended")
             return
@@ -272,7 +275,15 @@ class SweepModel(QObject):
                 self.state = "running"
         self.stateChanged.emit()
 
+    def _remove_overrides(self) -> None:
+        """Take away what the process was given; after the window's end the next sweep does it."""
+        if self._overrides is not None:
+            with suppress(OSError):
+                self._overrides.unlink(missing_ok=True)
+            self._overrides = None
+
     def _end(self, failure: str) -> None:
+        self._remove_overrides()
         self._timer.stop()
         self.state, self.failure, self.progress = "ended", failure, None
 

@@ -6,6 +6,7 @@ gives the same file. Some keep the header valid on purpose, so that what lies be
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import random
@@ -48,6 +49,7 @@ _FORBIDDEN = ("pickle.find_class", "os.system", "subprocess.Popen", "os.exec", "
 def corpus() -> dict[Form, Path]:
     """One good file of every format; they are not changed."""
     folder = Path(mkdtemp(prefix="hostile"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     files = {}
     for kind, old in FORMATS:
         if kind.startswith("ours "):

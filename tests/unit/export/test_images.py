@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -174,8 +175,8 @@ def test_a_disk_that_fills_up_while_encoding_leaves_the_old_grid(
     save_grid(path, random_images(2), ORIGIN)
     before = path.read_bytes()
 
-    def full(_self: Image.Image, file: Path, *_: object, **__: object) -> None:
-        file.write_bytes(b"half")
+    def full(_self: Image.Image, file: BytesIO, *_: object, **__: object) -> None:
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
