@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -72,7 +72,10 @@ class Entry:
 
     ``rates`` is ``[layers, steps]``; ``thumbnail`` uint8 ``[k, H, W, C]`` the first images, None if no
     step was done. ``parent`` is the key of the run that this one was made from: a branch, a duplicate,
-    or the other side of a comparison. ``ended`` is None once the recording was let go.
+    or the other side of a comparison. ``ended`` is None once the recording was let go; ``stored`` is a
+    file of the session from which it can be opened again, None if there is none. ``origin`` is its
+    provenance where it was read from a session: the versions and the machine of that time. ``note`` is
+    the user's, in Markdown.
     """
 
     key: int
@@ -95,6 +98,11 @@ class Entry:
     ended: EndedRun | None
     ended_at: datetime = field(default_factory=datetime.now)
     is_pinned: bool = False
+    stored: Path | None = None
+    is_unpacking: bool = False  # it will be stored in a moment
+    left_out: str = ""  # why a session file lacks its recording, as a sentence
+    origin: Mapping[str, Any] | None = None
+    note: str = ""
 
     @property
     def recorder(self) -> Readable | None:
@@ -139,6 +147,8 @@ class HistoryModel(QObject):
     entryAdded = Signal(int)  # noqa: N815  its key
     lookRequested = Signal(object)  # noqa: N815  the EndedRun to show in every dock
     branchRequested = Signal(int, int)  # noqa: N815  key, and the step looked at, counted from 0
+    openRequested = Signal(int)  # noqa: N815  of a key: its stored recording is needed
+    edited = Signal()  # a run was deleted, kept or got another note
 
     def __init__(
         self,
@@ -155,6 +165,7 @@ class HistoryModel(QObject):
         self._made_from: tuple[object, int | None] = (None, None)  # that run, and its parent
         self._next_parent: int | None = None
         self._last_key = self._last_number = 0
+        self._wanted: int | None = None  # to be shown once its stored recording is open
         self.entries: list[Entry] = []
         self.in_use: frozenset[int] = frozenset()
         run.started.connect(self._on_started)
@@ -200,9 +211,13 @@ class HistoryModel(QObject):
 
     def cannot_look(self, entry: Entry) -> str:
         """Why a run cannot be shown again; empty if it can."""
-        if entry.ended is None and entry.path:
-            return f"Its file was closed: open {entry.path} again."
-        if entry.ended is None:
+        if entry.ended is None and entry.is_unpacking:
+            return "Its recording is being unpacked."
+        if entry.ended is None and entry.stored is None:
+            if entry.path:
+                return f"Its file was closed: open {entry.path} again."
+            if entry.left_out:
+                return f"{entry.left_out} Duplicate the run to sample the same again."
             return "Its recording was let go: duplicate it to sample the same again."
         if entry is self.shown:
             return "This run is shown."
@@ -217,7 +232,7 @@ class HistoryModel(QObject):
 
     def cannot_branch(self, entry: Entry) -> str:
         """Why no branch can start in a run; empty if one can."""
-        if entry.ended is None:
+        if entry.ended is None and entry.stored is None and not entry.is_unpacking:
             return "Its recording was let go, so it can no longer be branched."
         if entry is not self.shown:
             return "Look at this run first, and go to the step to branch from."
@@ -230,9 +245,51 @@ class HistoryModel(QObject):
     def look(self, key: int) -> None:
         """Show a run in every dock again."""
         entry = self.entry(key)
-        if entry is not None and entry.ended is not None and not self.cannot_look(entry):
-            self.lookRequested.emit(entry.ended)
+        if entry is None or self.cannot_look(entry):
+            return
+        if entry.ended is None:
+            self._wanted = key
+            self.openRequested.emit(key)
+            return
+        self.lookRequested.emit(entry.ended)
+        self.changed.emit()
+
+    def take_opened(self, key: int, ended: EndedRun | None) -> None:
+        """Take in a stored recording that was opened, and show it if that is what it was for."""
+        entry = self.entry(key)
+        is_wanted, self._wanted = self._wanted == key, None if self._wanted == key else self._wanted
+        if entry is None:
+            return
+        if ended is None:  # it cannot be used
+            entry.stored = None
+        elif entry.ended is None:
+            entry.ended = ended
+        self.changed.emit()
+        if ended is not None and is_wanted:
+            self.look(key)
+
+    def set_stored(self, key: int, path: Path | None) -> None:
+        """Note the file of the session that holds the recording of a run; None if it has none now."""
+        entry = self.entry(key)
+        if entry is not None:
+            entry.stored, entry.is_unpacking = path, False
             self.changed.emit()
+
+    def set_note(self, key: int, note: str) -> None:
+        """Give a run another note."""
+        entry = self.entry(key)
+        if entry is not None and entry.note != note:
+            entry.note = note
+            self.edited.emit()
+
+    def replace(self, entries: list[Entry]) -> None:
+        """Take the runs of a session in the place of all; what is shown stays on the screen."""
+        self.entries = entries
+        self._last_key = max((each.key for each in entries), default=0)
+        self._last_number = max((each.number for each in entries), default=0)
+        self._open = self._next_parent = self._wanted = None
+        self.in_use = frozenset()
+        self.changed.emit()
 
     def duplicate(self, key: int) -> None:
         """Put the request of a run in the sampler; the next run counts as made from this one."""
@@ -259,6 +316,7 @@ class HistoryModel(QObject):
         if entry is not None:
             self.entries.remove(entry)
             self.changed.emit()
+            self.edited.emit()
 
     def set_pinned(self, key: int, *, is_pinned: bool) -> None:
         """Keep the recording of a run longer than others, or no longer."""
@@ -267,12 +325,16 @@ class HistoryModel(QObject):
             entry.is_pinned = is_pinned
             self._let_go()
             self.changed.emit()
+            self.edited.emit()
 
     def set_in_use(self, keys: frozenset[int]) -> None:
         """Note which runs are being compared."""
         if keys != self.in_use:
             self.in_use = keys
             self._let_go()
+            for entry in self.entries:
+                if entry.key in keys and entry.ended is None and entry.stored is not None:
+                    self.openRequested.emit(entry.key)
 
     # taking in ------------------------------------------------------------------------------
 

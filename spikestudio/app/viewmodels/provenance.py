@@ -285,6 +285,8 @@ def _listed(value: object) -> str:
 
 def origin_of(entry: Entry) -> dict[str, Any] | None:
     """Provenance of a run of the history; None of one that failed."""
+    if entry.origin is not None:  # of a run from a session, with the versions of its time
+        return dict(entry.origin)
     return None if entry.result is None else origin_of_result(entry.result, entry.branch)
 
 

@@ -275,4 +275,5 @@ def _cannot_copy(entry: Entry | None) -> str:
 
 
 def _cannot_keep(entry: Entry | None) -> str:
-    return "Its recording was let go." if entry and entry.ended is None else ""
+    is_gone = entry is not None and entry.ended is None and entry.stored is None
+    return "Its recording was let go." if is_gone else ""

@@ -66,7 +66,9 @@ class HistoryRows(CardRows[Entry]):
         if entry.changes:
             number = len(entry.changes)
             parts.append(f"{number:,} change{'' if number == 1 else 's'} while it ran")
-        if entry.ended is None:
+        if entry.ended is None and entry.stored is not None:
+            parts.append("recording in the session's file")
+        elif entry.ended is None:
             parts.append(CLOSED if entry.path else LET_GO)
         elif not entry.file_name:
             parts.append(f"recording {entry.ended.nbytes / MEBIBYTE:,.3g} MiB")
