@@ -7,10 +7,10 @@ chosen text size. Widgets are styled by one style sheet built here; a widget onl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from PySide6.QtCore import QObject, QTemporaryDir, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
@@ -48,7 +48,7 @@ class Tokens:
     ok: str
     warn: str
     error: str
-    watch: tuple[str, ...]  # watched neurons, in watch order
+    watch: tuple[str, ...]  # watched neurons, in watch order; apart for colour-blind eyes too
 
 
 TABLES: dict[Mode, Tokens] = {
@@ -70,14 +70,14 @@ TABLES: dict[Mode, Tokens] = {
         warn="#E69F00",
         error="#FF7A6B",
         watch=(
-            "#CC79A7",
-            "#35C08E",
-            "#B8A1FF",
-            "#FF9D76",
-            "#9CCB3B",
-            "#6FD3E8",
-            "#C9B26B",
-            "#F58FB0",
+            "#C678A8",
+            "#0CB478",
+            "#AE9CFC",
+            "#CC7254",
+            "#9CCC3C",
+            "#6CD2EA",
+            "#CCB46C",
+            "#F690AE",
         ),
     ),
     "light": Tokens(
@@ -98,27 +98,65 @@ TABLES: dict[Mode, Tokens] = {
         warn="#8A5A00",
         error="#B3261E",
         watch=(
-            "#A23B72",
-            "#00704F",
-            "#5B3FA8",
-            "#7A4B00",
-            "#3F6B00",
-            "#006B7D",
-            "#6B5B00",
-            "#9C1C4A",
+            "#BA428A",
+            "#004830",
+            "#5A3CA2",
+            "#7E5A36",
+            "#547E18",
+            "#006672",
+            "#544E00",
+            "#9C1848",
         ),
     ),
 }
 
+_STRONG: dict[Mode, dict[str, Any]] = {
+    "dark": {
+        "bg": "#232A35",
+        "surface": "#000000",
+        "raised": "#0D1014",
+        "hover": "#1C2430",
+        "selected": "#10344A",
+        "border": "#8B97A8",
+        "text": "#FFFFFF",
+        "muted": "#D5DCE6",
+        "disabled": "#8B97A8",
+        "accent": "#7CCBFF",
+        "on_accent": "#000000",
+    },
+    "light": {
+        "bg": "#C9D1DB",
+        "surface": "#FFFFFF",
+        "raised": "#FFFFFF",
+        "hover": "#E6EBF1",
+        "selected": "#D3E6F3",
+        "border": "#5A6675",
+        "text": "#000000",
+        "muted": "#2E3742",
+        "disabled": "#667080",
+        "accent": "#004B7A",
+        "on_accent": "#FFFFFF",
+        "spike": "#000000",
+        "threshold": "#8A3700",
+        "ok": "#00553C",
+        "warn": "#6B4400",
+        "error": "#8F1D16",
+    },
+}
+HIGH_CONTRAST: dict[Mode, Tokens] = {
+    mode: replace(TABLES[mode], **colors) for mode, colors in _STRONG.items()
+}
+
 
 class ThemeManager(QObject):
-    """The mode and text size in force; ``changed`` follows every change of either."""
+    """The mode, contrast and text size in force; ``changed`` follows every change of one of them."""
 
     changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.mode: Mode = "dark"
+        self.is_high_contrast = False
         self.scale = 1.0
 
     def set_mode(self, mode: Mode) -> None:
@@ -127,6 +165,12 @@ class ThemeManager(QObject):
             raise ValueError(f"Unknown theme {mode!r}: choose dark or light.")
         if mode != self.mode:
             self.mode = mode
+            self.changed.emit()
+
+    def set_high_contrast(self, *, on: bool) -> None:
+        """Take stronger colours and borders, or the usual ones."""
+        if on != self.is_high_contrast:
+            self.is_high_contrast = on
             self.changed.emit()
 
     def set_scale(self, scale: float) -> None:
@@ -147,7 +191,7 @@ manager = ThemeManager()
 
 def tokens() -> Tokens:
     """Return the colour table in force."""
-    return TABLES[manager.mode]
+    return (HIGH_CONTRAST if manager.is_high_contrast else TABLES)[manager.mode]
 
 
 def color(name: str, alpha: float = 1.0) -> QColor:
@@ -220,7 +264,8 @@ class _Sheet(QObject):
         """Write the sheet's glyphs in the colours in force; return their paths by name."""
         paths = {}
         for name, (shape, token) in _GLYPHS.items():
-            path = Path(self._folder.path()) / f"{name}-{manager.mode}.svg"
+            contrast = "-high" if manager.is_high_contrast else ""
+            path = Path(self._folder.path()) / f"{name}-{manager.mode}{contrast}.svg"
             if not path.exists():
                 path.write_text(
                     '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" fill="none" '

@@ -41,6 +41,8 @@ class ViewMenu(QMenu):
             action.setCheckable(True)
             action.setChecked(scale == settings.text_scale)
             self._scales.addAction(action)
+        self.addActions([commands["toggle-theme"], commands["high-contrast"]])
+        self.addSeparator()
         self.addActions([commands["present"], commands["reset-layout"]])
         self._layouts.triggered.connect(self._on_layout)
         self._scales.triggered.connect(self._on_scale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Slot
+from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QWidget
 
@@ -25,6 +25,7 @@ class CommandButton(QPushButton):
         super().__init__(parent)
         self._action, self._icon_name, self._token = action, icon_name, token
         self._has_text = True
+        self.heir: QWidget | None = None  # gets the focus when this is disabled while it has it
         if role:
             theme.set_role(self, role)
         self.clicked.connect(action.trigger)
@@ -38,6 +39,8 @@ class CommandButton(QPushButton):
         self.setText(self._action.text() if self._has_text else "")
         self.setAccessibleName(self._action.text())
         self.setToolTip(self._action.toolTip())
+        if not self._action.isEnabled() and self.hasFocus() and self.heir is not None:
+            self.heir.setFocus(Qt.FocusReason.OtherFocusReason)  # Qt would take whatever comes next
         self.setEnabled(self._action.isEnabled())
         self.setIcon(icon(self._icon_name, self._token))
         self.setIconSize(QSize(size, size))

@@ -76,6 +76,7 @@ class ResetDot(QToolButton):
         super().__init__(parent)
         self.setProperty("role", "reset")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName("Back to the default")
         policy = self.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.setSizePolicy(policy)
