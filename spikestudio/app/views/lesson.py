@@ -1,0 +1,235 @@
+"""Lesson dock: the list of lessons, or the page that is worked on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from PySide6.QtCore import QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from spikestudio.app import theme
+from spikestudio.app.viewmodels.lesson import LessonModel
+from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.views.base import View
+from spikestudio.app.views.lesson_noise import NoiseFigure
+from spikestudio.app.views.lesson_predict import PredictBox
+from spikestudio.app.views.lesson_shelf import LessonShelf
+from spikestudio.app.views.lesson_text import LessonText
+from spikestudio.app.views.parts import Caption, fill, line, stacked
+from spikestudio.app.views.sweep_form import Words
+from spikestudio.app.widgets.icons import IconButton
+from spikestudio.app.widgets.page_bar import PageBar
+from spikestudio.lessons import glossary
+
+SHELF, CARD = range(2)
+NARROWEST = 220  # pixels at normal text size
+TERM = "glossary"
+PREPARING = "The page is being set up…"
+
+
+class LessonView(View):
+    """Shelf and card."""
+
+    view_id: ClassVar[str] = "lesson"
+    title: ClassVar[str] = "Lesson"
+    help_text: ClassVar[str] = (
+        "Lessons that run on the real networks. A page is complete once the application is in the\n"
+        "state that it asks for, however it came to be; the outline shows where to look.\n"
+        "A question comes before its control can be used: answer, try, and compare.\n"
+        "Bar of pages: click, drag, or left and right. A tick: complete. Back always works.\n"
+        "Set up again: what the page began with. Use my model: the loaded one, where a page\n"
+        "applies to it. Numbers in the text are those of the moment that is looked at.\n"
+        "Underlined words lead to the glossary. Progress is kept; close the lesson at any time."
+    )
+
+    sampleRequested = Signal()  # noqa: N815  never emitted: it does not wait for a run
+
+    def __init__(self, run: RunModel, lesson: LessonModel, parent: QWidget | None = None) -> None:
+        super().__init__(run, parent)
+        self.lesson = lesson
+        self.terms = glossary.load(lesson.language)
+        self._link = ""
+        self._page_id = ""
+        self.shelf = LessonShelf(lesson)
+        self.name = Caption()
+        self.close_button = IconButton("mdi6.format-list-bulleted", "All lessons: leave this one")
+        self.heading = QLabel()
+        self.heading.setWordWrap(True)
+        theme.set_role(self.heading, "figure")
+        self.text = LessonText()
+        self.noise = NoiseFigure(lesson.state.desk.noise)
+        self.question = PredictBox()
+        self.term = TermBox()
+        self.status = Words()
+        self.pages = PageBar()
+        self.own = QCheckBox("Use my model")
+        self.own.setToolTip("Work on the loaded model in the place of the bundled one")
+        self.back = _button("Back", "The page before")
+        self.again = _button("Set up again", "What this page began with")
+        self.next = _button("Next", "The page that follows")
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        head = line(self.name, self.close_button)
+        commands = QWidget()
+        row = QHBoxLayout(commands)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.back)
+        row.addStretch(1)
+        row.addWidget(self.again)
+        row.addWidget(self.next)
+        card = stacked(
+            *(head, self.heading, self.text, self.noise, self.term, self.question, self.status),
+            *(self.own, self.pages, commands),
+            stretch=self.text,
+        )
+        self._fit()
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.shelf)
+        self.stack.addWidget(card)
+        fill(self, self.stack)
+
+    def _connect(self) -> None:
+        lesson = self.lesson
+        for signal in (lesson.changed, lesson.opened, lesson.closed, theme.manager.changed):
+            signal.connect(self.mark_dirty)
+        theme.manager.changed.connect(self._fit)
+        self.shelf.chosen.connect(lesson.open)
+        self.close_button.clicked.connect(lesson.close)
+        self.question.answered.connect(lesson.answer)
+        self.noise.edited.connect(lesson.look_soon)
+        self.text.anchorClicked.connect(self._on_link)
+        self.term.opened.connect(self._on_open)
+        self.pages.chosen.connect(lesson.go)
+        self.own.toggled.connect(self._on_own)
+        self.back.clicked.connect(lesson.back)
+        self.again.clicked.connect(lesson.again)
+        self.next.clicked.connect(lesson.next)
+
+    @Slot()
+    def _fit(self) -> None:
+        self.setMinimumWidth(theme.px(NARROWEST))
+
+    # drawing --------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show the page, or the list of lessons."""
+        lesson, page = self.lesson, self.lesson.page
+        self.stack.setCurrentIndex(SHELF if page is None else CARD)
+        if page is None or lesson.lesson is None:
+            self.shelf.refresh()
+            return
+        key = f"{lesson.lesson.id}/{page.id}"
+        if key != self._page_id:
+            self._page_id = key
+            self.term.hide()
+        number = len(lesson.lesson.pages)
+        title = lesson.lesson.title(lesson.language)
+        self.name.set_text(f"{title} · {lesson.index + 1} of {number}")
+        self.heading.setText(lesson.words.title)
+        self.text.show_page(lesson.lesson.folder, key, lesson.body)
+        self.noise.setVisible(page.figure == "noise")
+        self.question.show_page(lesson)
+        self.status.say(*self._status())
+        done = tuple(lesson.is_page_done(index) for index in range(number))
+        self.pages.set_pages(done, lesson.index)
+        self.back.setEnabled(lesson.index > 0)
+        self.next.setText("Finish" if lesson.is_last else "Next" if lesson.is_done else "Skip")
+        self.own.setChecked(lesson.uses_own)
+        has_model = lesson.state.value("model.name") is not None
+        self.own.setVisible(bool(page.start.model) and (has_model or lesson.uses_own))
+
+    def _status(self) -> tuple[str, str]:
+        """Return what is missing until the page is complete, and the role of that sentence."""
+        lesson, page = self.lesson, self.lesson.page
+        if lesson.obstacle:
+            return lesson.obstacle, "error"
+        if lesson.does_apply is False:
+            name = lesson.state.value("model.name")
+            return f"This page does not apply to {name}: go on to the next one.", "warn"
+        if lesson.is_done:
+            return "✓ Complete", "ok"
+        if lesson.is_locked:
+            return "First answer the question.", "accent"
+        if not lesson.is_ready:
+            return PREPARING, "caption"
+        return ("", "caption") if page is None or page.done is None else ("Your turn.", "accent")
+
+    # links ----------------------------------------------------------------------------------
+
+    @Slot(QUrl)
+    def _on_link(self, url: QUrl) -> None:
+        """Explain a term, or show where a link leads before it is followed."""
+        if url.scheme() == TERM:
+            name, text = self.terms.get(url.path(), ("", "The glossary does not have this word."))
+            self.term.show_term(name, text)
+        elif url.scheme() in ("http", "https"):
+            self._link = url.toString()
+            self.term.show_link(self._link)
+
+    @Slot()
+    def _on_open(self) -> None:
+        QDesktopServices.openUrl(QUrl(self._link))
+
+    @Slot(bool)
+    def _on_own(self, is_own: bool) -> None:
+        self.lesson.set_own(is_own=is_own)
+
+
+class TermBox(QFrame):
+    """A word of the glossary, or the whole address of a link before it is opened."""
+
+    opened = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "message")
+        self.name = QLabel()
+        theme.set_role(self.name, "strong")
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.open = _button("Open in the browser", "Leave the application for this address")
+        self.close_button = IconButton("mdi6.close", "Close the explanation", size=16)
+        self.open.clicked.connect(self.opened)
+        self.close_button.clicked.connect(self.hide)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 4, 8)
+        layout.setSpacing(2)
+        layout.addWidget(line(self.name, self.close_button))
+        layout.addWidget(self.text)
+        layout.addWidget(self.open)
+        self.hide()
+
+    def show_term(self, name: str, text: str) -> None:
+        """Explain a word."""
+        self._show(name, text, is_link=False)
+
+    def show_link(self, address: str) -> None:
+        """Show an address in full."""
+        self._show("Web page", address, is_link=True)
+
+    def _show(self, name: str, text: str, *, is_link: bool) -> None:
+        self.name.setText(name)
+        self.text.setText(text)
+        self.open.setVisible(is_link)
+        self.setAccessibleName(f"{name}: {text}")
+        self.show()
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    theme.set_role(button, "outline")
+    return button

@@ -1,0 +1,184 @@
+"""The question of a page, and what was measured beside what was predicted."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from spikestudio.app import theme
+from spikestudio.app.viewmodels.lesson import LessonModel, decimals_of
+from spikestudio.app.views.lesson_curve import CurvePad
+from spikestudio.app.views.parts import line
+from spikestudio.app.views.sweep_form import Words
+from spikestudio.app.widgets.number_field import NumberField
+from spikestudio.lessons.equations import number
+from spikestudio.lessons.lesson import Page, Predict
+from spikestudio.lessons.progress import Answer, Prediction, difference
+from spikestudio.lessons.words import Words as Text
+
+CHOSEN, FREE = "\N{BLACK CIRCLE}", "\N{WHITE CIRCLE}"
+
+
+class PredictBox(QWidget):
+    """Asks, keeps quiet once answered, and shows the result."""
+
+    answered = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._key: tuple[str, str] | None = None
+        self._predict: Predict | None = None
+        self._text = Text()
+        self.question = QLabel()
+        self.question.setWordWrap(True)
+        theme.set_role(self.question, "strong")
+        self.choices: dict[str, QPushButton] = {}
+        self._group: QButtonGroup | None = None
+        self.field: NumberField | None = None
+        self.pad: CurvePad | None = None
+        self.submit = QPushButton("Answer")
+        self.submit.setToolTip("Fix your prediction; the controls are then free")
+        theme.set_role(self.submit, "outline")
+        self.submit.clicked.connect(self._on_submit)
+        self._commands = line(QWidget(), self.submit)
+        self.result = Words()
+        self._inputs = QVBoxLayout()
+        self._inputs.setSpacing(theme.SPACE)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(theme.SPACE)
+        layout.addWidget(self.question)
+        layout.addLayout(self._inputs)
+        layout.addWidget(self._commands)
+        layout.addWidget(self.result)
+
+    def show_page(self, lesson: LessonModel) -> None:
+        """Show the question of the page, or nothing."""
+        page = lesson.page
+        self.setVisible(page is not None and page.predict is not None)
+        if page is None or page.predict is None or lesson.lesson is None:
+            self._key = None
+            return
+        key = (lesson.lesson.id, page.id)
+        if key != self._key:
+            self._key, self._text = key, lesson.words
+            self._build(page, page.predict)
+        prediction = lesson.prediction
+        is_open = prediction is None
+        for each in (*self.choices.values(), self.field):
+            if each is not None:
+                each.setEnabled(is_open)
+        self._commands.setVisible(is_open)
+        self.submit.setEnabled(self._has_answer)
+        if prediction is None:
+            self.result.say("", "caption")
+        else:
+            self._show_prediction(prediction)
+            self.result.say(*self._result(page, prediction, lesson.was_right))
+
+    def _build(self, page: Page, predict: Predict) -> None:
+        self._predict = predict
+        while (item := self._inputs.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        self.choices, self._group, self.field, self.pad = {}, None, None, None
+        question = self._text.front["question"]
+        self.question.setText(question)
+        match predict.kind:
+            case "choice":
+                self._group = QButtonGroup(self)
+                for choice in predict.choices:
+                    button = QPushButton()
+                    button.setCheckable(True)
+                    button.setToolTip(question)
+                    theme.set_role(button, "outline")
+                    self._group.addButton(button)
+                    self._inputs.addWidget(button)
+                    self.choices[choice.id] = button
+                self._group.buttonToggled.connect(self._on_edited)
+                self._mark()
+            case "number":
+                unit = self._text.front.get("unit", "")
+                limits = (predict.low, predict.high)
+                decimals = decimals_of(page)
+                field = NumberField(question, question, *limits, decimals=decimals, unit=unit)
+                field.setSingleStep((predict.high - predict.low) / 20 if decimals else 1)
+                field.edited.connect(self._on_edited)
+                self.field = field
+                self._inputs.addWidget(field)
+            case "curve":
+                self.pad = CurvePad(predict.points, predict.low, predict.high, question)
+                self.pad.edited.connect(self._on_edited)
+                self._inputs.addWidget(self.pad)
+
+    @property
+    def _has_answer(self) -> bool:
+        if self.pad is not None:
+            return self.pad.is_complete
+        return self.field is not None or any(button.isChecked() for button in self.choices.values())
+
+    @Slot()
+    def _on_edited(self) -> None:
+        self._mark()
+        self.submit.setEnabled(self._has_answer)
+
+    def _mark(self) -> None:
+        """Mark the choice made by a sign as well as by its colour."""
+        for key, button in self.choices.items():
+            text = self._text.front[f"choice.{key}"]
+            button.setText(f"{CHOSEN if button.isChecked() else FREE}  {text}")
+            button.setAccessibleName(text)
+
+    @Slot()
+    def _on_submit(self) -> None:
+        answer: Answer
+        if self.pad is not None:
+            answer = list(self.pad.values)
+        elif self.field is not None:
+            answer = self.field.value()
+        else:
+            answer = next(key for key, button in self.choices.items() if button.isChecked())
+        self.answered.emit(answer)
+
+    # after the answer -----------------------------------------------------------------------
+
+    def _show_prediction(self, prediction: Prediction) -> None:
+        predicted, measured = prediction.predicted, prediction.measured
+        if self.pad is not None and isinstance(predicted, list):
+            self.pad.show_answer(predicted, measured if isinstance(measured, list) else None)
+        elif self.field is not None and isinstance(predicted, int | float):
+            self.field.set_number(predicted)
+        elif isinstance(predicted, str) and predicted in self.choices:
+            self.choices[predicted].setChecked(True)
+            self._mark()
+
+    def _result(
+        self, page: Page, prediction: Prediction, was_right: bool | None
+    ) -> tuple[str, str]:
+        """Return the sentence about the prediction, and its role."""
+        if prediction.measured is None:
+            return "Your answer is kept. Now try it.", "accent"
+        predicted = self._written(page, prediction.predicted)
+        measured = self._written(page, prediction.measured)
+        if isinstance(prediction.measured, list):
+            gap = difference(prediction) or 0.0
+            text = f"Dashed: predicted, solid: measured. Largest difference {number(gap, 2)}."
+        elif was_right:
+            text = f"Predicted {predicted}, measured {measured}."
+        else:
+            gap_text = self._gap(page, prediction)
+            text = f"Predicted {predicted}, measured {measured}{gap_text}."
+        return (f"Right. {text}", "ok") if was_right else (f"Not quite. {text}", "warn")
+
+    def _gap(self, page: Page, prediction: Prediction) -> str:
+        gap = difference(prediction)
+        if gap is None:
+            return ""
+        sign = "+" if gap > 0 else ""
+        return f": {sign}{number(gap, decimals_of(page))}"
+
+    def _written(self, page: Page, answer: Answer) -> str:
+        if isinstance(answer, str):
+            return f"“{self._text.front.get(f'choice.{answer}', answer)}”"
+        return number(answer, decimals_of(page)) if isinstance(answer, int | float) else ""

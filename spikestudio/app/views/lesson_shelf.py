@@ -1,0 +1,100 @@
+"""The list of lessons: what each is about, how long it takes, how far it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from spikestudio.app import theme
+from spikestudio.app.viewmodels.lesson import LessonModel
+from spikestudio.app.views.parts import Caption, line
+from spikestudio.app.views.sweep_form import Words
+from spikestudio.lessons.lesson import Lesson
+
+LEVELS = {"intro": "Intro", "explore": "Explore", "lab": "Lab"}
+
+
+class LessonShelf(QScrollArea):
+    """One row for each lesson; those that cannot be used say why."""
+
+    chosen = Signal(str)
+
+    def __init__(self, lesson: LessonModel) -> None:
+        super().__init__()
+        self._lesson = lesson
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.rows: dict[str, LessonRow] = {}
+        self._is_filled = False
+
+    def _fill(self) -> None:
+        lesson = self._lesson
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(12, 8, 12, 8)
+        column.setSpacing(16)
+        for number, entry in enumerate(lesson.entries, 1):
+            if entry.lesson is None:
+                problem = Words()
+                problem.say(f"{entry.folder.name}: {entry.problem}", "error")
+                column.addWidget(problem)
+                continue
+            row = LessonRow(number, entry.lesson, lesson.language)
+            row.start.clicked.connect(self._opener(entry.lesson.id))
+            self.rows[entry.lesson.id] = row
+            column.addWidget(row)
+        if not lesson.entries:
+            nothing = Words()
+            nothing.say("There are no lessons here: the folder of lessons is missing.", "muted")
+            column.addWidget(nothing)
+        column.addStretch(1)
+        self.setWidget(content)
+
+    def refresh(self) -> None:
+        """Show the lessons, and how far each was done."""
+        if not self._is_filled:
+            self._is_filled = True
+            self._fill()
+        for each in self._lesson.lessons:
+            self.rows[each.id].show_progress(len(self._lesson.progress_of(each).done))
+
+    def _opener(self, lesson_id: str) -> Callable[[], None]:
+        def choose() -> None:
+            self.chosen.emit(lesson_id)
+
+        return choose
+
+
+class LessonRow(QWidget):
+    """Title, summary, length and progress of a lesson."""
+
+    def __init__(self, number: int, lesson: Lesson, language: str) -> None:
+        super().__init__()
+        self._lesson = lesson
+        title = QLabel(f"{number}. {lesson.title(language)}")
+        title.setWordWrap(True)
+        theme.set_role(title, "strong")
+        summary = QLabel(lesson.summary(language))
+        summary.setWordWrap(True)
+        theme.set_role(summary, "muted")
+        self.facts = Caption()
+        self.start = QPushButton("Start")
+        theme.set_role(self.start, "outline")
+        self.start.setToolTip(f"Open the lesson “{lesson.title(language)}”")
+        self.start.setAccessibleName(f"Start {lesson.title(language)}")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.SPACE)
+        for each in (title, summary, line(self.facts, self.start)):
+            column.addWidget(each)
+
+    def show_progress(self, done: int) -> None:
+        """Show how many pages are complete."""
+        lesson, number = self._lesson, len(self._lesson.pages)
+        state = (
+            "" if not done else " · complete" if done == number else f" · {done} of {number} pages"
+        )
+        self.facts.set_text(f"{LEVELS[lesson.level]} · {lesson.minutes} min{state}")
+        self.start.setText("Start" if not done else "Again" if done == number else "Go on")

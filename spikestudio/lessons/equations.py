@@ -1,0 +1,111 @@
+"""Equations with numbers filled in, as lines of text; what is not known makes no equation.
+
+Sources: DDPM arXiv 2006.11239 §2, DDIM arXiv 2010.02502 §4.1, absorbing-state diffusion
+arXiv 2107.03006 (unmasking with probability 1/t), RWKV arXiv 2305.13048 §3.2.
+"""
+
+from __future__ import annotations
+
+from math import exp, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+EQUATIONS = {
+    "membrane": "update of the potential at the SNN step that is looked at",
+    "forward": "forward diffusion at the time of the card's figure",
+    "ddpm": "DDPM step of one pixel at the denoising step that is looked at",
+    "ddim": "DDIM step of one pixel at the denoising step that is looked at",
+    "unmasking": "chance of a masked cell at the denoising step that is looked at",
+    "wkv": "recurrence of the WKV sum",
+}
+NOT_RECORDED = "not recorded"
+MINUS = "\N{MINUS SIGN}"
+
+
+def alpha_bar(num_timesteps: int) -> NDArray[np.float64]:
+    """Share of the image's variance left at each time, ``[num_timesteps]``, of the linear schedule."""
+    betas: NDArray[np.float64] = np.linspace(1e-4, 0.02, num_timesteps)
+    shares: NDArray[np.float64] = np.cumprod(1 - betas, dtype=np.float64)
+    return shares
+
+
+def number(value: float, decimals: int = 3) -> str:
+    """Return a number with a true minus sign."""
+    text = f"{value:.{decimals}f}"
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", MINUS)
+
+
+def added(value: float, decimals: int = 3) -> str:
+    """Return a number as a further term."""
+    text = number(value, decimals)
+    return f"{MINUS} {text[1:]}" if text.startswith(MINUS) else f"+ {text}"
+
+
+def forward(image: float, noise: float, share: float) -> str:
+    """One pixel of the forward process: ``share`` is alpha-bar, ``noise`` the standard normal."""
+    a, b = sqrt(share), sqrt(1 - share)
+    value = a * image + b * noise
+    return (
+        f"x = √ᾱ · x₀ + √(1 − ᾱ) · ε\n"
+        f"{number(value)} = {number(a)} · {_factor(image)} + {number(b)} · {_factor(noise)}"
+    )
+
+
+def ddpm(x_t: float, x0_hat: float, x_next: float, share: float, share_next: float) -> str:
+    """One pixel of an ancestral step: posterior mean of ``x0_hat`` and ``x_t``, and the noise added."""
+    kept = share / share_next  # alpha of the step
+    to_image = sqrt(share_next) * (1 - kept) / (1 - share)
+    to_state = sqrt(kept) * (1 - share_next) / (1 - share)
+    mean = to_image * x0_hat + to_state * x_t
+    return (
+        f"μ = {number(to_image)} · x̂₀ + {number(to_state)} · x_t\n"
+        f"{number(mean)} = {number(to_image)} · {_factor(x0_hat)} + "
+        f"{number(to_state)} · {_factor(x_t)}\n"
+        f"next x = μ + noise: {number(x_next)} = {number(mean)} {added(x_next - mean)}"
+    )
+
+
+def ddim(x0_hat: float, x_next: float, share_next: float) -> str:
+    """One pixel of a DDIM step without fresh noise; epsilon is what the next state implies."""
+    a, b = sqrt(share_next), sqrt(1 - share_next)
+    epsilon = (x_next - a * x0_hat) / b
+    return (
+        f"next x = {number(a)} · x̂₀ + {number(b)} · ε\n"
+        f"{number(x_next)} = {number(a)} · {_factor(x0_hat)} + {number(b)} · {_factor(epsilon)}"
+    )
+
+
+def unmasking(steps_left: int, masked: int) -> str:
+    """Chance of every masked cell in a step, with this one ``steps_left`` are to come."""
+    chance = 1 / steps_left
+    return (
+        f"P(reveal) = 1 / steps left = 1 / {steps_left} = {number(chance)}\n"
+        f"{masked} masked cells: {number(masked * chance, 1)} expected to be revealed"
+    )
+
+
+def wkv(
+    before: tuple[float, float], decay: float, key: float, value: float, bonus: float
+) -> tuple[str, tuple[float, float]]:
+    """One step of the WKV sum of one channel, and the state (numerator, denominator) after it.
+
+    ``decay`` is the factor of the past in (0, 1), ``bonus`` the ``u`` of the present token.
+    """
+    top, bottom = before
+    present = exp(bonus + key)
+    out = (top + present * value) / (bottom + present)
+    after = (decay * top + exp(key) * value, decay * bottom + exp(key))
+    text = (
+        f"wkv = (a + e^(u+k) · v) / (b + e^(u+k)) = "
+        f"({number(top)} + {number(present)} · {_factor(value)}) / "
+        f"({number(bottom)} + {number(present)}) = {number(out)}\n"
+        f"a ← {number(decay)} · a + e^k · v = {number(after[0])},  "
+        f"b ← {number(decay)} · b + e^k = {number(after[1])}"
+    )
+    return text, after
+
+
+def _factor(value: float) -> str:
+    text = number(value)
+    return f"({text})" if text.startswith(MINUS) else text

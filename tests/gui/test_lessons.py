@@ -1,0 +1,296 @@
+"""Lessons in the window: locks, the outline, predictions drawn and kept, progress, own models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QByteArray, QPoint, Qt, QUrl
+from PySide6.QtGui import QAction, QTextDocument
+from PySide6.QtWidgets import QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from spikestudio.app.lesson_controls import CONTROLS, Parts, locks_of, widget_of
+from spikestudio.app.lesson_locks import TIP, Locks
+from spikestudio.app.viewmodels.lesson_numbers import value_text
+from spikestudio.app.views.lesson_curve import CurvePad
+from spikestudio.app.views.lesson_text import LessonText
+from spikestudio.app.widgets.page_bar import PageBar
+from spikestudio.app.widgets.spotlight import Spotlight
+from spikestudio.lessons import shelf
+from spikestudio.lessons.states import STATES
+from tests.gui.lesson_window import Class, with_lessons
+
+READY_MS = 30_000
+
+
+@pytest.fixture
+def room(shell: Any) -> Any:
+    """A window on a fake worker, with the lessons."""
+    opened = with_lessons(shell.window)
+    opened.lessons.show()
+    yield opened
+    opened.model.close()
+
+
+def open_lesson(qtbot: Any, room: Class, lesson_id: str, page: int = 0) -> None:
+    room.model.open(lesson_id)
+    room.model.go(page)
+    qtbot.waitUntil(lambda: room.model.is_ready, timeout=READY_MS)
+    if room.model.page.start.lab:  # type: ignore[union-attr]
+        qtbot.waitUntil(lambda: room.lab.is_ready, timeout=READY_MS)
+    room.view.refresh()
+
+
+def test_every_state_can_be_read(room: Class) -> None:
+    assert room.model.state.names == frozenset(STATES)
+    for name in STATES:
+        room.model.state.value(name)  # nothing was sampled: unknown, not an error
+
+
+def test_every_control_is_there(room: Class) -> None:
+    window = room.window
+    views = {key: dock.view for key, dock in window.docks.docks.items()}
+    parts = Parts(views, window.toolbar, window.commands)
+    for name in CONTROLS:
+        assert isinstance(widget_of(name, parts), QWidget), name
+        assert locks_of(name, parts), name
+    assert {each.text() for each in locks_of("sampler.sample", parts)} >= {"Sample", "Step"}
+
+
+def test_a_page_is_completed_by_state_however_it_was_reached(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron")
+    assert not room.model.is_done
+    room.lab.amplitude = 0.25  # neither slid nor typed
+    qtbot.waitUntil(lambda: room.model.is_done)
+    room.model.next()
+    room.model.back()
+    assert room.model.is_done
+
+
+def test_locks_hold_until_the_answer_and_are_lifted_when_the_page_is_left(
+    qtbot: Any, room: Class
+) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    row = room.widget("neuron-lab").controls.rows["amplitude"]
+    assert not row.isEnabled()
+    row.setEnabled(True)  # as the view itself may do
+    assert not row.isEnabled()
+    room.model.answer(4.0)
+    assert row.isEnabled()
+    room.model.restart()
+    room.model.go(1)
+    qtbot.waitUntil(lambda: not row.isEnabled())
+    room.model.back()
+    assert row.isEnabled()
+    room.model.go(1)
+    qtbot.waitUntil(lambda: not row.isEnabled())
+    room.model.close()
+    assert row.isEnabled()
+
+
+def test_a_locked_page_does_not_complete(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    room.lab.amplitude = 0.3
+    qtbot.wait(150)
+    assert not room.model.is_done
+    room.model.answer(7.0)
+    qtbot.waitUntil(lambda: room.model.is_done)
+    found = room.model.prediction
+    assert (found.predicted, found.measured) == (7.0, 4.0)  # type: ignore[union-attr]
+    assert room.model.was_right is False
+    room.view.refresh()
+    assert "Predicted 7, measured 4: +3" in room.view.question.result.text()
+    room.model.answer(4.0)  # the first answer counts
+    assert room.model.prediction.predicted == 7.0  # type: ignore[union-attr]
+
+
+def test_progress_is_kept_and_goes_on_where_it_was_left(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    room.model.answer(4.0)
+    room.lab.amplitude = 0.3
+    qtbot.waitUntil(lambda: room.model.is_done)
+    room.model.close()
+    stored = json.loads((shelf.progress_folder() / "one-neuron.json").read_text(encoding="utf-8"))
+    assert stored["page"] == "threshold"
+    assert stored["done"] == ["threshold"]
+    assert stored["predictions"]["threshold"]["measured"] == 4.0
+    room.model.open("one-neuron")
+    assert room.model.index == 1
+    assert room.model.is_done
+
+
+def test_text_shows_live_numbers_and_no_html(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 5)
+    assert "fires 2 times" in room.view.text.toPlainText()
+    room.lab.threshold = 0.6
+    qtbot.waitUntil(lambda: "fires 4 times" in room.view.text.toPlainText() or _draw(room))
+    open_lesson(qtbot, room, "one-neuron", 6)
+    assert "Charge: H[1] = V[0] + X[1] = 0.000 + 0.400 = 0.400" in room.view.text.toPlainText()
+    assert value_text("lab.rate", None) == "not recorded"
+
+
+def _draw(room: Class) -> bool:
+    room.view.refresh()
+    return False
+
+
+def test_markup_is_shown_as_text_and_nothing_is_fetched(qtbot: Any, tmp_path: Path) -> None:
+    text = LessonText()
+    qtbot.addWidget(text)
+    (tmp_path / "secret.txt").write_text("x")
+    text.show_page(
+        tmp_path, "a", "<b onclick='x'>bold</b> <script>x()</script> ![p](http://e.org/p.png)"
+    )
+    assert "<b onclick='x'>bold</b>" in text.toPlainText()
+    assert "<script>" in text.toPlainText()
+    kind = QTextDocument.ResourceType.ImageResource.value
+    for name in ("http://example.org/a.png", "file:///etc/hostname", "secret.txt", "../a.png"):
+        assert text.loadResource(kind, QUrl(name)) == QByteArray()
+
+
+def test_links_explain_and_addresses_are_shown_before_they_are_opened(
+    qtbot: Any, room: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_lesson(qtbot, room, "one-neuron")
+    view, opened = room.view, []
+    monkeypatch.setattr(
+        "spikestudio.app.views.lesson.QDesktopServices.openUrl", lambda url: opened.append(url)
+    )
+    view.text.anchorClicked.emit(QUrl("glossary:spike"))
+    assert view.term.name.text() == "Spike"
+    assert not view.term.open.isVisibleTo(view.term)
+    view.text.anchorClicked.emit(QUrl("https://arxiv.org/abs/2306.17046"))
+    assert view.term.text.text() == "https://arxiv.org/abs/2306.17046"
+    assert not opened
+    view.term.open.click()
+    assert [url.toString() for url in opened] == ["https://arxiv.org/abs/2306.17046"]
+
+
+def test_a_missing_model_is_told_and_the_page_can_be_skipped(
+    qtbot: Any, room: Class, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("spikestudio.paths.bundled_checkpoints", lambda: tmp_path / "nothing")
+    room.model.open("threshold-guidance")
+    assert "is not here" in room.model.obstacle
+    room.view.refresh()
+    assert "is not here" in room.view.status.text()
+    room.model.next()
+    assert room.model.index == 1
+
+
+def test_own_model_a_page_says_when_it_does_not_apply(qtbot: Any, shell: Any, room: Class) -> None:
+    shell.load("sdit-mnist")
+    room.model.uses_own = True
+    room.model.open("a-layer")
+    room.model.go(1)
+    assert room.model.does_apply is False
+    room.view.refresh()
+    assert "does not apply to sdit-mnist" in room.view.status.text()
+    assert not room.lessons.locks.locked
+    shell.load("sddpm-mnist")
+    assert room.model.does_apply is True
+
+
+def test_closing_a_lesson_brings_back_docks_and_request(
+    qtbot: Any, shell: Any, room: Class
+) -> None:
+    shell.load("sddpm-mnist")
+    room.model.uses_own = True
+    before = shell.context.sampler.request
+    shown = room.lessons._open_docks()
+    room.model.open("threshold-guidance")
+    qtbot.waitUntil(lambda: room.model.is_ready)
+    assert shell.context.sampler.request.steps == 8
+    assert set(room.lessons._open_docks()) == {"lesson", "sampler", "image", "rates"}
+    room.model.close()
+    assert shell.context.sampler.request == before
+    assert set(room.lessons._open_docks()) == set(shown)
+
+
+def test_the_outline_follows_its_control_and_lets_clicks_through(qtbot: Any) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(400, 300)
+    content = QWidget()
+    column = QVBoxLayout(content)
+    buttons = [QPushButton(str(number)) for number in range(30)]
+    for button in buttons:
+        column.addWidget(button)
+    scroll = QScrollArea(window)
+    scroll.setWidgetResizable(True)
+    scroll.setWidget(content)
+    scroll.setGeometry(60, 20, 300, 250)
+    window.show()
+    spotlight, pressed = Spotlight(window), []
+    buttons[20].clicked.connect(lambda: pressed.append(1))
+    spotlight.show(buttons[20])
+    qtbot.waitUntil(lambda: spotlight.mark is not None and spotlight.mark.isVisible())
+    place = buttons[20].mapTo(window, buttons[20].rect().center())
+    assert spotlight.mark.geometry().contains(place)  # type: ignore[union-attr]
+    assert scroll.geometry().contains(place)  # scrolled into view
+    assert window.childAt(place) is buttons[20]
+    qtbot.mouseClick(buttons[20], Qt.MouseButton.LeftButton)
+    assert pressed == [1]
+    scroll.move(90, 20)
+    moved = buttons[20].mapTo(window, QPoint(0, 0)).x()
+    qtbot.waitUntil(lambda: spotlight.mark.geometry().left() > moved - 60)  # type: ignore[union-attr]
+    buttons[20].hide()
+    qtbot.waitUntil(lambda: not spotlight.mark.isVisible())  # type: ignore[union-attr]
+    spotlight.clear()
+    assert spotlight.mark is None
+
+
+def test_locks_give_back_the_state_that_a_control_would_have(qtbot: Any) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    button, action = QPushButton(parent), QAction(parent)
+    button.setToolTip("tip")
+    action.setEnabled(False)
+    locks = Locks(parent)
+    locks.lock([button, action])
+    assert not button.isEnabled()
+    assert button.toolTip() == TIP
+    action.setEnabled(True)
+    assert not action.isEnabled()
+    locks.lift()
+    assert button.isEnabled()
+    assert action.isEnabled()
+    assert button.toolTip() == "tip"
+
+
+def test_a_curve_is_drawn_by_mouse_and_by_keys(qtbot: Any) -> None:
+    pad = CurvePad(3, 0.0, 2.0, "Draw it")
+    qtbot.addWidget(pad)
+    pad.resize(300, 130)
+    pad.show()
+    assert not pad.is_complete
+    qtbot.mouseClick(pad, Qt.MouseButton.LeftButton, pos=pad.place(1, 1.0).toPoint())
+    assert pad.values[1] == pytest.approx(1.0, abs=0.05)
+    qtbot.keyClick(pad, Qt.Key.Key_Left)
+    qtbot.keyClick(pad, Qt.Key.Key_Up)
+    assert pad.values[0] == pytest.approx(0.1)
+    for _ in range(2):
+        qtbot.keyClick(pad, Qt.Key.Key_Right)
+    qtbot.keyClick(pad, Qt.Key.Key_Down)
+    assert pad.values[2] == 0.0
+    assert pad.is_complete
+    pad.show_answer(pad.values, [0.0, 1.0, 2.0])
+    qtbot.keyClick(pad, Qt.Key.Key_Up)
+    assert pad.values[2] == 0.0  # fixed once answered
+    assert "measured 0.00, 1.00, 2.00" in pad.accessibleDescription()
+
+
+def test_the_page_bar_goes_anywhere(qtbot: Any) -> None:
+    bar, chosen = PageBar(), []
+    qtbot.addWidget(bar)
+    bar.chosen.connect(chosen.append)
+    bar.resize(400, 20)
+    bar.set_pages((True, False, False, False), 1)
+    bar.show()
+    qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=QPoint(390, 10))
+    for key in (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Home, Qt.Key.Key_End):
+        qtbot.keyClick(bar, key)
+    assert chosen == [3, 0, 2, 0, 3]
+    assert bar.accessibleName() == "Page 2 of 4, 1 complete"
