@@ -16,6 +16,8 @@ os.environ.setdefault("QT_API", "pyside6")
 os.environ.setdefault("PYQTGRAPH_QT_LIB", "PySide6")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+COLLECT_FROM = 100_000  # new objects
+
 _user_folders = tempfile.TemporaryDirectory(prefix="spikestudio-tests-")
 for _name in ("CONFIG", "DATA", "CACHE", "STATE"):
     os.environ[f"XDG_{_name}_HOME"] = str(Path(_user_folders.name) / _name.lower())
@@ -31,6 +33,19 @@ def no_leftover_threads() -> Iterator[None]:
         thread.join(max(0.0, deadline - time.monotonic()))
     left = [thread.name for thread in set(threading.enumerate()) - before]
     assert not left, f"threads still running after the test: {left}"
+
+
+@pytest.fixture(autouse=True)
+def collected_between_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Collect garbage between tests of the window only, as the application does between events."""
+    if "qapp" not in request.fixturenames:
+        yield
+        return
+    gc.disable()
+    yield
+    if gc.get_count()[0] > COLLECT_FROM:
+        gc.collect()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

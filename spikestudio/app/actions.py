@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Qt, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QAbstractItemView,
     QAbstractSpinBox,
     QApplication,
@@ -18,7 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from spikestudio.app.keys import Bindings, is_plain, native, pressed
 from spikestudio.app.widgets.icons import icon
+
+TEXT_CONTROLS = (
+    *(QLineEdit, QAbstractSpinBox, QPlainTextEdit, QTextEdit),
+    *(QComboBox, QAbstractItemView),
+)
+_KEYS = "keys"  # property of an action: all its keys, a line each
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,138 @@ COMMANDS = (
         "Copy the command that repeats this run",
     ),
     Command(
+        "palette",
+        "Command palette",
+        "mdi6.magnify",
+        "Type a few letters of a command, layout, dock or model",
+        ("Ctrl+Shift+P",),
+    ),
+    Command(
+        "find",
+        "Find",
+        "mdi6.magnify",
+        "Find a layer, a neuron by its number, or a command",
+        ("Ctrl+F",),
+    ),
+    Command("next-dock", "Next dock", "mdi6.page-next-outline", "Go to the next dock", ("F6",)),
+    Command(
+        "previous-dock",
+        "Previous dock",
+        "mdi6.page-previous-outline",
+        "Go to the dock before",
+        ("Shift+F6",),
+    ),
+    Command(
+        "next-tab",
+        "Next tab",
+        "mdi6.tab",
+        "Show the next one of the docks that share this place",
+        ("Ctrl+PgDown",),
+    ),
+    Command(
+        "previous-tab",
+        "Previous tab",
+        "mdi6.tab",
+        "Show the one before of the docks that share this place",
+        ("Ctrl+PgUp",),
+    ),
+    Command(
+        "snn-back", "SNN step back", "mdi6.chevron-left", "One SNN time step back", ("Left", "A")
+    ),
+    Command(
+        "snn-forward", "SNN step on", "mdi6.chevron-right", "One SNN time step on", ("Right", "D")
+    ),
+    Command(
+        "step-back",
+        "Denoising step back",
+        "mdi6.chevron-double-left",
+        "One denoising step back",
+        ("Shift+Left",),
+    ),
+    Command(
+        "step-forward",
+        "Denoising step on",
+        "mdi6.chevron-double-right",
+        "One denoising step on",
+        ("Shift+Right",),
+    ),
+    Command("first", "First moment", "mdi6.page-first", "Look at the first moment", ("Home",)),
+    Command("last", "Newest moment", "mdi6.page-last", "Look at the newest moment", ("End",)),
+    Command("live", "Follow live", "mdi6.access-point", "Show the newest step as it comes", ("L",)),
+    Command("play", "Play the timeline", "mdi6.play", "Play what was computed, or stop that"),
+    Command("faster", "Play faster", "mdi6.speedometer", "The next higher speed", ("Up",)),
+    Command("slower", "Play slower", "mdi6.speedometer-slow", "The next lower speed", ("Down",)),
+    Command(
+        "bookmark",
+        "Bookmark",
+        "mdi6.bookmark-outline",
+        "Mark this moment, or take that away",
+        ("B",),
+    ),
+    Command(
+        "next-neuron",
+        "Next neuron",
+        "mdi6.arrow-down",
+        "Watch the neuron of the next row of the raster",
+        ("N",),
+    ),
+    Command(
+        "previous-neuron",
+        "Previous neuron",
+        "mdi6.arrow-up",
+        "Watch the neuron of the row before",
+        ("Shift+N",),
+    ),
+    Command(
+        "compare-mode",
+        "Compare another way",
+        "mdi6.compare",
+        "Side by side, slider, difference: the next of them",
+        ("M",),
+    ),
+    Command(
+        "swap", "Exchange A and B", "mdi6.swap-horizontal", "Exchange the two runs compared", ("C",)
+    ),
+    Command(
+        "image-info",
+        "Image information",
+        "mdi6.information-outline",
+        "How the images of the run that is shown were made",
+        ("I",),
+    ),
+    Command(
+        "recall-all",
+        "Recall all settings",
+        "mdi6.restore",
+        "Put all settings of the run chosen in the history into the sampler",
+        ("Alt+A",),
+    ),
+    Command(
+        "recall-seed",
+        "Recall the seed",
+        "mdi6.seed-outline",
+        "Put the seed of the run chosen in the history into the sampler",
+        ("Alt+S",),
+    ),
+    Command(
+        "remix",
+        "Remix",
+        "mdi6.shuffle-variant",
+        "Put all settings but the seed of the run chosen in the history into the sampler",
+        ("Alt+R",),
+    ),
+    Command(
         "toggle-theme",
         "Dark or light",
         "mdi6.brightness-6",
         "Switch the theme",
         ("Ctrl+Shift+T",),
+    ),
+    Command(
+        "high-contrast",
+        "High contrast",
+        "mdi6.contrast-circle",
+        "Stronger colours and borders, in the dark and in the light theme",
     ),
     Command("reset-layout", "Reset layout", "mdi6.restore", "Put every dock back in its place"),
     Command(
@@ -114,25 +248,75 @@ COMMANDS = (
         "Fill the screen with the dock in use; Escape goes back",
         ("Ctrl+F11",),
     ),
+    Command(
+        "lessons",
+        "Lessons…",
+        "mdi6.school-outline",
+        "From one neuron to a spiking diffusion model, step by step on the real networks",
+        ("Ctrl+L",),
+    ),
     Command("help", "Help for this dock", "mdi6.help-circle-outline", "What this shows", ("F1",)),
     Command("shortcuts", "Shortcuts", "mdi6.keyboard-outline", "All keys", ("?",)),
+    Command("keys", "Change keys…", "mdi6.keyboard-settings-outline", "Give commands other keys"),
     Command("quit", "Quit", "mdi6.exit-to-app", "Close the window", ("Ctrl+Q",)),
+    Command(
+        "save-session",
+        "Save session",
+        "mdi6.content-save-outline",
+        "Keep runs, notes and settings in a file that can be opened again",
+        ("Ctrl+S",),
+    ),
+    Command(
+        "save-session-as",
+        "Save session as…",
+        "mdi6.content-save-edit-outline",
+        "Keep the session in another file",
+        ("Ctrl+Shift+S",),
+    ),
+    Command(
+        "report",
+        "Report…",
+        "mdi6.file-document-outline",
+        "Write one page with all runs, figures and notes of the session",
+    ),
+    Command("undo-settings", "Undo settings", "mdi6.undo", "Take back the last change of settings"),
+    Command("redo-settings", "Redo settings", "mdi6.redo", "Change again what was taken back"),
 )
 
 
 class Actions(QObject):
-    """The commands as ``QAction``s of one window, by id."""
+    """The commands as ``QAction``s of one window, by id, with the keys in force.
 
-    def __init__(self, window: QWidget) -> None:
+    Keys with Ctrl or Alt and function keys work wherever the focus is. A plain key, such as ``N`` or
+    an arrow, belongs to the control that has the focus; the command gets it where that has no use
+    for it.
+
+    Parameters
+    ----------
+    window
+        The window whose commands they are.
+    custom
+        Keys that the user gave them, as ``custom_keys`` returned them or as a file holds them.
+    """
+
+    keysChanged = Signal()  # noqa: N815
+
+    def __init__(self, window: QWidget, custom: Mapping[str, object] | None = None) -> None:
         super().__init__(window)
         self._actions: dict[str, QAction] = {}
+        self._bindings = Bindings(
+            {command.id: command.keys for command in COMMANDS},
+            {command.id: command.text.rstrip("…") for command in COMMANDS},
+            custom,
+        )
         for command in COMMANDS:
             action = QAction(command.text, window)
             action.setObjectName(command.id)
-            action.setShortcuts([QKeySequence(keys) for keys in command.keys])
+            self._give_keys(action)
             action.setToolTip(with_keys(command.tip, action))
             window.addAction(action)
             self._actions[command.id] = action
+        window.installEventFilter(self)
         self.paint_icons()
 
     def __getitem__(self, command_id: str) -> QAction:
@@ -148,47 +332,89 @@ class Actions(QObject):
         return [
             (command.text.rstrip("…"), keys_text(self[command.id]))
             for command in COMMANDS
-            if command.keys
+            if self.keys(command.id)
         ]
+
+    # keys -----------------------------------------------------------------------------------
+
+    def keys(self, command_id: str) -> tuple[str, ...]:
+        """Return the keys of a command, such as ``Ctrl+Shift+P``."""
+        return self._bindings.keys(command_id)
+
+    @property
+    def custom_keys(self) -> dict[str, list[str]]:
+        """Keys that the user gave, to be stored."""
+        return self._bindings.custom
+
+    def has_custom_keys(self, command_id: str) -> bool:
+        """Whether a command has other keys than at first."""
+        return self._bindings.is_custom(command_id)
+
+    def set_keys(self, command_id: str, keys: Sequence[str]) -> None:
+        """Give a command these keys alone; raises ``ConfigError`` if another command has one."""
+        self._bindings.assign(command_id, keys)
+        self._follow_keys()
+
+    def reset_keys(self, command_id: str = "") -> None:
+        """Give one command its first keys again, or all; raises ``ConfigError`` if one is taken."""
+        if command_id:
+            self._bindings.reset(command_id)
+        else:
+            self._bindings.reset_all()
+        self._follow_keys()
+
+    def _follow_keys(self) -> None:
+        for action in self._actions.values():
+            before = keys_text(action)
+            self._give_keys(action)
+            if before != keys_text(action):
+                tip = action.toolTip().removesuffix(f" ({before})")
+                action.setToolTip(with_keys(tip, action))
+        self.keysChanged.emit()
+
+    def _give_keys(self, action: QAction) -> None:
+        sequences = [QKeySequence(each) for each in self.keys(action.objectName())]
+        action.setProperty(_KEYS, "\n".join(self.keys(action.objectName())))
+        everywhere = [each for each in sequences if not is_plain(each)]
+        # Of plain keys Qt only has to know what menus write: ``eventFilter`` is who heeds them.
+        context = Qt.ShortcutContext
+        action.setShortcutContext(context.WindowShortcut if everywhere else context.WidgetShortcut)
+        action.setShortcuts(everywhere or sequences)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            action = self._pressed(event)
+            if action is not None:
+                event.accept()
+                action.trigger()
+                return True
+        return super().eventFilter(watched, event)
+
+    def _pressed(self, event: QKeyEvent) -> QAction | None:
+        """Return the command of a plain key that nothing in the window had a use for."""
+        if event.text().isprintable() and event.text() and takes_text(QApplication.focusWidget()):
+            return None
+        for keys in pressed(event):
+            command = self._bindings.holder(keys)
+            if command is not None and is_plain(QKeySequence(keys)):
+                return self[command]
+        return None
 
 
 def keys_text(action: QAction) -> str:
     """Return the keys of an action as the platform writes them."""
-    form = QKeySequence.SequenceFormat.NativeText
-    return " or ".join(keys.toString(form) for keys in action.shortcuts())
+    stored = action.property(_KEYS)
+    if isinstance(stored, str):
+        return " or ".join(native(each) for each in stored.split("\n") if each)
+    return " or ".join(native(each.toString()) for each in action.shortcuts())
 
 
 def with_keys(tip: str, action: QAction) -> str:
     """Return a tooltip that ends in the keys, if there are any."""
-    return f"{tip} ({keys_text(action)})" if action.shortcuts() else tip
+    keys = keys_text(action)
+    return f"{tip} ({keys})" if keys else tip
 
 
-class KeyGuard(QObject):
-    """Keeps plain keys from firing commands while the focused control has a use for them."""
-
-    _TEXT = (QLineEdit, QAbstractSpinBox, QPlainTextEdit, QTextEdit, QComboBox, QAbstractItemView)
-
-    def __init__(self, app: QApplication) -> None:
-        super().__init__(app)
-        app.focusChanged.connect(self._on_focus_changed)
-
-    @Slot(QWidget, QWidget)
-    def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
-        # Watching only the focused widget: a filter on the application would see every event.
-        if old is not None:
-            old.removeEventFilter(self)
-        if isinstance(new, (*self._TEXT, QAbstractButton)):
-            new.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            is_plain = event.modifiers() in (
-                Qt.KeyboardModifier.NoModifier,
-                Qt.KeyboardModifier.ShiftModifier,
-            )
-            is_printable = bool(event.text()) and event.text().isprintable()
-            is_space = event.key() == Qt.Key.Key_Space
-            if is_plain and is_printable and (is_space or isinstance(watched, self._TEXT)):
-                event.accept()
-                return True
-        return super().eventFilter(watched, event)
+def takes_text(widget: QWidget | None) -> bool:
+    """Whether letters typed into a control mean something to it."""
+    return isinstance(widget, TEXT_CONTROLS)

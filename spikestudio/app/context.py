@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from spikestudio.app.bridge import Bridge
 from spikestudio.app.jobs import Jobs
+from spikestudio.app.lesson_controls import CONTROLS
 from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.bench import BenchModel
 from spikestudio.app.viewmodels.branching import BranchModel
@@ -19,27 +20,36 @@ from spikestudio.app.viewmodels.doctor import DoctorModel
 from spikestudio.app.viewmodels.history import HistoryModel
 from spikestudio.app.viewmodels.inspection import Inspection
 from spikestudio.app.viewmodels.lesion import LesionModel
+from spikestudio.app.viewmodels.lesson import LessonModel
+from spikestudio.app.viewmodels.lesson_state import AppState, Desk
 from spikestudio.app.viewmodels.library import LibraryModel
 from spikestudio.app.viewmodels.neuron_field import NeuronFieldModel
+from spikestudio.app.viewmodels.neuron_lab import NeuronLabModel
+from spikestudio.app.viewmodels.notes import NotesModel
 from spikestudio.app.viewmodels.provenance import ProvenanceModel
 from spikestudio.app.viewmodels.queue import QueueModel
 from spikestudio.app.viewmodels.record_target import RecordTarget
 from spikestudio.app.viewmodels.run import RunModel, watch_of
 from spikestudio.app.viewmodels.sampler import SamplerModel
+from spikestudio.app.viewmodels.session import SessionModel
 from spikestudio.app.viewmodels.sweeps import SweepModel
 from spikestudio.app.viewmodels.threshold_lab import ThresholdLab
 from spikestudio.app.viewmodels.timeline import TimelineModel
 from spikestudio.app.viewmodels.training import TrainingModel
 from spikestudio.app.viewmodels.walk import WalkModel
+from spikestudio.lessons import shelf
 from spikestudio.sampling.control import RunControl
 from spikestudio.sampling.mailbox import Mailbox
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.worker import Worker
+from spikestudio.sessions.follower import Follower
+from spikestudio.sessions.journal import Journal, default_folder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spikestudio.checkpoints.told import Told
     from spikestudio.recording.record import Record
     from spikestudio.recording.values import Readable
     from spikestudio.sampling.branch import Branch
@@ -49,7 +59,7 @@ if TYPE_CHECKING:
 class WorkerPort(Protocol):
     """What the window asks of the thread that owns the model."""
 
-    def load(self, path: Path, device: str) -> None: ...
+    def load(self, path: Path, device: str, told: Told | None = None) -> None: ...
 
     def sample(
         self,
@@ -101,9 +111,13 @@ class Context:
     provenance: ProvenanceModel
     comparison: ComparisonModel
     fields: NeuronFieldModel
+    neuron_lab: NeuronLabModel
     codebook: CodebookModel
     walks: WalkModel
     record: RecordTarget
+    session: SessionModel
+    notes: NotesModel
+    lesson: LessonModel
     bridge: Bridge
     is_closed: bool = False
 
@@ -120,6 +134,7 @@ class Context:
             self.sampler.control.cancel()
         self.bench.close()
         self.worker.close()
+        self.session.close()
         self.training.close()
         self.jobs.close()
 
@@ -129,17 +144,20 @@ def create(
 ) -> Context:
     """Build everything; ``worker`` and ``mailbox`` may be given by tests."""
     mailbox = mailbox or Mailbox()
-    worker = worker or Worker(mailbox.publish)
+    journal = Journal(default_folder())
+    follower = Follower(journal)
+    worker = worker or Worker(follower.following(mailbox.publish))
     store = SettingsStore(config_folder)
     settings = store.load()
     jobs = Jobs()
     run = RunModel()
 
-    def load(path: Path, device: str) -> None:
+    def load(path: Path, device: str, *told: Told) -> None:
         queue.expect_load()
-        worker.load(path, device)
+        worker.load(path, device, *told)
 
     checkpoint = CheckpointModel(load, settings.device)
+    checkpoint.remember(settings.told)
     record = RecordTarget(settings.recorder_mb)
 
     def sample(
@@ -182,6 +200,8 @@ def create(
     history.branchRequested.connect(
         lambda key, step: branching.branch(getattr(history.entry(key), "recorder", None), step)
     )
+    session = SessionModel(run, timeline, sampler, checkpoint, history, journal, follower)
+    session.limit_mb = settings.session_mb
     comparison = ComparisonModel(run, sampler, history, jobs.submit)
     bridge = Bridge(mailbox, run, checkpoint, jobs, walks=walks, images=branching.images)
     walks.asked.connect(bridge.wake)
@@ -189,6 +209,7 @@ def create(
     timeline.cursorChanged.connect(bridge.wake)
     comparison.changed.connect(bridge.wake)
     queue.changed.connect(bridge.wake)
+    session.changed.connect(bridge.wake)
     run.hoverChanged.connect(bridge.wake)
     sweeps = SweepModel(sampler, jobs.submit)
     for signal in (sweeps.stateChanged, sweeps.cellsChanged, sweeps.form.changed):
@@ -203,6 +224,14 @@ def create(
     doctor = DoctorModel(jobs.submit, checkpoint.load)
     for signal in (library.changed, doctor.changed):
         signal.connect(bridge.wake)
+    neuron_lab = NeuronLabModel(run, timeline, jobs.submit)
+    neuron_lab.changed.connect(bridge.wake)
+    lesson = LessonModel(
+        AppState(Desk(run, sampler, timeline, neuron_lab)),
+        lambda: shelf.bundled(tuple(CONTROLS)),
+        shelf.progress_folder(),
+    )
+    lesson.changed.connect(bridge.wake)
     codebook = CodebookModel(run)
     codebook.highlightChanged.connect(bridge.wake)
     return Context(
@@ -228,8 +257,12 @@ def create(
         provenance=ProvenanceModel(sampler, checkpoint, jobs.submit),
         comparison=comparison,
         fields=NeuronFieldModel(run, checkpoint, jobs.submit),
+        neuron_lab=neuron_lab,
         codebook=codebook,
         walks=walks,
         record=record,
+        session=session,
+        notes=NotesModel(session, history),
+        lesson=lesson,
         bridge=bridge,
     )

@@ -23,10 +23,13 @@ from spikestudio.app.views.history import HistoryView
 from spikestudio.app.views.image import ImageView
 from spikestudio.app.views.layer_table import LayerTableView
 from spikestudio.app.views.lesions import LesionsView
+from spikestudio.app.views.lesson import LessonView
 from spikestudio.app.views.library import LibraryView
 from spikestudio.app.views.membrane import MembraneView
 from spikestudio.app.views.model import ModelView
 from spikestudio.app.views.mosaic import MosaicView
+from spikestudio.app.views.neuron_lab import NeuronLabView
+from spikestudio.app.views.notes import NotesView
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.views.queue import QueueView
 from spikestudio.app.views.raster import RasterView
@@ -92,18 +95,21 @@ class Views:
         self.thresholds.wideChanged.connect(self.sampler.wide.setChecked)
         self.sweep = SweepView(run, context.sampler, context.sweeps)
         self.bench = BenchView(run, context.bench)
+        self.neuron_lab = NeuronLabView(run, context.neuron_lab)
         self.training = TrainingView(run, context.training)
         self.library = LibraryView(run, context.library, context.doctor, context.checkpoint)
         self.history = HistoryView(
             *(run, context.timeline, context.history, context.comparison), sampler=context.sampler
         )
         self.queue = QueueView(run, context.queue)
+        self.notes = NotesView(run, context.notes, actions)
         self.compare = CompareView(
             run, context.timeline, context.sampler, context.history, context.comparison
         )
+        self.lesson = LessonView(run, context.lesson)
         self.plots = (
             *(self.queue, self.history, self.compare, self.thresholds),
-            *(self.sweep, self.bench, self.training),
+            *(self.sweep, self.bench, self.training, self.neuron_lab, self.lesson),
             *(self.image, self.timeline, self.raster, self.membrane, self.mosaic, self.rates),
             *(self.tokens, self.codebook, self.vqsvae, self.layers, self.efficiency, self.lesions),
         )
@@ -137,7 +143,7 @@ class Views:
 
     def by_id(self) -> dict[str, View]:
         """Return the views by their ids, in the order of the menu."""
-        views: tuple[View, ...] = (self.model, self.sampler, self.library, *self.plots)
+        views: tuple[View, ...] = (self.model, self.sampler, self.library, self.notes, *self.plots)
         return {view.view_id: view for view in views}
 
 

@@ -35,7 +35,12 @@ logger = logging.getLogger(__name__)
 
 
 def main(
-    checkpoint: str = "", layout: str = "", *, reset_layout: bool = False, recording: str = ""
+    checkpoint: str = "",
+    layout: str = "",
+    *,
+    reset_layout: bool = False,
+    recording: str = "",
+    session: str = "",
 ) -> int:
     """Open the window and stay until it is closed; return the exit status.
 
@@ -49,6 +54,8 @@ def main(
         Forget the kept positions of window and docks.
     recording
         Path of a recording to open.
+    session
+        Path of a session to open.
     """
     started = time.perf_counter()
     multiprocessing.freeze_support()
@@ -57,7 +64,7 @@ def main(
     logs.set_up(paths.log_file())
     app = _application()
     from spikestudio.app import context, theme
-    from spikestudio.app.actions import KeyGuard
+    from spikestudio.app.collecting import Collector
     from spikestudio.app.layouts import by_name
     from spikestudio.app.main_window import MainWindow
 
@@ -70,13 +77,12 @@ def main(
     theme.load_fonts(paths.resource("fonts"))
     theme.manager.set_mode("light" if parts.settings.theme == "light" else "dark")
     theme.apply(app)
-    KeyGuard(app)
     window = MainWindow(parts)
     _route_errors(parts.bridge, window.notifications)
 
     def start() -> None:
         logger.info("first picture after %.2f s", time.perf_counter() - started)
-        window.start(checkpoint, recording)
+        window.start(checkpoint, recording, session)
 
     window.firstPainted.connect(start)
 
@@ -85,10 +91,12 @@ def main(
 
     signal.signal(signal.SIGINT, lambda *_: parts.bridge.post(close))
     window.show()
+    collector = Collector(window)
     try:
         return app.exec()
     finally:
         parts.close()
+        collector.stop()
 
 
 def _application() -> QApplication:

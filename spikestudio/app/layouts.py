@@ -51,9 +51,9 @@ _PICTURES = Split("tabs", ("image", "vqsvae", "raster"))
 _ROWS = Split("tabs", ("raster", "mosaic"))
 _TABLES = Split("tabs", ("layers", "rates", "thresholds", "tokens", "efficiency", "lesions"))
 _RUNS = Split("tabs", ("compare", "sweep", "bench"))
-_SESSION = Split("tabs", ("history", "queue"))
+_SESSION = Split("tabs", ("history", "queue", "notes"))
 _LONG_WORK = Split("tabs", ("training", "bench"))
-_CLOSE_LOOK = Split("tabs", ("membrane", "tokens"))
+_CLOSE_LOOK = Split("tabs", ("membrane", "tokens", "neuron-lab"))
 
 LAYOUTS = {
     layout.name: layout
@@ -88,7 +88,11 @@ LAYOUTS = {
                 (Split("row", ("image", _CLOSE_LOOK), (1, 1)), "raster"),
                 (65, 35),
             ),
-            Split("row", ("image", Split("tabs", ("raster", "membrane", "tokens"))), (1, 1)),
+            Split(
+                "row",
+                ("image", Split("tabs", ("raster", "membrane", "tokens", "neuron-lab"))),
+                (1, 1),
+            ),
             text_scale=1.25,
             least_size=(1200, 720),
         ),

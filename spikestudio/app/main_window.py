@@ -6,7 +6,6 @@ import base64
 import binascii
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, Signal, Slot
@@ -22,7 +21,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
-    QFileDialog,
     QLineEdit,
     QMainWindow,
     QStatusBar,
@@ -32,20 +30,25 @@ from PySide6.QtWidgets import (
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions, with_keys
 from spikestudio.app.context import Context
+from spikestudio.app.copies import Copies
 from spikestudio.app.docks import STATE_VERSION, DockManager, Views
 from spikestudio.app.exports import Exporter
 from spikestudio.app.layouts import DEFAULT, LAYOUTS
+from spikestudio.app.lesson_controls import Parts
+from spikestudio.app.lessons import Lessons
+from spikestudio.app.navigation import Navigation
 from spikestudio.app.notifications import Notifications
+from spikestudio.app.opening import Opening
 from spikestudio.app.record_menu import RecordMenu
-from spikestudio.app.recordings import SUFFIXES as RECORDINGS
 from spikestudio.app.recordings import Recordings
+from spikestudio.app.sessions import Sessions
 from spikestudio.app.status_bar import StatusBar
 from spikestudio.app.toolbar import ToolBar
+from spikestudio.app.undo import UndoKeys
 from spikestudio.app.view_menu import ViewMenu
-from spikestudio.app.viewmodels.provenance import FAILED, Opened, command_of, origin_of, python_of
-from spikestudio.app.viewmodels.provenance import SUFFIXES as EXPORTS
+from spikestudio.app.viewmodels.provenance import Opened
+from spikestudio.app.viewmodels.sampler_undo import SamplerUndo
 from spikestudio.app.views.provenance_card import ProvenanceCard
-from spikestudio.app.widgets.drop_overlay import DropOverlay
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
 from spikestudio.checkpoints import catalog
 from spikestudio.errors import ConfigError, SpikeStudioError
@@ -54,7 +57,6 @@ logger = logging.getLogger(__name__)
 
 FIRST_SIZE = (1600, 1000)
 TITLE_ROOM = 40  # that the window manager's title bar may take of the screen
-CHECKPOINTS = catalog.SUFFIXES
 
 
 class MainWindow(QMainWindow):
@@ -68,6 +70,7 @@ class MainWindow(QMainWindow):
         self._has_painted = False
         self._is_model_given = False
         self._recording: Path | None = None  # to be opened at the start
+        self._session: Path | None = None  # likewise
         self._told_of_queue = ""
         self.setWindowTitle("SpikeStudio")
         self.setAcceptDrops(True)
@@ -76,8 +79,9 @@ class MainWindow(QMainWindow):
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         theme.manager.set_mode("light" if context.settings.theme == "light" else "dark")
         theme.manager.set_scale(context.settings.text_scale)
+        theme.manager.set_high_contrast(on=context.settings.high_contrast)
 
-        self.commands = Actions(self)
+        self.commands = Actions(self, context.settings.keys)
         self.views = Views(context, self.commands)
         self.docks = DockManager(self, self.views.by_id())
         self.notifications = Notifications(self)
@@ -86,8 +90,13 @@ class MainWindow(QMainWindow):
         )
         self.exporter.add_to(self.docks)
         self.recordings = Recordings(self, context, self.notifications)
+        self.sessions = Sessions(self, context, self.docks, self.notifications)
         self.view_menu = ViewMenu(self.docks, self.commands, context.settings, self)
         self.record_menu = RecordMenu(context.record, self.commands, context.settings, self)
+        self.navigation = Navigation(
+            self, context, self.views, self.docks, self.commands, self.notifications
+        )
+        self.navigation.recent = context.settings.recent
         self.toolbar = ToolBar(
             self.commands,
             context.checkpoint,
@@ -97,12 +106,24 @@ class MainWindow(QMainWindow):
             self.record_menu,
         )
         self.setMenuWidget(self.toolbar)
+        parts = Parts(self.views.by_id(), self.toolbar, self.commands)
+        self.lessons = Lessons(self, context, self.docks, parts, self.recordings, context.lesson)
         self.status = StatusBar(context.run, context.checkpoint, context.bridge)
         frame = QStatusBar()
         frame.setSizeGripEnabled(False)
         frame.addWidget(self.status, 1)
         self.setStatusBar(frame)
-        self.overlay = DropOverlay(self)
+        self.opening = Opening(
+            self,
+            load=context.checkpoint.load,
+            load_pair=context.checkpoint.load_pair,
+            play=self.recordings.open,
+            restore=self.sessions.open,
+            explain=self._show_origin,
+        )
+        self.overlay = self.opening.overlay
+        self.undo = UndoKeys(self, self.commands, SamplerUndo(context.sampler, parent=self))
+        self.copies = Copies(context, self.commands, self.notifications)
         self._escape = QShortcut(QKeySequence("Escape"), self, self._end_present)
         self._escape.setEnabled(False)
 
@@ -111,7 +132,6 @@ class MainWindow(QMainWindow):
         context.bridge.set_views(self.docks.views_in_front)
         self._restore()
         self._follow_commands()
-        self._follow_copies()
 
     # connections ----------------------------------------------------------------------------
 
@@ -124,15 +144,17 @@ class MainWindow(QMainWindow):
             ("step", self._on_step),
             ("cancel", sampler.cancel),
             ("roll-seed", sampler.roll_seed),
-            ("open", self.open_file),
+            ("open", self.opening.ask),
+            ("save-session", self.sessions.save),
+            ("save-session-as", self.sessions.save_as),
+            ("report", self.sessions.ask_report),
             ("record", self.recordings.toggle_recording),
             ("export", self.exporter.export),
             ("export-raster", self.exporter.export_raster),
-            ("copy-python", self._on_copy_python),
-            ("copy-command", self._on_copy_command),
             ("toggle-theme", theme.manager.toggle),
             ("reset-layout", self.reset_layout),
             ("present", self._on_present),
+            ("lessons", self.lessons.show),
             ("help", self._on_help),
             ("shortcuts", self._on_shortcuts),
             ("quit", self.close),
@@ -157,39 +179,39 @@ class MainWindow(QMainWindow):
         context.queue.warned.connect(self.notifications.warn)
         context.run.stateChanged.connect(self._on_run_state_changed)
         context.run.started.connect(self._show_title)
+        self.sessions.titleChanged.connect(self._show_title)
         context.record.changed.connect(self._follow_record)
-        self.views.model.openRequested.connect(self.open_file)
+        self.views.model.openRequested.connect(self.opening.ask)
         self.views.model.playRequested.connect(self._on_play_requested)
         self.views.timeline.recordRequested.connect(self.commands["record"].trigger)
-        views = self.views
-        for lab in (views.sampler, views.thresholds, views.sweep, views.bench):
-            lab.rejected.connect(self.notifications.warn)
-        views.training.rejected.connect(self.notifications.warn)
+        views, branching = self.views, context.branching
         views.training.openRequested.connect(context.checkpoint.load)
-        views.library.rejected.connect(self.notifications.warn)
-        views.library.told.connect(self.notifications.info)
-        context.run.recomputeFailed.connect(self.notifications.warn)
-        for problem in (context.branching.refused, context.branching.images.failed):
+        labs = (views.sampler, views.thresholds, views.sweep, views.bench, views.training)
+        for problem in (
+            *(each.rejected for each in (*labs, views.library, views.neuron_lab)),
+            *(branching.refused, branching.images.failed),
+            *(context.run.recomputeFailed, context.provenance.failed),
+            *(context.lesson.told, self.lessons.told),
+        ):
             problem.connect(self.notifications.warn)
         for note in (
-            *(context.branching.told, context.branching.images.told),
-            *(context.provenance.told, self.views.history.told),
+            *(branching.told, branching.images.told, context.provenance.told),
+            *(views.history.told, views.library.told, views.neuron_lab.told),
         ):
             note.connect(self.notifications.info)
         context.provenance.opened.connect(self._on_provenance_opened)
-        context.provenance.failed.connect(self.notifications.warn)
-        context.history.changed.connect(self._follow_copies)
         self.views.sampler.wideChanged.connect(self._on_wide_changed)
         for view in self.views.plots:
             view.sampleRequested.connect(self._on_sample)
 
     # start and end --------------------------------------------------------------------------
 
-    def start(self, checkpoint: str = "", recording: str = "") -> None:
+    def start(self, checkpoint: str = "", recording: str = "", session: str = "") -> None:
         """Begin the work that the first picture of the window did not need.
 
         ``checkpoint`` is the name or path of the model to load; empty takes that of ``recording``, a
-        file to open, else the last one, else the first of the catalogue.
+        file to open, else the last one, else the first of the catalogue. ``session`` is a session file
+        to open.
         """
         context = self.context
         self._is_model_given = bool(checkpoint)
@@ -197,6 +219,8 @@ class MainWindow(QMainWindow):
         if context.store.notice:
             self.notifications.warn(context.store.notice)
         context.bridge.wake()
+        self._session = Path(session) if session else None
+        context.session.look_for_abandoned()
         context.jobs.submit(catalog.list_checkpoints, self._on_catalog, self.notifications.error)
         if checkpoint:
             context.jobs.submit(
@@ -213,6 +237,8 @@ class MainWindow(QMainWindow):
     def _on_catalog(self, entries: list[catalog.Entry]) -> None:
         context = self.context
         context.checkpoint.set_entries(entries)
+        if self._session is not None:
+            self.sessions.open(self._session)
         usable = [entry.path for entry in entries if entry.card is not None]
         last = Path(context.settings.model) if context.settings.model else None
         is_free = context.checkpoint.loading is None and context.checkpoint.model is None
@@ -252,7 +278,13 @@ class MainWindow(QMainWindow):
         settings.geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
         settings.dock_state, settings.dock_version = self.docks.save(), STATE_VERSION
         settings.layout = self.docks.layout_name
+        settings.session_mb = int(context.session.limit_mb)
         settings.theme = theme.manager.mode
+        settings.high_contrast = theme.manager.is_high_contrast
+        settings.keys, settings.recent = self.commands.custom_keys, self.navigation.recent
+        settings.told = {
+            str(path): told.to_json() for path, told in context.checkpoint.told.items()
+        }
         settings.device = context.checkpoint.device
         settings.library_folders = [str(each) for each in context.library.folders]
         settings.model = str(context.checkpoint.model.path) if context.checkpoint.model else ""
@@ -262,6 +294,10 @@ class MainWindow(QMainWindow):
             logger.warning("%s", error)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  Qt override
+        if not self.sessions.may_close():
+            event.ignore()
+            return
+        self.context.lesson.close()  # or its arrangement of the docks would be kept as the user's
         self._save()
         self.recordings.stop()
         self.hide()  # what follows may take a moment
@@ -333,35 +369,6 @@ class MainWindow(QMainWindow):
             self.notifications.warn(str(error))
             self.context.sampler.requestChanged.emit()  # the field goes back to what holds
 
-    @Slot()
-    def open_file(self) -> None:
-        """Ask for a file, and load it if it is a checkpoint, or show it if it is a recording."""
-        dialog = QFileDialog(self, "Open a checkpoint or a recording")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        every, models, runs = (
-            " ".join(f"*{suffix}" for suffix in suffixes)
-            for suffixes in (CHECKPOINTS + RECORDINGS, CHECKPOINTS, RECORDINGS)
-        )
-        dialog.setNameFilters(
-            [
-                f"Checkpoints and recordings ({every})",
-                f"Checkpoints ({models})",
-                f"Recordings ({runs})",
-                "All files (*)",
-            ]
-        )
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self._on_file_chosen)
-        dialog.open()
-
-    @Slot(str)
-    def _on_file_chosen(self, name: str) -> None:
-        path = Path(name)
-        if path.suffix.lower() in RECORDINGS:
-            self.recordings.open(path)
-        else:
-            self.context.checkpoint.load(path)
-
     @Slot(str)
     def _on_play_requested(self, name: str) -> None:
         self.recordings.open(Path(name), is_played=True)
@@ -422,10 +429,13 @@ class MainWindow(QMainWindow):
     @Slot()
     def _show_title(self) -> None:
         model, recording = self.context.checkpoint.model, self.context.run.recording
-        if recording is not None:
-            self.setWindowTitle(f"Recording {recording.name}, not live – SpikeStudio")
-        else:
-            self.setWindowTitle(f"{model.name} – SpikeStudio" if model else "SpikeStudio")
+        shown = self.context.history.shown
+        subject = model.name if model else ""
+        if recording is not None and shown is not None and not shown.file_name:
+            subject = f"{shown.name.capitalize()}, not live"
+        elif recording is not None:
+            subject = f"Recording {recording.name}, not live"
+        self.setWindowTitle(" – ".join(filter(None, (self.sessions.title, subject, "SpikeStudio"))))
 
     @Slot()
     def _follow_record(self) -> None:
@@ -467,74 +477,21 @@ class MainWindow(QMainWindow):
             commands[name].setText(text)
         self.context.bridge.wake()
 
-    @Slot()
-    def _follow_copies(self) -> None:
-        """Offer to copy what repeats the run that is shown, once it has ended."""
-        entry = self.context.history.shown
-        for name in ("copy-python", "copy-command"):
-            self.commands[name].setEnabled(entry is not None)
-
-    @Slot()
-    def _on_copy_python(self) -> None:
-        self._copy(python_of)
-
-    @Slot()
-    def _on_copy_command(self) -> None:
-        self._copy(command_of)
-
-    def _copy(self, text_of: Callable[..., str]) -> None:
-        """Put what repeats the run that is shown on the clipboard."""
-        entry = self.context.history.shown
-        if entry is None:
-            return
-        origin = origin_of(entry)
-        if origin is None:
-            self.notifications.warn(FAILED)
-            return
-        try:
-            text = text_of(origin, self.context.sampler.model)
-        except ConfigError as error:
-            self.notifications.warn(str(error))
-            return
-        QGuiApplication.clipboard().setText(text)
-        self.notifications.done(f"Copied what repeats {entry.name}.")
-
-    # input ----------------------------------------------------------------------------------
-
     @Slot(object)
     def _on_provenance_opened(self, opened: Opened) -> None:
         ProvenanceCard(opened, self.context.provenance, self).open()
 
+    def _show_origin(self, path: Path) -> None:
+        self.context.provenance.open(path)
+        self.context.bridge.wake()
+
+    # input ----------------------------------------------------------------------------------
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  Qt override
-        files = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if not files:
-            return
-        suffix = files[0].suffix.lower()
-        if len(files) == 1 and suffix in EXPORTS:
-            self.overlay.announce(f"Show how {files[0].name} was made", is_welcome=True)
-            event.acceptProposedAction()
-        elif len(files) == 1 and suffix in (*CHECKPOINTS, *RECORDINGS):
-            verb = "Open the recording" if suffix in RECORDINGS else "Load"
-            self.overlay.announce(f"{verb} {files[0].name}", is_welcome=True)
-            event.acceptProposedAction()
-        else:
-            models, runs = (", ".join(suffixes) for suffixes in (CHECKPOINTS, RECORDINGS))
-            self.overlay.announce(
-                f"Only one checkpoint ({models}), recording ({runs}) or export of a run can be dropped",
-                is_welcome=False,
-            )
-            event.acceptProposedAction()  # or the overlay would never hear that the drag has left
+        self.opening.enter(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802  Qt override
-        self.overlay.hide()
+        self.opening.leave()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  Qt override
-        self.overlay.hide()
-        files = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
-        if len(files) == 1 and files[0].suffix.lower() in EXPORTS:
-            event.acceptProposedAction()
-            self.context.provenance.open(files[0])
-            self.context.bridge.wake()
-        elif len(files) == 1 and files[0].suffix.lower() in (*CHECKPOINTS, *RECORDINGS):
-            event.acceptProposedAction()
-            self._on_file_chosen(str(files[0]))
+        self.opening.drop(event)

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from spikestudio.atomic import atomic_write
+from spikestudio.atomic import atomic_write, unused
 from spikestudio.recording.record import DEFAULT_BUDGET_MB
+from spikestudio.sessions.limits import DEFAULT_LIMIT_MB
 
 SCHEMA_VERSION = 1
 FILE_NAME = "settings.json"
@@ -24,6 +25,10 @@ class Settings:
     device: str = "auto"
     model: str = ""  # path of the model loaded last
     layout: str = "Watch"
+    high_contrast: bool = False
+    keys: dict[str, Any] = field(default_factory=dict)  # of commands, where the user gave others
+    recent: list[str] = field(default_factory=list)  # done from the palette, newest first
+    told: dict[str, Any] = field(default_factory=dict)  # of official files, by path
     wide_threshold: bool = False
     export_folder: str = ""
     exports: dict[str, Any] = field(default_factory=dict)  # options and folder of every kind
@@ -31,6 +36,8 @@ class Settings:
     training_runs: list[str] = field(default_factory=list)  # folders, newest first
     library_folders: list[str] = field(default_factory=list)  # looked through beside the own ones
     recorder_mb: int = DEFAULT_BUDGET_MB
+    session_folder: str = ""
+    session_mb: int = DEFAULT_LIMIT_MB  # that recordings may take in a session file
     autoplay: bool = True  # a recording, until something was sampled
     geometry: str = ""  # of the window, as Qt encodes it, base64
     dock_state: str = ""  # of the docks, separate so that one can be dropped without the other
@@ -70,7 +77,7 @@ class SettingsStore:
             temporary.write_text(text, encoding="utf-8")
 
     def _give_up(self, reason: str) -> Settings:
-        aside = self.path.with_name("settings-unusable.json")
+        aside = unused(self.path.with_name("settings-unusable.json"))
         with suppress(OSError):
             self.path.replace(aside)
         self.notice = f"The settings file {reason}, so the window starts with its defaults."

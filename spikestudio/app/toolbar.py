@@ -52,6 +52,8 @@ class ToolBar(QFrame):
         self.pause = CommandButton(actions["pause"], "mdi6.pause")
         self.step = CommandButton(actions["step"], "mdi6.skip-next")
         self.cancel = CommandButton(actions["cancel"], "mdi6.stop")
+        for button in (self.pause, self.step, self.cancel):
+            button.heir = self.sample
         self.waiting = IconButton(QUEUED, "Queue")
         self.waiting.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.waiting.hide()
@@ -65,14 +67,23 @@ class ToolBar(QFrame):
         export_menu.addSeparator()
         export_menu.addActions([actions["copy-python"], actions["copy-command"]])
         export_menu.addSeparator()
+        export_menu.addActions(
+            [actions["save-session"], actions["save-session-as"], actions["report"]]
+        )
+        export_menu.addSeparator()
         export_menu.addActions(record_menu.actions())
         self.export = menu_button("mdi6.export-variant", "Export and record", export_menu)
         self.theme = IconButton("mdi6.brightness-6", actions["toggle-theme"].toolTip())
         help_menu = QMenu(self)
+        help_menu.addAction(actions["lessons"])
+        help_menu.addSeparator()
         help_menu.addActions([actions["help"], actions["shortcuts"]])
+        help_menu.addSeparator()
+        help_menu.addActions([actions["palette"], actions["find"], actions["keys"]])
         self.help = menu_button("mdi6.help-circle-outline", "Help", help_menu)
         self._seed_label, self._num_label = QLabel("Seed"), QLabel("Images")
         self._build()
+        self._actions = actions
 
         self.dice.clicked.connect(actions["roll-seed"].trigger)
         self.theme.clicked.connect(actions["toggle-theme"].trigger)
@@ -83,6 +94,7 @@ class ToolBar(QFrame):
         theme.manager.changed.connect(self._fit)
         self.waiting.clicked.connect(self.queueRequested)
         queue.changed.connect(self._show_queue)
+        actions.keysChanged.connect(self._show_keys)
         self._show_request()
 
     def _build(self) -> None:
@@ -116,6 +128,11 @@ class ToolBar(QFrame):
     def _show_commands(self) -> None:
         is_resume = self._sampler.pause_label.startswith("Resum")
         self.pause.set_icon("mdi6.play-pause" if is_resume else "mdi6.pause")
+
+    @Slot()
+    def _show_keys(self) -> None:
+        self.dice.setToolTip(self._actions["roll-seed"].toolTip())
+        self.theme.setToolTip(self._actions["toggle-theme"].toolTip())
 
     @Slot()
     def _show_queue(self) -> None:

@@ -20,6 +20,7 @@ def app(
         bool, typer.Option("--reset-layout", help="Forget the positions of window and docks.")
     ] = False,
     recording: Annotated[str, typer.Option(help="Path of a recording (.h5) to open.")] = "",
+    session: Annotated[str, typer.Option(help="Path of a session (.spikestudio) to open.")] = "",
 ) -> None:
     """Open the window."""
     if layout:
@@ -39,4 +40,6 @@ def app(
             f"Cannot open the window because a library does not load ({error}): spikestudio doctor "
             "says what to install."
         ) from error
-    raise typer.Exit(main(checkpoint, layout, reset_layout=reset_layout, recording=recording))
+    raise typer.Exit(
+        main(checkpoint, layout, reset_layout=reset_layout, recording=recording, session=session)
+    )

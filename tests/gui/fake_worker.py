@@ -94,6 +94,7 @@ class FakeWorker:
         self.is_slow = False
         self.is_closed = False
         self.loads: list[tuple[Path, str]] = []
+        self.told: list[Any] = []  # of each load
         self.requests: list[SamplingRequest] = []
         self.images: list[int] = []
         self.inspections: list[tuple[int, str, int]] = []
@@ -106,8 +107,9 @@ class FakeWorker:
         self._threshold = self._temperature = 1.0
         self._is_waiting = False
 
-    def load(self, path: Path, device: str) -> None:
+    def load(self, path: Path, device: str, told: Any = None) -> None:
         self.loads.append((path, device))
+        self.told.append(told)
         self.publish(ModelLoading(path))
         if not self.is_slow:
             self.end_load()

@@ -199,6 +199,15 @@ def test_a_file_over_the_window_says_what_will_happen_and_a_drop_does_it(shell):
     assert shell.worker.loads[-1][0].name == "mine.safetensors"
 
 
+def test_the_two_files_of_one_model_are_dropped_together(shell):
+    data = mime(Path("x/model.pth"), Path("y/diff_model.pth"))
+    drag(shell.window, data)
+    assert shell.window.overlay.text == "Load model.pth and diff_model.pth as one model"
+    drop(shell.window, data)
+    assert shell.worker.loads[-1][0].name == "model.pth"
+    assert shell.worker.told[-1].second.name == "diff_model.pth"
+
+
 @pytest.mark.parametrize("names", [["a.txt"], ["a.safetensors", "b.safetensors"]])
 def test_anything_else_is_refused_before_it_is_dropped(shell, names):
     data = mime(*map(Path, names))

@@ -107,6 +107,22 @@ def test_the_other_half_of_spiking_diffusion_is_taken_from_elsewhere(desk, tmp_p
     assert desk.checkpoint.told[first].second == elsewhere
 
 
+def test_both_halves_can_be_opened_together_in_either_order(desk, tmp_path):
+    first = write(tmp_path, "spiking-diffusion", make_network("spiking-diffusion"))
+    (half,) = tmp_path.rglob("diff_model.pth")
+    elsewhere = tmp_path / "elsewhere.pth"
+    half.rename(elsewhere)
+    for pair in ((first, elsewhere), (elsewhere, first)):
+        desk.checkpoint.load_pair(*pair)
+        desk.wait()
+        assert desk.checkpoint.failure is None
+        assert desk.checkpoint.model.path == pair[0]
+    kept = {str(path): told.to_json() for path, told in desk.checkpoint.told.items()}
+    after = CheckpointModel(desk.worker.load)
+    after.remember(kept | {"/broken.pt": {"snn_steps": "x"}, "/worse.pt": 3})
+    assert after.told == desk.checkpoint.told
+
+
 def test_strict_numbers_are_said(desk, tmp_path):
     desk.open(write(tmp_path, "sdit", make_network("sdit")))
     dialog = desk.dialog()

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from spikestudio.app import theme
-from spikestudio.app.actions import COMMANDS, KeyGuard
+from spikestudio.app.actions import COMMANDS
 from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
@@ -164,12 +164,10 @@ def test_the_neurons_of_the_chosen_image_are_recorded_next(shell, run):
 
 @pytest.fixture
 def guarded(qapp, shell, qtbot):
-    guard = KeyGuard(qapp)
     shell.load()
     shell.window.activateWindow()
     qtbot.waitUntil(shell.window.isActiveWindow)
-    yield shell
-    guard.deleteLater()
+    return shell
 
 
 def test_the_keys_do_what_the_table_says(qtbot, guarded):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
 from spikestudio.checkpoints.catalog import Entry
+from spikestudio.errors import ConfigError
 from spikestudio.sampling.worker import LoadFailed, ModelLoaded, ModelLoading
 
 if TYPE_CHECKING:
@@ -67,6 +70,23 @@ class CheckpointModel(QObject):
         told = self.told.get(path)
         self._load(path, self.device, *([] if told is None else [told]))
 
+    def remember(self, told: Mapping[str, Any]) -> None:
+        """Take what was told of files in earlier sessions, by path; what makes no sense is dropped."""
+        if not told:
+            return
+        from spikestudio.checkpoints.told import Told
+
+        for path, values in told.items():
+            with suppress(ConfigError, AttributeError):
+                self.told[Path(path)] = Told.from_json(values)
+
+    def load_pair(self, first: Path, second: Path) -> None:
+        """Load the two files of a Spiking-Diffusion model of the papers' code, in either order."""
+        from spikestudio.checkpoints.told import Told
+
+        before = self.told.get(first)
+        self.load_told(first, Told(second) if before is None else replace(before, second=second))
+
     def load_told(self, path: Path, told: Told) -> None:
         """Load an official file with what the user knows of it, now and from now on."""
         self.told[path] = told
@@ -93,6 +113,11 @@ class CheckpointModel(QObject):
                 self.loading = None
                 self.loadingChanged.emit()
                 self.failed.emit()
+
+
+def can_be_told(path: Path) -> bool:
+    """Whether a file is one of the papers' code, which leaves things open."""
+    return path.suffix.lower() in (".pt", ".pth")
 
 
 def _entry(model: ModelInfo) -> Entry:

@@ -62,7 +62,9 @@ def measured(item: Measurement) -> Measured:
     """Take apart the protocol of a figure; what it does not tell is unknown."""
     how = Sentence.read(item.protocol)
     number = UNKNOWN if how.num is None else f"{how.num:,}"
-    interval = UNKNOWN if how.interval is None else "{:g} to {:g} (95 % interval)".format(*how.interval)
+    interval = (
+        UNKNOWN if how.interval is None else "{:g} to {:g} (95 % interval)".format(*how.interval)
+    )
     beside = [f"{name} {value:g}" for name, value in how.beside.items()]
     protocol = "; ".join(each for each in (how.settings, how.rest, *beside) if each)
     return Measured(number, interval, protocol or UNKNOWN)

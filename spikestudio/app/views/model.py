@@ -18,11 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from spikestudio.app import theme
-from spikestudio.app.viewmodels.checkpoint import AUTO, CheckpointModel
+from spikestudio.app.viewmodels.checkpoint import AUTO, CheckpointModel, can_be_told
 from spikestudio.app.viewmodels.facts import Fact, facts
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
-from spikestudio.app.views.told_dialog import ToldDialog, can_be_told
+from spikestudio.app.views.told_dialog import ToldDialog
 from spikestudio.app.widgets.model_card import CardState, ModelCard
 
 LOW = 180  # pixels; a dock that is lower shows its cards in one line each

@@ -205,6 +205,8 @@ class SamplerView(View):
             name: CommandButton(actions[name], icon_name, role="outline")
             for name, icon_name in BUTTONS
         }
+        for name in ("pause", "step", "cancel"):
+            self.buttons[name].heir = self.buttons["sample"]
         return footer
 
     # room -----------------------------------------------------------------------------------

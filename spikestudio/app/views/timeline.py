@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import nice_stride
@@ -16,7 +16,7 @@ from spikestudio.app.plots.timeline_item import Lane, TimelineLanes, TimelinePic
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.timeline import SPEEDS, TimelineModel
 from spikestudio.app.views.base import View
-from spikestudio.app.views.parts import Caption, Combo, EmptyStack, fill, stacked
+from spikestudio.app.views.parts import Caption, Combo, EmptyStack, fill, stacked, tool_row
 from spikestudio.app.widgets.icons import ICON_SIZE, IconButton, icon
 
 SNAP_STEPS = 0.03  # of the run: with Alt, a mark as near as this is meant
@@ -74,17 +74,10 @@ class TimelineView(View):
     def _build_row(self) -> QWidget:
         for button in (self.live, self.record):
             theme.set_role(button, "outline")
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.SPACE)
-        layout.addWidget(self.play)
-        layout.addWidget(self.speed)
-        layout.addWidget(self.record)
-        layout.addStretch(1)
-        for widget in (self.previous, self.bookmark, self.next, self.live):
-            layout.addWidget(widget)
-        return row
+        return tool_row(
+            *(self.play, self.speed, self.record),
+            *(self.previous, self.bookmark, self.next, self.live),
+        )
 
     def _connect(self) -> None:
         timeline, run = self.timeline, self.run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
@@ -145,11 +144,6 @@ class ToldDialog(QDialog):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.second.setText)
         dialog.open()
-
-
-def can_be_told(path: Path) -> bool:
-    """Whether a file is one of the papers' code, which leaves things open."""
-    return path.suffix.lower() in (".pt", ".pth")
 
 
 def _number(name: str, tip: str, high: int) -> NumberField:
