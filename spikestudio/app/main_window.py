@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QStatusBar,
     QTabWidget,
 )
+from shiboken6 import isValid
 
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions, with_keys
@@ -165,6 +166,7 @@ class MainWindow(QMainWindow):
         self.toolbar.queueRequested.connect(self._on_queue_requested)
         self.docks.layoutChanged.connect(self.toolbar.show_layout)
         self.docks.frontChanged.connect(self.context.bridge.wake)
+        self.docks.frontChanged.connect(self._raise_messages)
         theme.manager.changed.connect(self._on_theme_changed)
 
     def _connect_models(self) -> None:
@@ -292,6 +294,13 @@ class MainWindow(QMainWindow):
             context.store.save(settings)
         except SpikeStudioError as error:
             logger.warning("%s", error)
+
+    @Slot()
+    def _raise_messages(self) -> None:
+        """Keep messages above docks that were put elsewhere."""
+        self.notifications.raise_()
+        if self.sessions.notice is not None and isValid(self.sessions.notice):
+            self.sessions.notice.raise_()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  Qt override
         if not self.sessions.may_close():

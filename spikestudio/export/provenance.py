@@ -9,6 +9,7 @@ import hashlib
 import platform
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -81,9 +82,9 @@ def versions(sampler: str = "") -> dict[str, str]:
 
 def flags() -> dict[str, Any]:
     """How torch chooses its kernels in this process, as ``flags``; nothing before it is imported."""
-    torch: Any = sys.modules.get("torch")
-    if torch is None:
+    if "torch" not in sys.modules:
         return {}
+    torch: Any = import_module("torch")  # waits while another thread imports it
     cudnn = torch.backends.cudnn
     return {
         "flags": {

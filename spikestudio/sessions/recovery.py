@@ -43,7 +43,7 @@ class Abandoned:
         """What is in it, as in ``3 runs, and one cut off after 12 of 50 steps``."""
         runs = f"{self.num_runs:,} run{'' if self.num_runs == 1 else 's'}"
         if self.in_progress is None:
-            return runs
+            return runs if self.num_runs else "a note"
         done, total = self.in_progress
         cut = f"cut off after {done:,} of {total:,} steps"
         return f"{runs}, and one {cut}" if self.num_runs else f"one run, {cut}"
@@ -173,11 +173,28 @@ def _look(folder: Path, held: FolderLock) -> Abandoned | None:
     for file in folder.glob("progress/*/recording.h5"):
         with suppress(SpikeStudioError, OSError):
             progress = _progress(file) or progress
-    if not keys and progress is None:
+    keys = [key for key in keys if _is_own(folder, key)]
+    if not keys and progress is None and not _has_note(folder):
         return None
     times = [part.stat().st_mtime for part in (folder / "runs", folder / "progress", folder)
              if part.exists()]  # fmt: skip
     return Abandoned(folder, held, len(keys), progress, datetime.fromtimestamp(max(times)))
+
+
+def _is_own(folder: Path, key: int) -> bool:
+    """Whether a run was made in that window, and is no recording that was merely opened there."""
+    try:
+        values = files.read_json(FolderSource(folder), files.member(key, files.RUN))
+        return bool(values["number"] != 0)
+    except (SpikeStudioError, KeyError):  # to be told of when it is recovered
+        return True
+
+
+def _has_note(folder: Path) -> bool:
+    try:
+        return bool(files.read_json(FolderSource(folder), files.MANIFEST).get("note"))
+    except SpikeStudioError:  # it was not written yet
+        return False
 
 
 def _progress(file: Path) -> tuple[int, int] | None:

@@ -57,6 +57,23 @@ def test_the_recording_of_an_ended_run_gets_a_name_to_be_seen(root):
     journal.close()
 
 
+def test_a_window_in_which_a_recording_was_merely_opened_leaves_nothing_to_recover(root, tmp_path):
+    journal = Journal(root)
+    opened = replace(made_run(tmp_path / "made"), number=0)
+    journal.keep(opened)
+    crash(journal)
+    assert abandoned(root) == []
+    assert list(root.iterdir()) == []
+
+    journal = Journal(root)
+    journal.keep(opened)
+    journal.write_manifest(Session(note="what I saw"))
+    crash(journal)
+    (found,) = abandoned(root)
+    assert found.text == "a note"
+    found.discard()
+
+
 def test_a_window_does_not_see_the_journal_of_one_that_is_open(root, tmp_path):
     journal = Journal(root)
     journal.keep(made_run(tmp_path / "made"))
