@@ -59,6 +59,13 @@ def entries():
     ]
 
 
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch) -> Path:
+    """Journals and progress in a folder of the test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
 @pytest.fixture
 def config_folder(tmp_path: Path) -> Path:
     return tmp_path / "config"
@@ -68,7 +75,6 @@ def config_folder(tmp_path: Path) -> Path:
 def make_shell(qtbot: QtBot, monkeypatch, entries, config_folder):
     """Open windows one after the other on the same settings; all are closed at the end."""
     monkeypatch.setattr(catalog, "list_checkpoints", lambda: entries)
-    monkeypatch.setenv("XDG_STATE_HOME", str(config_folder / "state"))
     theme.manager.set_mode("dark")
     theme.manager.set_scale(1.0)
     shells: list[Shell] = []

@@ -168,7 +168,7 @@ def test_open_takes_recordings_and_checkpoints(qtbot, shell, window):
     dialog = window.findChild(QFileDialog)
     assert "*.h5" in dialog.nameFilters()[0]
     assert "*.safetensors" in dialog.nameFilters()[0]
-    dialog.fileSelected.emit(str(bundled()))
+    dialog.filesSelected.emit([str(bundled())])
     dialog.close()
     wait(qtbot, shell, lambda: shell.context.run.recording is not None)
 

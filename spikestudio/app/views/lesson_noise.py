@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from PySide6.QtCore import QRectF, QSize, Signal, Slot
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -42,9 +43,7 @@ class NoiseFigure(QWidget):
         super().__init__()
         self._noise = noise
         self._shares = alpha_bar(TIMES)
-        with Image.open(paths.resource("images", DIGIT)) as file:
-            grey = np.asarray(file.convert("L"), np.float64)
-        self._digit = grey / 127.5 - 1
+        self._digit = _grey(paths.resource("images", DIGIT)) / 127.5 - 1
         self._epsilon = np.random.default_rng(SEED).standard_normal(self._digit.shape)
         self.picture = _Picture()
         self.slider = NumberSlider(TIME)
@@ -81,6 +80,13 @@ class NoiseFigure(QWidget):
         self.caption.set_text(text)
         self.picture.setAccessibleName(f"Digit with noise, {text}")
         self.edited.emit()
+
+
+def _grey(path: Path) -> NDArray[np.float64]:
+    """Levels ``[H, W]`` of a picture, 0 to 255, read by Qt: the window's start needs no Pillow."""
+    image = QImage(str(path)).convertToFormat(QImage.Format.Format_Grayscale8)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : image.width()].astype(np.float64)
 
 
 class _Picture(QWidget):

@@ -88,6 +88,7 @@ class NeuronLabView(View):
         self.note = Words()
         self.controls = LabControls(lab)
         self.traces = LabTraces()
+        self.traces.setAccessibleDescription("Nothing is computed yet.")
         self.equations = EquationCard()
         self.pages = Segmented("Curve", PAGES)
         self.rates, self.surrogate = RateChart(), SurrogateChart()

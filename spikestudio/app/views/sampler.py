@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions
@@ -218,7 +219,7 @@ class SamplerView(View):
     @Slot()
     def _make_room(self) -> None:
         """Draw closer together if there is something to scroll: lines that come with a run."""
-        if self._bar.maximum() and not self._is_dense:
+        if isValid(self._bar) and self._bar.maximum() and not self._is_dense:
             self._set_dense(is_dense=True)
 
     @Slot()

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spikestudio import paths
+from spikestudio.cli import console
 from spikestudio.cli.main import app
 from tests.unit.checkpoints import tiny
 
@@ -42,6 +43,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "200")
+    console.stdout.cache_clear()  # a console keeps the width that it was made with
 
     def run(*arguments: str) -> Outcome:
         result = CliRunner().invoke(app, list(arguments))

@@ -62,9 +62,14 @@ def test_without_a_command_the_window_opens(
     opened: list[tuple[str, str, bool, str]] = []
 
     def main(
-        checkpoint: str = "", layout: str = "", *, reset_layout: bool = False, recording: str = ""
+        checkpoint: str = "",
+        layout: str = "",
+        *,
+        reset_layout: bool = False,
+        recording: str = "",
+        session: str = "",
     ) -> int:
-        opened.append((checkpoint, layout, reset_layout, recording))
+        opened.append((checkpoint, layout, reset_layout, recording or session))
         return 7
 
     monkeypatch.setattr("spikestudio.app.entry.main", main)
@@ -72,11 +77,13 @@ def test_without_a_command_the_window_opens(
     assert command("app", "--checkpoint", "sddpm-mnist", "--reset-layout").status == 7
     assert command("app", "--layout", "teach").status == 7
     assert command("app", "--recording", "run.h5").status == 7
+    assert command("app", "--session", "work.spikestudio").status == 7
     assert opened == [
         ("", "", False, ""),
         ("sddpm-mnist", "", True, ""),
         ("", "teach", False, ""),
         ("", "", False, "run.h5"),
+        ("", "", False, "work.spikestudio"),
     ]
 
 
