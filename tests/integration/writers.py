@@ -323,10 +323,12 @@ def _trimmed(folder: Path, version: int) -> None:
 
 def _status(folder: Path, version: int) -> None:
     import threading
+    from unittest.mock import patch
 
     from spikestudio.training.status import Desk
 
-    Desk(folder, threading.Event(), {"version": version, "text": "x" * 500}).end("finished")
+    with patch("time.time", return_value=1.0):  # its digits would make the file longer or shorter
+        Desk(folder, threading.Event(), {"version": version, "text": "x" * 500}).end("finished")
 
 
 def _read_status(folder: Path) -> None:
