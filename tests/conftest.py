@@ -19,6 +19,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 COLLECT_FROM = 100_000  # new objects
 
 _user_folders = tempfile.TemporaryDirectory(prefix="spikestudio-tests-")
+for _name in ("HOME", "USERPROFILE"):  # where saving starts, and where macOS keeps settings
+    os.environ[_name] = _user_folders.name
 for _name in ("CONFIG", "DATA", "CACHE", "STATE"):
     os.environ[f"XDG_{_name}_HOME"] = str(Path(_user_folders.name) / _name.lower())
 
