@@ -51,7 +51,7 @@ from spikestudio.training.state import (
 from spikestudio.training.status import Desk
 from spikestudio.training.step import Stepper
 from spikestudio.training.tables import Tables, measure
-from spikestudio.training.tasks import Task, check_fit, make_task
+from spikestudio.training.tasks import Task, check_fit, is_tended, make_task
 
 logger = logging.getLogger(__name__)
 
@@ -185,6 +185,8 @@ class _Run:
             started = time.monotonic()
             self.is_between_steps = False
             losses = self._train_step(stage, stepper)
+            if task.tend is not None and is_tended(stage, self.step):
+                task.tend(self._indices(stage), self._generator(stage.name, "tend", self.step))
             self.step += 1
             self.is_between_steps = True
             self.seconds += time.monotonic() - started

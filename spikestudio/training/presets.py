@@ -153,7 +153,7 @@ PRESETS: dict[tuple[str, str], Preset] = {
             token_embedding=16,
         ),
         stages=(
-            _micro("vqsvae", 2_500, 2e-3, ema_decay=0.99),
+            _micro("vqsvae", 2_500, 2e-3, ema_decay=0.99, options={"restart_unused": True}),
             _micro("sdid", 9_000, 1e-3, snn_schedule=((0.6, 2), (0.4, 4))),
         ),
         defaults={"sampler": "absorbing", "steps": 49, "temperature": 0.65},

@@ -14,12 +14,17 @@ from spikestudio.diffusion import absorbing
 from spikestudio.diffusion.gaussian import balanced_weights, q_sample
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.errors import TrainingError
+from spikestudio.training.codebook import restart_unused
 from spikestudio.training.parallel import Part
 from spikestudio.training.presets import Stage
 from spikestudio.training.sdit import sdit_loss
 from spikestudio.training.spiking_diffusion import sdid_loss, vqsvae_loss
 
 Loss = Callable[[Tensor, torch.Generator, Part], dict[str, Tensor]]
+Tend = Callable[[Tensor, torch.Generator], None]
+
+TEND_EVERY = 50  # steps
+TEND_SHARE = 0.6  # of a stage; what was changed last is then learned like the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,19 @@ class Task:
     ``loss(indices, generator, part)`` takes int64 ``[B]`` positions in the data set and draws all its
     randomness from the generator, so a step depends on the weights and its number alone. The scalars
     are means over the images of ``part``; random numbers are drawn for the whole batch.
+
+    ``tend(indices, generator)`` sees to the weights every ``TEND_EVERY`` steps of the stage's first
+    ``TEND_SHARE``; every process does the same.
     """
 
     trained: nn.Module
     loss: Loss
+    tend: Tend | None = None
+
+
+def is_tended(stage: Stage, step: int) -> bool:
+    """Whether the weights are seen to after step ``step``, from 0."""
+    return step % TEND_EVERY == 0 and step < TEND_SHARE * stage.num_steps
 
 
 def check_fit(config: Any, dataset: Dataset) -> None:  # noqa: ANN401  one of three architectures
@@ -75,7 +89,15 @@ def make_task(
     if stage.name == "vqsvae":
         variance = float((images.float() / 255).var())
         call = compiled(network.vqsvae)
-        return Task(network.vqsvae, lambda i, _, part: vqsvae_loss(call, batch(i, part), variance))
+
+        def restart(indices: Tensor, generator: torch.Generator) -> None:
+            restart_unused(network.vqsvae, batch(indices, Part.whole(len(indices))), generator)
+
+        return Task(
+            network.vqsvae,
+            lambda i, _, part: vqsvae_loss(call, batch(i, part), variance),
+            tend=restart if stage.options.get("restart_unused") else None,
+        )
     if stage.name == "sdid":
         tokens = _all_tokens(network, images, device, dtype)
         call = compiled(network.sdid)

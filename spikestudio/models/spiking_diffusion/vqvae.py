@@ -118,10 +118,13 @@ class VQSVAE(nn.Module):
         generated_spikes, reconstruction = self._generate(codes.detach() + (z - z.detach()))
         return VQSVAEOutput(encoder_spikes, z, codes, tokens, generated_spikes, reconstruction)
 
+    def readout(self, x: Tensor) -> Tensor:
+        """Rate and potential of the encoder's spikes, ``[B, D, h, w]``, which the codes stand for."""
+        return self.vq_layer.readout(self.encoder.snn_convs(repeat_steps(x, self.num_snn_steps)))
+
     def encode(self, x: Tensor) -> Tensor:
         """Token map int64 ``[B, h, w]``, ids 0..K-1."""
-        spikes = self.encoder.snn_convs(repeat_steps(x, self.num_snn_steps))
-        return self.vq_layer.nearest(self.vq_layer.readout(spikes))
+        return self.vq_layer.nearest(self.readout(x))
 
     def decode(self, tokens: Tensor) -> Tensor:
         """Image ``[B, C, H, W]`` in (-1, 1) for token ids 0..K-1, ``[B, h, w]``."""
