@@ -226,14 +226,14 @@ def create(
         signal.connect(bridge.wake)
     neuron_lab = NeuronLabModel(run, timeline, jobs.submit)
     neuron_lab.changed.connect(bridge.wake)
+    codebook = CodebookModel(run)
+    codebook.highlightChanged.connect(bridge.wake)
     lesson = LessonModel(
-        AppState(Desk(run, sampler, timeline, neuron_lab)),
+        AppState(Desk(run, sampler, timeline, neuron_lab, codebook, walks)),
         lambda: shelf.bundled(tuple(CONTROLS)),
         shelf.progress_folder(),
     )
     lesson.changed.connect(bridge.wake)
-    codebook = CodebookModel(run)
-    codebook.highlightChanged.connect(bridge.wake)
     return Context(
         store=store,
         settings=settings,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from itertools import pairwise
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
-from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QTabBar, QWidget
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMainWindow, QTabBar, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions
 from spikestudio.app.context import Context
+from spikestudio.app.dock import SIDE_WIDTHS, Dock
 from spikestudio.app.layouts import DEFAULT, LAYOUTS, Split
 from spikestudio.app.views.base import View
 from spikestudio.app.views.bench import BenchView
@@ -30,7 +32,6 @@ from spikestudio.app.views.model import ModelView
 from spikestudio.app.views.mosaic import MosaicView
 from spikestudio.app.views.neuron_lab import NeuronLabView
 from spikestudio.app.views.notes import NotesView
-from spikestudio.app.views.parts import Caption
 from spikestudio.app.views.queue import QueueView
 from spikestudio.app.views.raster import RasterView
 from spikestudio.app.views.rates import RatesView
@@ -41,16 +42,12 @@ from spikestudio.app.views.timeline import TimelineView
 from spikestudio.app.views.tokens import TokensView
 from spikestudio.app.views.training import TrainingView
 from spikestudio.app.views.vqsvae import VqsvaeView
-from spikestudio.app.widgets.help_card import HelpCard
-from spikestudio.app.widgets.icons import IconButton
 
-SIDE_VIEWS = ("model", "sampler")
-SIDE_WIDTHS = (300, 340)  # of docks that hold controls: a wider one would only hold air
-NARROWEST = 250  # at which the controls still fit; only large text makes use of it
+__all__ = ["SIDE_WIDTHS", "STATE_VERSION", "Dock", "DockManager", "Views"]
+
 AREA = (
     Qt.DockWidgetArea.TopDockWidgetArea
 )  # all docks share one area: there is no centre to keep free
-NO_LIMIT = 16_777_215  # Qt's largest width
 MOVING_EVENTS = frozenset(
     (
         QEvent.Type.Move,
@@ -147,145 +144,15 @@ class Views:
         return {view.view_id: view for view in views}
 
 
-class Dock(QDockWidget):
-    """A view with a title bar of the window's own look."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An arrangement of the docks; ``sizes`` are of those that no tab covers."""
 
-    def __init__(self, view: View, window: QMainWindow) -> None:
-        super().__init__(view.title, window)
-        self.view = view
-        self.setObjectName(f"dock-{view.view_id}")
-        self.setAccessibleName(view.title)
-        view.setProperty("role", "surface")
-        view.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setWidget(view)
-        self.buttons = DockButtons(self)
-        self.title_bar = TitleBar(view.title, self.buttons)
-        self.setTitleBarWidget(self.title_bar)
-        self._window = window
-        self.is_in_front = True  # False while another tab covers it: Qt calls both visible
-        self.visibilityChanged.connect(self._on_visibility_changed)
-        self.topLevelChanged.connect(self._limit_width)
-        theme.manager.changed.connect(self._limit_width)
-        self._limit_width()
-
-    @Slot(bool)
-    def _on_visibility_changed(self, is_in_front: bool) -> None:
-        self.is_in_front = is_in_front
-
-    @Slot()
-    def _limit_width(self) -> None:
-        if self.view.view_id in SIDE_VIEWS:
-            low, high = SIDE_WIDTHS
-            self.setMinimumWidth(min(theme.px(low), theme.px(NARROWEST) + low - NARROWEST))
-            self.setMaximumWidth(NO_LIMIT if self.isFloating() else theme.px(high))
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
-        super().paintEvent(event)
-        if self.isFloating():
-            painter = QPainter(self)
-            painter.setPen(theme.color("border"))
-            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
-
-    @Slot()
-    def follow_tabs(self) -> None:
-        """Let the tab be the title where the dock is one of several tabs."""
-        bar = self._tab_bar()
-        if bar is None:
-            self.title_bar.take_buttons()
-        else:
-            self.title_bar.give_buttons(self._window)
-            size = self.buttons.sizeHint()
-            area = bar.geometry()
-            right = min(area.right(), self.geometry().right())
-            self.buttons.setGeometry(
-                right - size.width() - 5,
-                area.top() + (area.height() - size.height()) // 2,
-                size.width(),
-                size.height(),
-            )
-            last = bar.tabRect(bar.count() - 1).translated(area.topLeft())
-            has_room = last.right() < self.buttons.x()
-            self.buttons.setVisible(has_room and self.is_in_front)
-            self.buttons.raise_()
-
-    def _tab_bar(self) -> QTabBar | None:
-        """Return the bar whose tab in front is this dock."""
-        if self.isFloating() or not self._window.tabifiedDockWidgets(self):
-            return None
-        for bar in self._window.findChildren(QTabBar):
-            tabs = [bar.tabText(index) for index in range(bar.count())]
-            if bar.isVisible() and self.windowTitle() in tabs:
-                bar.setElideMode(Qt.TextElideMode.ElideRight)
-                return bar
-        return None
-
-
-class DockButtons(QWidget):
-    """Help, float and close of one dock."""
-
-    def __init__(self, dock: Dock) -> None:
-        super().__init__(dock)
-        self._dock = dock
-        title = dock.view.title
-        self.help = IconButton("mdi6.help-circle-outline", f"Help for {title} (F1)", size=16)
-        self.float = IconButton("mdi6.dock-window", f"Float {title}, or dock it again", size=16)
-        self.close_button = IconButton("mdi6.close", f"Close {title}", size=16)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
-        for button in (self.help, self.float, self.close_button):
-            row.addWidget(button)
-        self.help.clicked.connect(self.show_help)
-        self.float.clicked.connect(self._toggle_floating)
-        self.close_button.clicked.connect(dock.close)
-
-    @Slot()
-    def show_help(self) -> None:
-        """Show the dock's help card under the button."""
-        HelpCard(self._dock.view.title, self._dock.view.help_text, self._dock).show_under(self.help)
-
-    @Slot()
-    def _toggle_floating(self) -> None:
-        self._dock.setFloating(not self._dock.isFloating())
-
-
-class TitleBar(QWidget):
-    """Title and buttons of a dock; empty while the dock is a tab, whose bar then shows both."""
-
-    def __init__(self, title: str, buttons: DockButtons) -> None:
-        super().__init__()
-        self.setProperty("role", "dock-title")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._label, self._buttons = Caption(title, role="title", token="text"), buttons
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(12, 0, 6, 0)
-        self._row.addWidget(self._label, 1)
-        self._row.addWidget(buttons)
-        self._is_empty = False
-
-    def take_buttons(self) -> None:
-        """Be the title bar."""
-        if self._is_empty:
-            self._is_empty = False
-            self._row.addWidget(self._buttons)
-            self._buttons.show()
-            self._label.show()
-            self._row.setContentsMargins(12, 0, 6, 0)
-
-    def give_buttons(self, window: QWidget) -> None:
-        """Hand the buttons to the window, which has the tab bar, and take no room."""
-        if not self._is_empty:
-            self._is_empty = True
-            self._row.removeWidget(self._buttons)
-            self._buttons.setParent(window)
-            self._label.hide()
-            self._row.setContentsMargins(0, 0, 0, 0)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt override
-        return QSize(theme.px(120), 0 if self._is_empty else theme.title_height())
-
-    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
-        return self.minimumSizeHint()
+    layout_name: str
+    state: QByteArray
+    is_open: frozenset[str]
+    sizes: dict[str, QSize]
+    form: Split | None
 
 
 class DockManager(QObject):
@@ -300,7 +167,7 @@ class DockManager(QObject):
         self.docks = {view_id: Dock(view, window) for view_id, view in views.items()}
         self.layout_name = DEFAULT
         self._arranged: Split | None = None  # unless docks were restored
-        self._is_full: bool | None = None  # whether the window was large enough for the full layout
+        self._form: Split | None = None  # that the window had room for when docks were arranged
         self._before_present: tuple[QByteArray, Qt.WindowState] | None = None
         self._open_before: set[Dock] = set()
         self._titles = QTimer(self)  # the tab bars exist only after the window has laid them out
@@ -321,14 +188,33 @@ class DockManager(QObject):
         if watched is self._window:
             if event.type() == QEvent.Type.Resize:
                 self._resized.start()
+            elif event.type() == QEvent.Type.LayoutRequest:
+                self._titles.start(0)
         elif event.type() in MOVING_EVENTS:
             self._titles.start(0)
         return super().eventFilter(watched, event)
 
     @Slot()
     def _follow_tabs(self) -> None:
+        self._hide_orphans()
         for dock in self.docks.values():
             dock.follow_tabs()
+
+    def _hide_orphans(self) -> None:
+        """Hide tab bars that Qt forgot when docks were arranged anew: of no tabs, or second ones."""
+        bars = {
+            bar: [dock for dock in self.docks.values() if dock.windowTitle() in _titles(bar)]
+            for bar in self._window.findChildren(QTabBar)
+            if bar.isVisible() and bar.count()
+        }
+        placed = {dock for bar, docks in bars.items() for dock in docks if _is_above(bar, dock)}
+        for bar, docks in bars.items():
+            is_used = not docks or any(
+                other in docks for dock in docks for other in self._window.tabifiedDockWidgets(dock)
+            )
+            is_second = not any(_is_above(bar, dock) for dock in docks) and placed & set(docks)
+            if not is_used or is_second:
+                bar.hide()
 
     # layouts --------------------------------------------------------------------------------
 
@@ -337,21 +223,30 @@ class DockManager(QObject):
         layout = LAYOUTS[name]
         self.layout_name = name
         self.layoutChanged.emit(name)  # first: it may change the text size, hence the room
-        self._is_full = self._has_room()
-        self.arrange(layout.full if self._is_full else layout.compact)
+        self._form = layout.form(*self.room())
+        self.arrange(self._form)
 
-    def _has_room(self) -> bool:
-        """Whether the window is large enough for the layout in force as it is meant."""
-        size = self._window.size() / theme.manager.scale
-        return size.expandedTo(QSize(*LAYOUTS[self.layout_name].least_size)) == size
+    def room(self) -> tuple[float, float]:
+        """Return width and height of the window, in pixels at normal text size."""
+        scale = theme.manager.scale
+        return self._window.width() / scale, self._window.height() / scale
+
+    @property
+    def form(self) -> Split:
+        """The form of the layout in force that the window has room for."""
+        return LAYOUTS[self.layout_name].form(*self.room())
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there is room for two docks beside each other only."""
+        return self.form is LAYOUTS[self.layout_name].narrow
 
     @Slot()
     def _follow_size(self) -> None:
         """Take the other form of a layout when the size calls for it, unless docks were changed."""
-        if self.is_presenting or self._is_full in (None, self._has_room()):
+        if self.is_presenting or self._form in (None, self.form):
             return
-        layout = LAYOUTS[self.layout_name]
-        wanted = set((layout.full if self._is_full else layout.compact).view_ids())
+        wanted = set(self._form.view_ids())
         is_theirs = wanted == {key for key, dock in self.docks.items() if not dock.isHidden()}
         if is_theirs and not any(dock.isFloating() for dock in self.docks.values()):
             self.apply(self.layout_name)
@@ -382,12 +277,15 @@ class DockManager(QObject):
             self._resize(self._arranged)
 
     def views_in_front(self) -> list[View]:
-        """Return the views that no tab covers."""
-        return [dock.view for dock in self.docks.values() if dock.is_in_front]
+        """Return the views that no tab covers, and those in another window."""
+        return [dock.view for dock in self.docks.values() if dock.is_in_front or dock.is_away]
 
     def bring(self, view_id: str) -> None:
         """Open a dock if it is closed, in front of the tabs that it shares."""
         dock = self.docks[view_id]
+        if dock.is_away:
+            dock.view.window().activateWindow()
+            return
         dock.show()
         dock.raise_()
 
@@ -442,6 +340,42 @@ class DockManager(QObject):
             if isinstance(part, Split):
                 self._raise_first_tabs(part)
 
+    def set_titles_shown(self, *, is_shown: bool) -> None:
+        """Show titles and buttons of all docks, or the views alone."""
+        for dock in self.docks.values():
+            dock.set_bare(is_bare=not is_shown)
+
+    def snapshot(self) -> Snapshot:
+        """Return what ``put_back`` needs to bring this arrangement back."""
+        is_open = frozenset(key for key, dock in self.docks.items() if not dock.isHidden())
+        state = self._window.saveState(STATE_VERSION)
+        sizes = {
+            key: dock.size_of_place()
+            for key, dock in self.docks.items()
+            if key in is_open and dock.is_in_front and not dock.isFloating()
+        }
+        return Snapshot(self.layout_name, state, is_open, sizes, self._form)
+
+    def put_back(self, snapshot: Snapshot, size: QSize) -> None:
+        """Bring an arrangement back exactly, with its layout, in a window that has or gets a size."""
+        if self.layout_name != snapshot.layout_name:
+            self.layout_name = snapshot.layout_name
+            self.layoutChanged.emit(self.layout_name)
+        self._window.restoreState(snapshot.state, STATE_VERSION)
+        for key, dock in self.docks.items():
+            dock.setVisible(key in snapshot.is_open)
+        if (window_layout := self._window.layout()) is not None:
+            window_layout.activate()
+        if not (self._window.isMaximized() or self._window.isFullScreen()):
+            self._window.resize(size)  # Qt opened all docks for a moment, which asked for more
+        docks = [self.docks[key] for key in snapshot.sizes]
+        for orientation, lengths in (
+            (Qt.Orientation.Horizontal, [each.width() for each in snapshot.sizes.values()]),
+            (Qt.Orientation.Vertical, [each.height() for each in snapshot.sizes.values()]),
+        ):
+            self._window.resizeDocks(docks, lengths, orientation)
+        self._form, self._arranged = snapshot.form, None
+
     # one dock on the whole screen -----------------------------------------------------------
 
     @property
@@ -494,7 +428,7 @@ class DockManager(QObject):
         for view_id, dock in self.docks.items():
             dock.setVisible(view_id in is_open.split(","))
         self.redock_lost()
-        self._is_full = self._has_room()
+        self._form = self.form
         return True
 
     def redock_lost(self) -> None:
@@ -509,3 +443,14 @@ class DockManager(QObject):
 
 def _orientation(tree: Split) -> Qt.Orientation:
     return Qt.Orientation.Horizontal if tree.kind == "row" else Qt.Orientation.Vertical
+
+
+def _titles(bar: QTabBar) -> set[str]:
+    return {bar.tabText(index) for index in range(bar.count())}
+
+
+def _is_above(bar: QTabBar, dock: Dock) -> bool:
+    """Whether a tab bar stands where that of a dock in front does."""
+    box, place = bar.geometry(), dock.geometry()
+    is_there = abs(box.bottom() + 1 - place.top()) <= 2 and box.left() == place.left()
+    return is_there and dock.is_in_front and not dock.isFloating()

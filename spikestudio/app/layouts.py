@@ -30,21 +30,58 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One arrangement; ``compact`` takes its place in a window smaller than ``least_size``.
+    """One arrangement, in the form that a window has room for.
 
-    ``least_size`` is width and height in pixels at normal text size.
+    ``compact`` takes the place of ``full`` in a window smaller than ``least_size``, and ``narrow`` that
+    of ``compact`` in one smaller than ``NARROW``: two docks beside each other, the others as tabs.
+    Sizes are width and height in pixels at normal text size; larger text makes a window smaller.
     """
 
     name: str
     tip: str
     full: Split
     compact: Split
+    narrow: Split
     text_scale: float = 1.0
     least_size: tuple[int, int] = (1440, 860)
 
+    def form(self, width: float, height: float) -> Split:
+        """Return the form for a window of this size, measured in pixels at normal text size."""
+        if width >= self.least_size[0] and height >= self.least_size[1]:
+            return self.full
+        return self.compact if width >= NARROW[0] and height >= NARROW[1] else self.narrow
 
+
+def with_lessons(tree: Split, lesson: str, *, is_narrow: bool) -> Split:
+    """Return an arrangement with the dock of the lessons left of it, or among its first tabs."""
+    if not is_narrow:
+        return Split("row", (lesson, tree), (26, 74))
+    first, *others = tree.parts
+    ids = [first] if isinstance(first, str) else first.view_ids()
+    return Split("row", (Split("tabs", (lesson, *ids)), *others), (45, 55))
+
+
+def columns_for(columns: tuple[tuple[str, ...], ...], width: float, height: float) -> list[Split]:
+    """Return docks in as many columns as a window has room for beside a lesson, the rest as tabs.
+
+    ``columns`` are ids of docks below each other; width and height are in pixels at normal text size.
+    """
+    most = max(1, int((width - LESSON) // COLUMN))
+    kept = [*columns[: most - 1], tuple(name for each in columns[most - 1 :] for name in each)]
+    parts = []
+    for index, names in enumerate(filter(None, kept)):
+        is_merged = index >= len(columns) or names != columns[index]
+        is_low = height / len(names) < ROW
+        kind: Literal["column", "tabs"] = "tabs" if is_merged or is_low else "column"
+        parts.append(Split(kind, names, () if kind == "tabs" else (1,) * len(names)))
+    return parts
+
+
+NARROW = (960, 540)  # the least window for three docks beside each other
+LESSON, COLUMN, ROW = 220, 260, 150  # least width of a lesson and of a column, height of a dock
 _CONTROLS = Split("column", ("model", "sampler"), (38, 62))
 _CLOSE_CONTROLS = Split("column", ("model", "sampler"), (18, 82))  # the sampler shows all it has
+_CONTROL_TABS = Split("tabs", ("sampler", "model"))
 _TABS = Split("tabs", ("rates", "tokens", "efficiency"))
 _PICTURE = Split("column", ("image", "timeline"), (76, 24))
 _PICTURES = Split("tabs", ("image", "vqsvae", "raster"))
@@ -77,7 +114,15 @@ LAYOUTS = {
                     _PICTURE,
                     Split("tabs", ("raster", "membrane", "rates", "tokens", "efficiency")),
                 ),
-                (25, 37, 38),
+                (25, 42, 33),
+            ),
+            Split(
+                "row",
+                (
+                    Split("tabs", ("sampler", "model", "timeline")),
+                    Split("tabs", ("image", "raster", "membrane", "rates", "tokens")),
+                ),
+                (42, 58),
             ),
         ),
         Layout(
@@ -92,6 +137,11 @@ LAYOUTS = {
                 "row",
                 ("image", Split("tabs", ("raster", "membrane", "tokens", "neuron-lab"))),
                 (1, 1),
+            ),
+            Split(
+                "row",
+                ("image", Split("tabs", ("raster", "membrane", "tokens", "neuron-lab"))),
+                (40, 60),
             ),
             text_scale=1.25,
             least_size=(1200, 720),
@@ -117,6 +167,14 @@ LAYOUTS = {
                 ),
                 (25, 45, 30),
             ),
+            Split(
+                "row",
+                (
+                    Split("tabs", ("image", "sampler", "layers")),
+                    Split("tabs", ("membrane", "raster", "mosaic", "timeline", "tokens")),
+                ),
+                (42, 58),
+            ),
         ),
         Layout(
             "Tokens",
@@ -134,6 +192,14 @@ LAYOUTS = {
                     Split("tabs", ("codebook", "image", "vqsvae", "raster")),
                 ),
                 (25, 40, 35),
+            ),
+            Split(
+                "row",
+                (
+                    _CONTROL_TABS,
+                    Split("tabs", ("tokens", "codebook", "image", "vqsvae", "raster")),
+                ),
+                (42, 58),
             ),
         ),
         Layout(
@@ -157,12 +223,21 @@ LAYOUTS = {
                 ),
                 (25, 47, 28),
             ),
+            Split(
+                "row",
+                (
+                    Split("tabs", ("sampler", "history", "timeline")),
+                    Split("tabs", ("compare", "sweep", "bench", "thresholds")),
+                ),
+                (42, 58),
+            ),
         ),
         Layout(
             "Models",
             "Checkpoints looked through, mended, compared and trained",
             Split("row", ("library", _LONG_WORK), (42, 58)),
             Split("row", ("library", _LONG_WORK), (45, 55)),
+            Split("row", ("library", _LONG_WORK), (47, 53)),
         ),
     )
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 if TYPE_CHECKING:
     from spikestudio.app.actions import Actions
@@ -29,12 +29,18 @@ class Parts:
 class Control:
     """A control: the dock it lies in (empty: the bar at the top) and its widget in that view.
 
-    ``locks`` names actions that are locked with it.
+    ``locks`` names actions that are locked with it, ``twins`` other widgets that set the same value,
+    each by dock and how it is found there. Where there are actions its own widget follows them,
+    unless it ``is_apart``. ``title`` is what it is called where its widget says something else, or
+    not always the same.
     """
 
     dock: str
     find: Callable[[Any], QWidget]
     locks: tuple[str, ...] = ()
+    twins: tuple[tuple[str, Callable[[Any], QWidget]], ...] = ()
+    is_apart: bool = False
+    title: str = ""
 
 
 def _row(name: str) -> Callable[[Any], QWidget]:
@@ -54,15 +60,30 @@ def _lab(name: str) -> Callable[[Any], QWidget]:
 
 
 CONTROLS: dict[str, Control] = {
-    "sampler.sample": Control("", lambda bar: bar.sample, RUN_COMMANDS),
-    "sampler.seed": Control("", lambda bar: bar.seed),
-    "sampler.dice": Control("", lambda bar: bar.dice),
-    "sampler.num": Control("", lambda bar: bar.num),
-    "model.chooser": Control("", lambda bar: bar.model),
+    "sampler.sample": Control("", lambda bar: bar.sample, RUN_COMMANDS, title="Sample"),
+    "sampler.seed": Control(
+        "",
+        lambda bar: bar.seed,
+        ("roll-seed",),
+        (
+            ("sampler", lambda view: view.seed),
+            ("sampler", lambda view: getattr(view, "dice", view.seed)),
+            ("", lambda bar: bar.dice),
+        ),
+        is_apart=True,
+        title="Seed",
+    ),
+    "sampler.dice": Control(
+        "", lambda bar: bar.dice, ("roll-seed",), is_apart=True, title="New seed"
+    ),
+    "sampler.num": Control("", lambda bar: bar.num, (), (("sampler", lambda view: view.num),)),
+    "model.chooser": Control("", lambda bar: bar.model, title="Model"),
     "sampler.steps": Control("sampler", _row("steps")),
     "sampler.snn-steps": Control("sampler", _row("snn_steps")),
     "sampler.threshold": Control("sampler", _row("threshold")),
     "sampler.temperature": Control("sampler", _row("temperature")),
+    "sampler.guidance": Control("sampler", _row("guidance")),
+    "sampler.clip": Control("sampler", lambda view: view.clip.parentWidget()),
     "sampler.sampler": Control("sampler", lambda view: view.samplers),
     "image.tiles": Control("image", lambda view: view.tiles),
     "timeline.play": Control("timeline", lambda view: view.play),
@@ -77,7 +98,7 @@ CONTROLS: dict[str, Control] = {
     "layers.table": Control("layers", lambda view: view.table),
     "tokens.map": Control("tokens", lambda view: view.map),
     "tokens.colour": Control("tokens", lambda view: view.color),
-    "tokens.edit": Control("tokens", lambda view: view.tools.toggle),
+    "tokens.edit": Control("tokens", lambda view: view.tools.toggle, title="Edit"),
     "tokens.go": Control("tokens", lambda view: view.tools.go),
     "codebook.grid": Control("codebook", lambda view: view.grid),
     "vqsvae.stages": Control("vqsvae", lambda view: view.stages),
@@ -95,7 +116,7 @@ CONTROLS: dict[str, Control] = {
     "lab.shape": Control("neuron-lab", lambda view: view.controls.shape),
     "lab.traces": Control("neuron-lab", lambda view: view.traces),
     "lab.rates": Control("neuron-lab", lambda view: view.rates),
-    "lab.take": Control("neuron-lab", lambda view: view.take),
+    "lab.take": Control("neuron-lab", lambda view: view.take, title="Take a real neuron"),
     "lesson.noise": Control("lesson", lambda view: view.noise.slider),
 }
 
@@ -103,16 +124,57 @@ CONTROLS: dict[str, Control] = {
 def widget_of(control_id: str, parts: Parts) -> QWidget | None:
     """Return the widget of a control; None where the window has no such dock."""
     control = CONTROLS[control_id]
-    if not control.dock:
-        return control.find(parts.toolbar)
-    view = parts.views.get(control.dock)
-    return None if view is None else control.find(view)
+    return _found(control.dock, control.find, parts)
+
+
+def widgets_of(control_id: str, parts: Parts) -> list[QWidget]:
+    """Return the widget of a control, and all others that set the same value."""
+    control = CONTROLS[control_id]
+    places = ((control.dock, control.find), *control.twins)
+    found = (_found(dock, find, parts) for dock, find in places)
+    return [each for each in found if each is not None]
 
 
 def locks_of(control_id: str, parts: Parts) -> list[QWidget | QAction]:
     """Return what has to be disabled to lock a control."""
-    actions = [parts.actions[name] for name in CONTROLS[control_id].locks]
-    if actions:
+    control = CONTROLS[control_id]
+    actions = [parts.actions[name] for name in control.locks]
+    if actions and not control.is_apart:
         return list(actions)
-    widget = widget_of(control_id, parts)
-    return [] if widget is None else [widget]
+    return [*actions, *widgets_of(control_id, parts)]
+
+
+def control_of(widget: QWidget | None, parts: Parts) -> str:
+    """Return the control that a widget is, or is a part of; empty if it is none.
+
+    Of controls within each other the inner one.
+    """
+    owners: dict[QWidget, str] = {}
+    for control_id in CONTROLS:
+        for each in widgets_of(control_id, parts):
+            owners.setdefault(each, control_id)
+    while widget is not None:
+        if widget in owners:
+            return owners[widget]
+        widget = None if widget.isWindow() else widget.parentWidget()
+    return ""
+
+
+def title_of(control_id: str, parts: Parts) -> str:
+    """Return a control's name as it is shown to people: dock and what it is called there."""
+    control, widget = CONTROLS[control_id], widget_of(control_id, parts)
+    view = parts.views.get(control.dock)
+    where = view.title if view is not None else "Bar"
+    title = getattr(widget, "title", None)
+    name = control.title or (title.text() if isinstance(title, QLabel) else "")
+    name = name or (widget.accessibleName() if widget is not None else "")
+    if not name or name == where:
+        name = control_id.partition(".")[2].replace("-", " ").capitalize()
+    return f"{where}: {name}"
+
+
+def _found(dock: str, find: Callable[[Any], QWidget], parts: Parts) -> QWidget | None:
+    if not dock:
+        return find(parts.toolbar)
+    view = parts.views.get(dock)
+    return None if view is None else find(view)

@@ -1,13 +1,19 @@
-"""Controls that wait for the answer in a lesson: disabled until it is given, whatever enables them."""
+"""Controls that cannot be used: until the answer is given, or as long as a pack is open.
+
+They stay disabled whatever enables them meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Slot
+from PySide6.QtCore import QEvent, QObject, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
+
+from spikestudio.app.views.pack_padlock import Padlock
 
 TIP = "Waits for your answer in the lesson"
 
@@ -19,6 +25,7 @@ class Locks(QObject):
         super().__init__(parent)
         self._wanted: dict[QWidget | QAction, bool] = {}
         self._tips: dict[QWidget | QAction, str] = {}
+        self._texts: dict[QWidget | QAction, str] = {}
         self._is_mine = False  # the change that is being announced
 
     @property
@@ -26,11 +33,18 @@ class Locks(QObject):
         """What is locked now."""
         return tuple(self._wanted)
 
-    def lock(self, targets: Sequence[QWidget | QAction]) -> None:
-        """Lock exactly these."""
-        if tuple(self._wanted) == tuple(dict.fromkeys(targets)):
+    def lock(
+        self,
+        targets: Sequence[QWidget | QAction],
+        texts: Mapping[QWidget | QAction, str] | None = None,
+    ) -> None:
+        """Lock exactly these; ``texts`` are their tooltips meanwhile."""
+        texts = texts or {}
+        wanted = {each: texts.get(each, TIP) for each in targets}
+        if self._texts == wanted:
             return
         self.lift()
+        self._texts = wanted
         for target in dict.fromkeys(targets):
             is_enabled = target.isEnabled()
             if isinstance(target, QWidget):  # its own state, not that of what it lies in
@@ -47,6 +61,7 @@ class Locks(QObject):
     def lift(self) -> None:
         """Lock nothing."""
         wanted, self._wanted = self._wanted, {}
+        texts, self._texts = self._texts, {}
         for target, is_enabled in wanted.items():
             if not isValid(target):
                 continue
@@ -55,7 +70,7 @@ class Locks(QObject):
             else:
                 target.changed.disconnect(self._on_action_changed)
             target.setEnabled(is_enabled)
-            if target.toolTip() == TIP:
+            if target.toolTip() == texts[target]:
                 target.setToolTip(self._tips[target])
         self._tips = {}
 
@@ -84,5 +99,67 @@ class Locks(QObject):
     def _disable(self, target: QWidget | QAction) -> None:
         self._is_mine = True
         target.setEnabled(False)
-        target.setToolTip(TIP)
+        target.setToolTip(self._texts[target])
         self._is_mine = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Noted:
+    """Something to be locked, the widgets that show it, and what is said about it."""
+
+    targets: tuple[QWidget | QAction, ...]
+    widgets: tuple[QWidget, ...]
+    text: str
+
+
+class NotedLocks(Locks):
+    """Locks with a padlock on every control; ``refused`` tells the note to whoever clicks one."""
+
+    refused = Signal(str)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.padlocks: list[Padlock] = []
+        self._notes: dict[QWidget, str] = {}
+
+    def lock_noted(self, noted: Sequence[Noted]) -> None:
+        """Lock exactly these."""
+        self.lift()
+        texts = {target: each.text for each in noted for target in each.targets}
+        self.lock(list(texts), texts)
+        for each in noted:
+            for widget in each.widgets:
+                if widget in self._notes:
+                    continue
+                self._notes[widget] = each.text
+                widget.installEventFilter(self)
+                padlock = Padlock(widget, each.text)
+                padlock.clicked.connect(self._on_padlock)
+                self.padlocks.append(padlock)
+
+    @Slot()
+    def lift(self) -> None:
+        """Lock nothing, and take the padlocks away."""
+        super().lift()
+        for padlock in self.padlocks:
+            if isValid(padlock):
+                padlock.close_padlock()
+        for widget in self._notes:
+            if isValid(widget):
+                widget.removeEventFilter(self)
+        self.padlocks, self._notes = [], {}
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
+        super().eventFilter(watched, event)
+        if isinstance(watched, QWidget) and watched in self._notes and not watched.isEnabled():
+            if event.type() == QEvent.Type.MouseButtonPress:
+                self.refused.emit(self._notes[watched])
+                return True
+            return event.type() == QEvent.Type.Wheel and watched in self._wanted
+        return False
+
+    @Slot()
+    def _on_padlock(self) -> None:
+        padlock = self.sender()
+        if isinstance(padlock, Padlock):
+            self.refused.emit(self._notes[padlock.target])

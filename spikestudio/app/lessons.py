@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from spikestudio import paths
 from spikestudio.app.context import Context
 from spikestudio.app.docks import STATE_VERSION, DockManager
-from spikestudio.app.layouts import LAYOUTS, Split
+from spikestudio.app.layouts import LAYOUTS, Split, columns_for, with_lessons
 from spikestudio.app.lesson_controls import CONTROLS, Parts, locks_of, widget_of
 from spikestudio.app.lesson_locks import Locks
 from spikestudio.app.viewmodels.lesson import LessonModel
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DOCK = "lesson"
 SHARES = {1: (30, 70), 2: (26, 40, 34), 3: (24, 24, 28, 24)}  # of the window, by number of columns
+WIDE_SHARES = (40, 60)  # at large text, beside one column
 FALLBACK = "sddpm-mnist"  # where any model will do and none is loaded
 
 
@@ -78,8 +79,9 @@ class Lessons(QObject):
     def show(self) -> None:
         """Bring the dock with the lessons to the front, beside the others if it was closed."""
         if self._docks.docks[DOCK].isHidden():
-            layout = LAYOUTS[self._docks.layout_name]
-            self._docks.arrange(Split("row", (DOCK, layout.compact), (26, 74)))
+            docks = self._docks
+            tree = docks.form if docks.is_narrow else LAYOUTS[docks.layout_name].compact
+            docks.arrange(with_lessons(tree, DOCK, is_narrow=docks.is_narrow))
         self._docks.bring(DOCK)
 
     # the page -------------------------------------------------------------------------------
@@ -112,11 +114,9 @@ class Lessons(QObject):
         columns = tuple(column for column in columns if column)
         if columns and columns != self._arranged:
             self._arranged = columns
-            parts: tuple[Split | str, ...] = tuple(
-                column[0] if len(column) == 1 else Split("column", column, (1,) * len(column))
-                for column in columns
-            )
-            self._docks.arrange(Split("row", (DOCK, *parts), SHARES[len(columns)]))
+            parts = columns_for(columns, *self._docks.room())
+            shares = WIDE_SHARES if self._docks.is_narrow else SHARES[len(parts)]
+            self._docks.arrange(Split("row", (DOCK, *parts), shares))
         self._docks.bring(DOCK)
         control = CONTROLS.get(page.point)
         if control is not None and control.dock in there:
@@ -166,7 +166,10 @@ class Lessons(QObject):
     def _go_on(self) -> None:
         """Set the page up once what it waits for is there."""
         lesson, page = self._lesson, self._lesson.page
-        if page is None or not self._is_entered or lesson.is_ready or lesson.obstacle:
+        if page is None or not self._is_entered or lesson.obstacle:
+            return
+        if lesson.is_ready:  # a recording was there first
+            self._load_when_free()
             return
         if self._recording is not None and not self._is_shown(self._recording):
             return
@@ -175,13 +178,20 @@ class Lessons(QObject):
             model = checkpoint.model
             is_loaded = model is not None and model.path.resolve() == self._model.resolve()
             if not is_loaded or self._context.sampler.model is not model:
-                is_free = checkpoint.loading is None and not self._context.sampler.is_busy
-                if is_free and not is_loaded:
-                    checkpoint.load(self._model)
+                self._load_when_free()
                 if page.start.request or self._recording is None:
                     return
         obstacle = self._set_up(page)
         lesson.set_ready(obstacle)
+
+    def _load_when_free(self) -> None:
+        """Load the page's model, once no other one is being loaded and no run goes on."""
+        wanted, checkpoint = self._model, self._context.checkpoint
+        if wanted is None or checkpoint.loading is not None or self._context.sampler.is_busy:
+            return
+        loaded = checkpoint.model
+        if loaded is None or loaded.path.resolve() != wanted.resolve():
+            checkpoint.load(wanted)
 
     def _set_up(self, page: Page) -> str:
         """Change request, selection, neuron lab and cursor; return what could not be."""

@@ -15,8 +15,6 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDropEvent,
     QGuiApplication,
-    QKeySequence,
-    QShortcut,
 )
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -30,6 +28,7 @@ from shiboken6 import isValid
 
 from spikestudio.app import theme
 from spikestudio.app.actions import Actions, with_keys
+from spikestudio.app.classroom import Classroom
 from spikestudio.app.context import Context
 from spikestudio.app.copies import Copies
 from spikestudio.app.docks import STATE_VERSION, DockManager, Views
@@ -37,9 +36,12 @@ from spikestudio.app.exports import Exporter
 from spikestudio.app.layouts import DEFAULT, LAYOUTS
 from spikestudio.app.lesson_controls import Parts
 from spikestudio.app.lessons import Lessons
+from spikestudio.app.levels import Levels
 from spikestudio.app.navigation import Navigation
 from spikestudio.app.notifications import Notifications
 from spikestudio.app.opening import Opening
+from spikestudio.app.packs import Packs
+from spikestudio.app.present import Presentation
 from spikestudio.app.record_menu import RecordMenu
 from spikestudio.app.recordings import Recordings
 from spikestudio.app.sessions import Sessions
@@ -109,24 +111,45 @@ class MainWindow(QMainWindow):
         self.setMenuWidget(self.toolbar)
         parts = Parts(self.views.by_id(), self.toolbar, self.commands)
         self.lessons = Lessons(self, context, self.docks, parts, self.recordings, context.lesson)
-        self.status = StatusBar(context.run, context.checkpoint, context.bridge)
+        self.classroom = Classroom(self, context, self.notifications)
+        self.levels = Levels(
+            self, self.docks, parts, self.view_menu, context.lesson, context.settings.level
+        )
+        self.navigation.levels = self.levels
+        self.packs = Packs(
+            self,
+            context,
+            self.docks,
+            parts,
+            self.levels,
+            self.notifications,
+            begin=context.lesson.begin,
+            show=self.lessons.show,
+        )
+        self.status = StatusBar(
+            context.run, context.checkpoint, context.bridge, self.commands["cancel"]
+        )
         frame = QStatusBar()
         frame.setSizeGripEnabled(False)
         frame.addWidget(self.status, 1)
         self.setStatusBar(frame)
+        self.presentation = Presentation(self, self.docks)
+        self.view_menu.addMenu(self.presentation.menu)
+        self.view_menu.addActions(
+            [self.commands[each] for each in ("present-mode", "pointer-ring", "second-window")]
+        )
         self.opening = Opening(
             self,
             load=context.checkpoint.load,
             load_pair=context.checkpoint.load_pair,
             play=self.recordings.open,
             restore=self.sessions.open,
+            teach=self.packs.open,
             explain=self._show_origin,
         )
         self.overlay = self.opening.overlay
         self.undo = UndoKeys(self, self.commands, SamplerUndo(context.sampler, parent=self))
         self.copies = Copies(context, self.commands, self.notifications)
-        self._escape = QShortcut(QKeySequence("Escape"), self, self._end_present)
-        self._escape.setEnabled(False)
 
         self._connect_commands()
         self._connect_models()
@@ -154,8 +177,16 @@ class MainWindow(QMainWindow):
             ("export-raster", self.exporter.export_raster),
             ("toggle-theme", theme.manager.toggle),
             ("reset-layout", self.reset_layout),
-            ("present", self._on_present),
+            ("present", self.presentation.toggle_dock),
+            ("present-mode", self.presentation.toggle),
+            ("pointer-ring", self.presentation.toggle_ring),
+            ("second-window", self.presentation.toggle_second),
             ("lessons", self.lessons.show),
+            ("export-answers", self.classroom.export_answers),
+            ("class-summary", self.classroom.ask_summary),
+            ("handout", self.classroom.ask_open_handout),
+            ("open-pack", self.packs.ask),
+            ("make-pack", self.packs.edit),
             ("help", self._on_help),
             ("shortcuts", self._on_shortcuts),
             ("quit", self.close),
@@ -185,6 +216,11 @@ class MainWindow(QMainWindow):
         context.record.changed.connect(self._follow_record)
         self.views.model.openRequested.connect(self.opening.ask)
         self.views.model.playRequested.connect(self._on_play_requested)
+        lesson = self.views.lesson
+        lesson.tableRequested.connect(self.classroom.save_table)
+        lesson.shelf.answersRequested.connect(self.classroom.export_answers)
+        lesson.shelf.summaryRequested.connect(self.classroom.ask_summary)
+        lesson.shelf.handoutRequested.connect(self.classroom.ask_handout)
         self.views.timeline.recordRequested.connect(self.commands["record"].trigger)
         views, branching = self.views, context.branching
         views.training.openRequested.connect(context.checkpoint.load)
@@ -275,14 +311,15 @@ class MainWindow(QMainWindow):
 
     def _save(self) -> None:
         context, settings = self.context, self.context.settings
-        if self.docks.is_presenting:
-            self._end_present()
+        self.presentation.end()
+        self.presentation.close_second()
         settings.geometry = base64.b64encode(self.saveGeometry().data()).decode("ascii")
         settings.dock_state, settings.dock_version = self.docks.save(), STATE_VERSION
         settings.layout = self.docks.layout_name
         settings.session_mb = int(context.session.limit_mb)
         settings.theme = theme.manager.mode
         settings.high_contrast = theme.manager.is_high_contrast
+        settings.level = self.levels.own
         settings.keys, settings.recent = self.commands.custom_keys, self.navigation.recent
         settings.told = {
             str(path): told.to_json() for path, told in context.checkpoint.told.items()
@@ -386,24 +423,6 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """Put every dock of the layout in force back in its place."""
         self.docks.apply(self.docks.layout_name)
-
-    @Slot()
-    def _on_present(self) -> None:
-        if self.docks.is_presenting:
-            self._end_present()
-        else:
-            self._set_bars_shown(is_shown=False)
-            self.docks.present(self.docks.dock_in_use())
-
-    @Slot()
-    def _end_present(self) -> None:
-        self._set_bars_shown(is_shown=True)
-        self.docks.end_present()
-
-    def _set_bars_shown(self, *, is_shown: bool) -> None:
-        self._escape.setEnabled(not is_shown)
-        self.toolbar.setVisible(is_shown)
-        self.statusBar().setVisible(is_shown)
 
     @Slot()
     def _on_help(self) -> None:

@@ -20,14 +20,15 @@ from spikestudio.app.palette_entries import Sources, entries, layers, neurons
 from spikestudio.app.viewmodels.provenance import FAILED, Opened, origin_of, rows
 from spikestudio.app.views.compare_controls import MODES
 from spikestudio.app.views.keys_dialog import KeysDialog
-from spikestudio.app.views.palette import Palette
+from spikestudio.app.views.palette import Entry, Palette
 from spikestudio.app.views.provenance_card import ProvenanceCard
 from spikestudio.errors import ConfigError, SpikeStudioError
 from spikestudio.sampling.request import SamplingRequest
 
 if TYPE_CHECKING:
+    from spikestudio.app.levels import Levels
     from spikestudio.app.notifications import Notifications
-    from spikestudio.app.viewmodels.history import Entry
+    from spikestudio.app.viewmodels.history import Entry as EndedEntry
 
 NOTHING_SAMPLED = "Nothing was sampled yet."
 NO_RUN = "No run is in progress."
@@ -58,6 +59,7 @@ class Navigation(QObject):
         self._window, self._context, self._views = window, context, views
         self._docks, self._commands, self._messages = docks, commands, messages
         self.focus = DockFocus(window, docks)
+        self.levels: Levels | None = None  # set by the window, which makes it later
         self.recent: list[str] = []  # what was done from the palette, the newest first
         for dock in docks.docks.values():
             dock.installEventFilter(commands)  # one that floats is a window of its own
@@ -163,13 +165,13 @@ class Navigation(QObject):
 
     def open_palette(self) -> None:
         """Offer every command, layout, dock and model."""
-        found = entries(self._sources())
+        found = self._found(self._sources())
         self._open(Palette("Command palette", found, self.recent, self._window))
 
     def open_find(self) -> None:
         """Offer the layers of the run, neurons by their number, and everything else."""
         sources = self._sources()
-        found = [*layers(sources), *entries(sources)]
+        found = [*layers(sources), *self._found(sources)]
         palette = Palette(
             "Find a layer, neuron or command",
             found,
@@ -183,6 +185,11 @@ class Navigation(QObject):
         del self.recent[MOST_RECENT:]
         palette.open()
         palette.field.setFocus()
+
+    def _found(self, sources: Sources) -> list[Entry]:
+        """Return what there is; what the level hides says so."""
+        found = entries(sources)
+        return found if self.levels is None else self.levels.found(found)
 
     def _sources(self) -> Sources:
         return Sources(
@@ -223,7 +230,7 @@ class Navigation(QObject):
 
     # runs -----------------------------------------------------------------------------------
 
-    def _entry(self) -> Entry | None:
+    def _entry(self) -> EndedEntry | None:
         """The run chosen in the history while that is in use, else the run shown, else the last."""
         history = self._context.history
         if self._docks.dock_in_use().view is self._views.history and self._views.history.chosen:

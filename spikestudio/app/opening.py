@@ -14,9 +14,10 @@ from spikestudio.app.viewmodels.checkpoint import can_be_told
 from spikestudio.app.viewmodels.provenance import SUFFIXES as EXPORTS
 from spikestudio.app.widgets.drop_overlay import DropOverlay
 from spikestudio.checkpoints.catalog import SUFFIXES as CHECKPOINTS
+from spikestudio.lessons.pack import SUFFIX as PACK
 from spikestudio.sessions.files import SUFFIX as SESSION
 
-_OPENED = (*CHECKPOINTS, *RECORDINGS, SESSION)
+_OPENED = (*CHECKPOINTS, *RECORDINGS, SESSION, PACK)
 
 
 class Opening(QObject):
@@ -34,28 +35,30 @@ class Opening(QObject):
         load_pair: Callable[[Path, Path], None],
         play: Callable[[Path], None],
         restore: Callable[[Path], None],
+        teach: Callable[[Path], None],
         explain: Callable[[Path], None],
     ) -> None:
         super().__init__(window)
         self._window = window
         self._load, self._play, self._restore, self._explain = load, play, restore, explain
-        self._load_pair = load_pair
+        self._load_pair, self._teach = load_pair, teach
         self.overlay = DropOverlay(window)
 
     @Slot()
     def ask(self) -> None:
         """Ask for a file, and open it."""
-        dialog = QFileDialog(self._window, "Open a checkpoint, a recording or a session")
+        dialog = QFileDialog(self._window, "Open a checkpoint, recording, session or lesson")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters(
             [
                 *(
                     f"{name} ({' '.join(f'*{suffix}' for suffix in suffixes)})"
                     for name, suffixes in (
-                        ("Checkpoints, recordings and sessions", _OPENED),
+                        ("Checkpoints, recordings, sessions and lessons", _OPENED),
                         ("Checkpoints", CHECKPOINTS),
                         ("Recordings", RECORDINGS),
                         ("Sessions", (SESSION,)),
+                        ("Lesson packs", (PACK,)),
                     )
                 ),
                 "All files (*)",
@@ -78,6 +81,8 @@ class Opening(QObject):
         suffix = path.suffix.lower()
         if suffix == SESSION:
             self._restore(path)
+        elif suffix == PACK:
+            self._teach(path)
         elif suffix in RECORDINGS:
             self._play(path)
         else:
@@ -93,8 +98,8 @@ class Opening(QObject):
         text = _offer(files)
         models, runs = (", ".join(suffixes) for suffixes in (CHECKPOINTS, RECORDINGS))
         refusal = (
-            f"Only one checkpoint ({models}), recording ({runs}), session ({SESSION}) or export of a "
-            "run can be dropped, or the two files of a Spiking-Diffusion model"
+            f"Only one checkpoint ({models}), recording ({runs}), session ({SESSION}), lesson pack "
+            f"({PACK}) or export of a run can be dropped, or the two files of a Spiking-Diffusion model"
         )
         self.overlay.announce(text or refusal, is_welcome=bool(text))
         event.acceptProposedAction()  # also refused: or the overlay would not hear that it has left
@@ -135,6 +140,8 @@ def _offer(files: list[Path]) -> str:
         return f"Show how {file.name} was made"
     if suffix == SESSION:
         return f"Open the session {file.name}"
+    if suffix == PACK:
+        return f"Open the lesson pack {file.name}"
     if suffix in RECORDINGS:
         return f"Open the recording {file.name}"
     return f"Load {file.name}" if suffix in CHECKPOINTS else ""

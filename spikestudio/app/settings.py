@@ -26,6 +26,7 @@ class Settings:
     model: str = ""  # path of the model loaded last
     layout: str = "Watch"
     high_contrast: bool = False
+    level: str = "lab"  # how much of the window is shown
     keys: dict[str, Any] = field(default_factory=dict)  # of commands, where the user gave others
     recent: list[str] = field(default_factory=list)  # done from the palette, newest first
     told: dict[str, Any] = field(default_factory=dict)  # of official files, by path

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QSize, Slot
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
 from spikestudio.app import theme
+from spikestudio.app.actions import keys_text
 from spikestudio.app.bridge import Bridge
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.progress import RemainingTime, format_seconds
 from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.app.views.parts import SHRINKS_BELOW
 
+MARGIN = 12
 LINE = 2  # height of the progress line at the upper edge
 MEBIBYTE = 2**20
+CANCEL_TIP = "What stops the run and keeps what it has"
 LONGEST_NAME = 32  # letters of a file's name
+FIRST_OUT = (  # in this order where there is no room for everything
+    *("Dropped frames", "Device", "Recorder", "File", "Model", "Cancel", "Time left"),
+)
 
 
 class StatusBar(QFrame):
-    """Model · device · state · step of total · time left · file · recorder memory · dropped frames.
+    """Model, device, state, step of total, time left, key that cancels, file, memory, dropped frames.
 
-    Of a recording the state says so, and the last two are not there.
+    Of a recording the state says so, and the last two are not there. Where there is no room for
+    everything the rest is in the tooltip.
     """
 
     def __init__(
@@ -29,17 +36,19 @@ class StatusBar(QFrame):
         run: RunModel,
         checkpoint: CheckpointModel,
         bridge: Bridge,
+        cancel: QAction | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setProperty("role", "statusbar")
         self._run, self._checkpoint, self._bridge = run, checkpoint, bridge
+        self._cancel = cancel
         self._remaining = RemainingTime()
         self._fraction = 0.0
-        names = ("Model", "Device", "State", "Step", "Time left", "File", "Recorder")
+        names = ("Model", "Device", "State", "Step", "Time left", "Cancel", "File", "Recorder")
         self.labels = {name: QLabel() for name in (*names, "Dropped frames")}
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 4, 12, 4)
+        row.setContentsMargins(MARGIN, 4, MARGIN, 4)
         row.setSpacing(4 * theme.SPACE)
         for name, label in self.labels.items():
             label.setAccessibleName(name)
@@ -47,6 +56,7 @@ class StatusBar(QFrame):
             if name == "File":
                 row.addStretch(1)
             row.addWidget(label)
+        self.labels["Cancel"].setAccessibleName("How to cancel the run")
         self.labels["Dropped frames"].setToolTip(
             "Steps that were recorded but not drawn live, because a newer one was there already"
         )
@@ -63,6 +73,30 @@ class StatusBar(QFrame):
     def _restyle(self) -> None:
         for label in self.labels.values():
             _fix_width(label, label.text())
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return QSize(0, super().minimumSizeHint().height())
+
+    def _fit(self) -> None:
+        """Leave out what there is no room for, the least important first; the tooltip has it."""
+        room = self.width() - 2 * MARGIN
+        shown = {name: each for name, each in self.labels.items() if each.text()}
+        left_out = []
+        for name in FIRST_OUT:
+            gaps = 4 * theme.SPACE * len(shown)  # one more than labels: that of the stretch
+            if sum(each.minimumWidth() for each in shown.values()) + gaps <= room:
+                break
+            if shown.pop(name, None) is not None:
+                left_out.append(self.labels[name].text())
+        for name, label in self.labels.items():
+            if label.isHidden() == (name in shown):
+                label.setVisible(name in shown)
+        self.setToolTip("\n".join(reversed(left_out)))
 
     @Slot()
     def _on_started(self) -> None:
@@ -91,6 +125,7 @@ class StatusBar(QFrame):
             "State": self._state(),
             "Step": f"step {done} of {total}" if total else "",
             "Time left": f"{format_seconds(self._remaining.seconds or 0)} left" if is_timed else "",
+            "Cancel": self._how_to_cancel(),
             "File": self._file(),
             "Recorder": self._memory(),
             "Dropped frames": f"dropped frames {self._bridge.num_dropped}"
@@ -99,6 +134,7 @@ class StatusBar(QFrame):
         }
         for name, text in texts.items():
             _set_text(self.labels[name], text)
+        self._fit()
         self._show_tips()
         fraction = done / total if total and run.state.is_active else 0.0
         if fraction != self._fraction:
@@ -121,6 +157,14 @@ class StatusBar(QFrame):
         if self._checkpoint.model is None:
             return "no model"
         return self._run.state.value
+
+    def _how_to_cancel(self) -> str:
+        """Return the shortest key that stops the run: Escape, which many try, does not."""
+        is_possible = self._run.state in (RunState.RUNNING, RunState.PAUSED)
+        if self._cancel is None or not is_possible or self._run.recording is not None:
+            return ""
+        keys = keys_text(self._cancel).split(" or ")
+        return f"{min(keys, key=len)} cancels" if keys[0] else ""
 
     def _memory(self) -> str:
         recorder, step = self._run.recorder, self._run.step
@@ -150,6 +194,11 @@ class StatusBar(QFrame):
         file = str(recorder.file_path) if recorder and recorder.file_path else ""
         self.labels["File"].setToolTip(recorder.file_error or file if recorder else "")
         self.labels["State"].setToolTip(self._run.cannot_recompute if self._run.recording else "")
+        tip = ""
+        if self._cancel is not None and self.labels["Cancel"].text():
+            tip = f"{CANCEL_TIP}: the Cancel button, or {keys_text(self._cancel)}. Escape does not."
+        for name in ("Step", "Cancel"):
+            self.labels[name].setToolTip(tip)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         super().paintEvent(event)
@@ -174,7 +223,6 @@ def _set_text(label: QLabel, text: str) -> None:
         if not SHRINKS_BELOW * room <= _width(label, text) <= room:
             _fix_width(label, text)
         label.setText(text)
-    label.setVisible(bool(text))
 
 
 def _fix_width(label: QLabel, text: str) -> None:

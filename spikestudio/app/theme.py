@@ -7,12 +7,13 @@ chosen text size. Widgets are styled by one style sheet built here; a widget onl
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import Any, Literal, get_args
 
-from PySide6.QtCore import QObject, QTemporaryDir, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -158,6 +159,7 @@ class ThemeManager(QObject):
         self.mode: Mode = "dark"
         self.is_high_contrast = False
         self.scale = 1.0
+        self._wanted, self._floor = 1.0, 1.0
 
     def set_mode(self, mode: Mode) -> None:
         """Switch between the dark and the light table."""
@@ -175,7 +177,16 @@ class ThemeManager(QObject):
 
     def set_scale(self, scale: float) -> None:
         """Set the text size, 1.0 to 2.0 times the normal one."""
-        scale = min(max(scale, TEXT_SCALES[0]), TEXT_SCALES[-1])
+        self._wanted = min(max(scale, TEXT_SCALES[0]), TEXT_SCALES[-1])
+        self._follow_scale()
+
+    def set_least_scale(self, scale: float) -> None:
+        """Keep the text at least this large, whatever is set, until this is called with 1.0."""
+        self._floor = min(max(scale, TEXT_SCALES[0]), TEXT_SCALES[-1])
+        self._follow_scale()
+
+    def _follow_scale(self) -> None:
+        scale = max(self._wanted, self._floor)
         if scale != self.scale:
             self.scale = scale
             self.changed.emit()
@@ -220,6 +231,12 @@ def title_height() -> int:
     return px(36)
 
 
+def is_motion_reduced() -> bool:
+    """Whether the desktop asks for no animations; Qt hears of it from Windows alone."""
+    is_told = sys.platform == "win32"
+    return is_told and not QApplication.isEffectEnabled(Qt.UIEffect.UI_General)
+
+
 def set_role(widget: QWidget, role: str) -> None:
     """Give a widget one of the style sheet's roles: caption, muted, title, figure, primary, ..."""
     widget.setProperty("role", role)
@@ -233,15 +250,16 @@ def load_fonts(folder: Path) -> None:
         QFontDatabase.addApplicationFont(str(path))
 
 
-def apply(app: QApplication) -> None:
-    """Style the application now and after every change of the theme."""
+def apply(app: QApplication) -> Sheet:
+    """Style the application now and after every change of the theme; returns what does so."""
     app.setStyle("Fusion")
-    sheet = _Sheet(app)
+    sheet = Sheet(app)
     manager.changed.connect(sheet.apply)
     sheet.apply()
+    return sheet
 
 
-class _Sheet(QObject):
+class Sheet(QObject):
     """Keeps the application's palette, font and style sheet in step with the theme."""
 
     def __init__(self, app: QApplication) -> None:
@@ -251,6 +269,7 @@ class _Sheet(QObject):
 
     @Slot()
     def apply(self) -> None:
+        """Style the application after the theme in force."""
         base = QFont(self._app.font())
         if UI_FAMILY in QFontDatabase.families():
             base.setFamily(UI_FAMILY)
@@ -277,11 +296,14 @@ class _Sheet(QObject):
         return paths
 
 
+_DISC = "M8 6.5a1.5 1.5 0 1 0 .01 0M8 5.5a2.5 2.5 0 1 0 .01 0M8 4.5a3.5 3.5 0 1 0 .01 0"
 _GLYPHS = {
     "down": ("M4 6l4 4 4-4", "muted"),
     "down_off": ("M4 6l4 4 4-4", "disabled"),
     "up": ("M4 10l4-4 4 4", "muted"),
     "check": ("M3.5 8.5l3 3 6-7", "on_accent"),
+    "dot": (_DISC, "accent"),
+    "dot_off": (_DISC, "disabled"),
 }
 
 
@@ -324,6 +346,7 @@ def _style_sheet(glyphs: dict[str, str]) -> str:
     values |= {f"glyph_{name}": path for name, path in glyphs.items()}
     values |= {f"size_{name}": px(size) for name, size in TYPE_SIZES.items()}
     values |= {f"p{n}": px(n) for n in (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 24, 26)}
+    values |= {"round": (px(14) + 4) // 2}  # half the height of a ring with its border of 2
     values |= {"radius": RADIUS, "tab_text": title_height() - px(8) - px(6) - 2}
     return _SHEET.substitute(values)
 
@@ -466,6 +489,17 @@ QCheckBox::indicator:checked {
 }
 QCheckBox::indicator:checked:focus { border-color: $text; }
 QCheckBox::indicator:disabled { border-color: $disabled; }
+QRadioButton:disabled { color: $disabled; }
+QRadioButton::indicator {
+    width: ${p14}px; height: ${p14}px; border: 2px solid $muted; border-radius: ${round}px;
+    background: $raised;
+}
+QRadioButton::indicator:hover { border-color: $text; }
+QRadioButton::indicator:focus { border-color: $accent; }
+QRadioButton::indicator:checked { border-color: $accent; image: url($glyph_dot); }
+QRadioButton::indicator:checked:focus { border-color: $text; }
+QRadioButton::indicator:disabled { border-color: $disabled; }
+QRadioButton::indicator:checked:disabled { image: url($glyph_dot_off); }
 
 QListView, QTreeView, QTableView {
     background: $surface; border: none; outline: none; alternate-background-color: $raised;

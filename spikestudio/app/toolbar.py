@@ -75,7 +75,7 @@ class ToolBar(QFrame):
         self.export = menu_button("mdi6.export-variant", "Export and record", export_menu)
         self.theme = IconButton("mdi6.brightness-6", actions["toggle-theme"].toolTip())
         help_menu = QMenu(self)
-        help_menu.addAction(actions["lessons"])
+        help_menu.addActions([actions["lessons"], actions["open-pack"], actions["make-pack"]])
         help_menu.addSeparator()
         help_menu.addActions([actions["help"], actions["shortcuts"]])
         help_menu.addSeparator()

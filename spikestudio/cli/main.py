@@ -26,6 +26,7 @@ COMMANDS = {
     "export": "spikestudio.cli.export:export",
     "nir": "spikestudio.cli.nir:nir",
     "report": "spikestudio.cli.report:report",
+    "lessons": "spikestudio.cli.lessons:app",
     "replay": "spikestudio.cli.replay:replay",
     "sweep": "spikestudio.cli.sweep:sweep",
     "bench": "spikestudio.cli.bench:bench",

@@ -11,6 +11,8 @@ from math import exp, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.recording.memory import MemoryStep
+
 EQUATIONS = {
     "membrane": "update of the potential at the SNN step that is looked at",
     "forward": "forward diffusion at the time of the card's figure",
@@ -85,25 +87,27 @@ def unmasking(steps_left: int, masked: int) -> str:
     )
 
 
-def wkv(
-    before: tuple[float, float], decay: float, key: float, value: float, bonus: float
-) -> tuple[str, tuple[float, float]]:
-    """One step of the WKV sum of one channel, and the state (numerator, denominator) after it.
+def wkv(step: MemoryStep) -> str:
+    """One channel of the WKV sum at one token: what comes out, and how the past goes on.
 
-    ``decay`` is the factor of the past in (0, 1), ``bonus`` the ``u`` of the present token.
+    ``a`` and ``b`` are numerator and denominator of all tokens before. The result is worked out from
+    the numbers given, not taken from ``step.output``.
     """
-    top, bottom = before
-    present = exp(bonus + key)
-    out = (top + present * value) / (bottom + present)
-    after = (decay * top + exp(key) * value, decay * bottom + exp(key))
-    text = (
-        f"wkv = (a + e^(u+k) · v) / (b + e^(u+k)) = "
-        f"({number(top)} + {number(present)} · {_factor(value)}) / "
-        f"({number(bottom)} + {number(present)}) = {number(out)}\n"
-        f"a ← {number(decay)} · a + e^k · v = {number(after[0])},  "
-        f"b ← {number(decay)} · b + e^k = {number(after[1])}"
-    )
-    return text, after
+    scale = exp(-step.exponent)
+    present, weight = exp(step.bonus + step.key) * scale, exp(step.key) * scale
+    a, b, v = step.numerator, step.denominator, step.value
+    out = (a + present * v) / (b + present)
+    lines = [
+        "wkv = (a + e^(u+k) · v) / (b + e^(u+k))",
+        f"{number(out)} = ({number(a)} + {number(present)} · {_factor(v)})"
+        f" / ({number(b)} + {number(present)})",
+        f"u = {number(step.bonus)}, k = {number(step.key)}, v = {number(v)}",
+        f"next a = {number(step.decay)} · a + e^k · v = {number(step.decay * a + weight * v)}",
+        f"next b = {number(step.decay)} · b + e^k = {number(step.decay * b + weight)}",
+    ]
+    if step.exponent:
+        lines.append(f"a, b and powers are given divided by e^{step.exponent:g}, which cancels")
+    return "\n".join(lines)
 
 
 def _factor(value: float) -> str:

@@ -52,3 +52,19 @@ def line_at(lines: dict[Place, int], place: Any) -> int:  # noqa: ANN401  any se
     while path not in lines:
         path = path[:-1]
     return lines[path]
+
+
+def line_of_error(error: ValueError, data: bytes) -> int:
+    """Return the line of an error of ``strict_json``; 0 if it names no character."""
+    _, _, tail = str(error).rpartition("at character ")
+    digits = tail.rstrip(")")
+    if not digits.isdigit():
+        return 0
+    return data.decode("utf-8", "replace")[: int(digits)].count("\n") + 1
+
+
+def page_at(place: Any) -> int:  # noqa: ANN401  any sequence of keys
+    """Return the page (from 1) that a place in a lesson.json belongs to; 0 for none."""
+    path = tuple(place)
+    is_page = len(path) > 1 and path[0] == "pages" and isinstance(path[1], int)
+    return path[1] + 1 if is_page else 0

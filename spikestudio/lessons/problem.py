@@ -1,4 +1,4 @@
-"""The one error of a lesson that cannot be used."""
+"""The errors of lessons and lesson packs that cannot be used."""
 
 from __future__ import annotations
 
@@ -8,9 +8,41 @@ from spikestudio.errors import SpikeStudioError
 
 
 class LessonError(SpikeStudioError):
-    """A lesson cannot be used; ``path`` is the file and ``line`` (from 1, 0: none) the place in it."""
+    """A lesson cannot be used; ``path`` is the file and ``line`` (from 1, 0: none) the place in it.
 
-    def __init__(self, path: Path, reason: str, *, line: int = 0) -> None:
-        place = f"{path.parent.name}/{path.name}" + (f", line {line}" if line else "")
+    ``page`` (from 1, 0: none) is the page that the place belongs to, ``reason`` what is wrong there.
+    """
+
+    def __init__(self, path: Path, reason: str, *, line: int = 0, page: int = 0) -> None:
+        place = place_text(f"{path.parent.name}/{path.name}", line, page)
         super().__init__(f"The lesson cannot be used because {reason} ({place}): mend that file.")
-        self.path, self.line = path, line
+        self.path, self.reason, self.line, self.page = path, reason, line, page
+
+
+class PackError(SpikeStudioError):
+    """A lesson pack cannot be used; nothing of it was.
+
+    ``file`` is the name of its part (empty: the pack as a whole), ``line`` and ``page`` the place in
+    that, each from 1 (0: none), ``reason`` what is wrong there and ``advice`` what to do.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reason: str,
+        advice: str = "choose another file",
+        *,
+        file: str = "",
+        line: int = 0,
+        page: int = 0,
+    ) -> None:
+        where = f"{place_text(file, line, page)}: " if file else ""
+        super().__init__(f"The lesson pack {path.name} cannot be used: {where}{reason}; {advice}.")
+        self.path, self.reason, self.advice = path, reason, advice
+        self.file, self.line, self.page = file, line, page
+
+
+def place_text(file: str, line: int = 0, page: int = 0) -> str:
+    """Return a place as it is told: ``page 2 of lesson.json, line 31``."""
+    of_page = f"page {page} of " if page else ""
+    return f"{of_page}{file}" + (f", line {line}" if line else "")

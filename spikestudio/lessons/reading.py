@@ -14,7 +14,7 @@ from spikestudio.checkpoints import strict_json
 from spikestudio.lessons import conditions
 from spikestudio.lessons.equations import EQUATIONS
 from spikestudio.lessons.lesson import ENGLISH, SCHEMA_VERSION, Choice, Lesson, Page, Predict, Start
-from spikestudio.lessons.lines import Place, line_at, lines_of
+from spikestudio.lessons.lines import Place, line_at, line_of_error, lines_of, page_at
 from spikestudio.lessons.problem import LessonError
 from spikestudio.lessons.states import STATES
 from spikestudio.lessons.words import Words, parse, placeholders, targets
@@ -22,6 +22,7 @@ from spikestudio.paths import resource
 
 FILE = "lesson.json"
 MOST_JSON, MOST_WORDS, MOST_PICTURE = 256 * 1024, 32 * 1024, 2 * 2**20  # bytes of a file
+MOST_PIXELS = 2**24  # of a picture
 PICTURES = (".png", ".svg")
 SCHEMES = ("http://", "https://", "glossary:")
 _REACHES_OUT = re.compile(
@@ -71,7 +72,7 @@ def read(folder: Path, known: Known | None = None) -> Lesson:
     try:
         values = strict_json.parse(data, _DEPTH)
     except ValueError as error:
-        raise LessonError(path, str(error), line=_line_of(error, data)) from None
+        raise LessonError(path, str(error), line=line_of_error(error, data)) from None
     lines = lines_of(data.decode("utf-8"))
     version = values.get("schema_version") if isinstance(values, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
@@ -81,7 +82,7 @@ def read(folder: Path, known: Known | None = None) -> Lesson:
             line=line_at(lines, ("schema_version",)),
         )
     for place, reason in _problems(values, known or Known()):
-        raise LessonError(path, reason[:400], line=line_at(lines, place))
+        raise LessonError(path, reason[:400], line=line_at(lines, place), page=page_at(place))
     pages = tuple(_page(each) for each in values["pages"])
     return Lesson(
         id=values["id"],
@@ -103,25 +104,28 @@ def picture(folder: Path, name: str) -> Path | None:
         return None
     if not is_small or path.suffix.lower() not in PICTURES:
         return None
+    data = path.read_bytes()
     is_drawing = path.suffix.lower() == ".svg"
-    return None if is_drawing and _REACHES_OUT.search(path.read_bytes()) else path
+    is_safe = not _REACHES_OUT.search(data) if is_drawing else _is_sane_png(data)
+    return path if is_safe else None
+
+
+def _is_sane_png(data: bytes) -> bool:
+    """Whether a PNG file says a size that fits the memory; a small file may unpack to a huge one."""
+    if not data.startswith(b"\x89PNG\r\n\x1a\n") or data[12:16] != b"IHDR":
+        return False
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    return 0 < width * height <= MOST_PIXELS
 
 
 # lesson.json ------------------------------------------------------------------------------------
-
-
-def _line_of(error: ValueError, data: bytes) -> int:
-    """Return the line of a JSON error, whose text ends with the character; 0 if it has none."""
-    _, _, tail = str(error).rpartition("at character ")
-    digits = tail.rstrip(")")
-    return data[: int(digits)].count(b"\n") + 1 if digits.isdigit() else 0
 
 
 def _problems(values: Any, known: Known) -> Iterator[tuple[Place, str]]:  # noqa: ANN401
     """Return place and reason of everything that is wrong, what hides other problems first."""
     from jsonschema.exceptions import best_match
 
-    error = best_match(_validator().iter_errors(values))
+    error = best_match(validator("lesson.json").iter_errors(values))
     if error is not None:
         where = ".".join(str(each) for each in error.absolute_path) or "it"
         yield tuple(error.absolute_path), f"{where} does not fit: {error.message[:_LONGEST]}"
@@ -177,14 +181,21 @@ def _condition_problems(place: Place, condition: Any) -> Iterator[tuple[Place, s
 
 
 def _request_problems(request: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    for name, value in request.items():
+        if reason := request_problem(name, value):
+            yield ("start", "request", name), reason
+
+
+def request_problem(name: str, value: Any) -> str:  # noqa: ANN401  any JSON value
+    """Return why a value cannot be one of a request; empty if it can."""
     from spikestudio.errors import ConfigError
     from spikestudio.sampling.request import SamplingRequest
 
-    for name, value in request.items():
-        try:
-            SamplingRequest.from_json({name: value})
-        except (ConfigError, TypeError, ValueError) as error:
-            yield ("start", "request", name), str(error).rstrip(".")
+    try:
+        SamplingRequest.from_json({name: value})
+    except (ConfigError, TypeError, ValueError) as error:
+        return str(error).rstrip(".")
+    return ""
 
 
 def _unknown(
@@ -195,10 +206,14 @@ def _unknown(
 
 
 @cache
-def _validator() -> Any:  # noqa: ANN401  jsonschema's validator class is made at run time
+def validator(schema: str, part: str = "") -> Any:  # noqa: ANN401  jsonschema's class is made at run time
+    """Return what checks JSON values against a schema of ``resources/schemas``, or a part of it."""
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads(resource("schemas", "lesson.json").read_text("utf-8")))
+    values = json.loads(resource("schemas", schema).read_text("utf-8"))
+    if part:
+        values = {"$defs": values["$defs"], "$ref": f"#/$defs/{part}"}
+    return Draft202012Validator(values)
 
 
 def _page(values: dict[str, Any]) -> Page:

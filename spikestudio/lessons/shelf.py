@@ -24,9 +24,13 @@ def progress_folder() -> Path:
     return platformdirs.user_state_path("spikestudio", appauthor=False) / "lessons"
 
 
-def bundled(controls: tuple[str, ...] = (), docks: tuple[str, ...] = ()) -> list[Entry]:
-    """Return the bundled lessons, checked against the names of a window."""
+def known(controls: tuple[str, ...] = (), docks: tuple[str, ...] = ()) -> Known:
+    """Return the names that lessons may use: those of a window, and of the bundled files."""
     models = {path.stem for path in bundled_checkpoints().glob("*.safetensors")}
     models |= {path.stem for path in bundled_recordings().glob("*.h5")}
-    known = Known(controls, docks, {*models, *ARCHITECTURES, ANY}, glossary.load())
-    return find(folder(), known) if folder().is_dir() else []
+    return Known(controls, docks, {*models, *ARCHITECTURES, ANY}, glossary.load())
+
+
+def bundled(controls: tuple[str, ...] = (), docks: tuple[str, ...] = ()) -> list[Entry]:
+    """Return the bundled lessons, checked against the names of a window."""
+    return find(folder(), known(controls, docks)) if folder().is_dir() else []

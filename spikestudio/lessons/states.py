@@ -92,6 +92,28 @@ STATES: dict[str, State] = {
     "tokens.num": _whole("cells"),
     "tokens.reveal_chance": State("number", "chance of a masked cell to be revealed in that step"),
     "tokens.confidence": State("number", "mean probability that the revealed tokens had"),
+    # the codebook, and all tokens of the run at that moment
+    "codebook.size": _whole("entries of the codebook of the loaded model"),
+    "codebook.selected": _whole("entry that is selected, from 0"),
+    "codebook.used": _whole("different entries in all images"),
+    "codebook.tokens": _whole("tokens in all images"),
+    "codebook.count": _whole("tokens in all images that are the selected entry; 0 if none is"),
+    "codebook.cells": _whole("cells of the selected image that hold it; 0 if none is"),
+    # the auto-encoder, and its cell that is looked at
+    "codec.cell": _whole("cell, from 1, row by row"),
+    "codec.token": _whole("nearest entry of the codebook"),
+    "codec.distance": State("number", "squared distance of its numbers from that entry"),
+    "codec.features": _whole("numbers of a cell, and of an entry"),
+    "codec.spikes": _whole("spikes of the encoder's last layer in that cell"),
+    "codec.error": State("number", "mean squared error of the decoded image, white is 1", 4),
+    # the time mixing (RWKV) before the selected layer, in that step, at the selected neuron
+    "wkv.token": _whole("token of the first selected neuron, from 1"),
+    "wkv.channel": _whole("channel of the same number as its feature, from 0"),
+    "wkv.decay": State("number", "factor of the past from one token to the next"),
+    "wkv.half_life": State("number", "tokens after which half of the past is left", 1),
+    "wkv.output": State("number", "result of the mixing"),
+    "wkv.short_share": State("number", "share of channels with a half-life below a row", 2),
+    "wkv.row": _whole("patches in a row of the image"),
     # runs that finished, compared
     "measured.rate": State("number", "mean rate of the last run, over all layers and steps", 4),
     "measured.previous_rate": State("number", "that of the run before it", 4),

@@ -74,7 +74,8 @@ class SDiT(nn.Module):
     """Noise and variance of a noisy image, ``[B, C, H, W]`` in [-1, 1] to ``[B, 2C, H, W]``.
 
     The first C channels are the noise, the others the variance coefficient (-1 smallest, 1 largest).
-    ``num_snn_steps`` (through ``set_snn_steps``) and ``reconstruction`` may be changed at run time.
+    ``num_snn_steps`` (through ``set_snn_steps``) and ``reconstruction`` may be changed at run time; so
+    may ``has_gate`` of each block, without which its reconstruction tokens are there and do nothing.
     """
 
     def __init__(self, config: SDiTConfig) -> None:
@@ -131,6 +132,7 @@ class _Block(nn.Module):
         self.restruction_token = nn.Parameter(torch.ones(1, tokens, width))
         self.restruction_token_MLP = _linear(width, tokens)
         self.another_MLP = _linear(tokens, width)
+        self.has_gate = True
 
     def forward(
         self, x: Tensor, skip: Tensor | None, num_snn_steps: int, reconstruction: bool
@@ -144,7 +146,8 @@ class _Block(nn.Module):
         x = x + _mean_spikes(self.lif2, self.ffn(_norm(x)), num_snn_steps)
         if reconstruction:
             x, r = x[:, :tokens], x[:, tokens:]
-            x = x + x * self.another_MLP(self.restruction_token_MLP(r).transpose(1, 2))
+            if self.has_gate:
+                x = x + x * self.another_MLP(self.restruction_token_MLP(r).transpose(1, 2))
         return x
 
 

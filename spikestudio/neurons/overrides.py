@@ -34,10 +34,14 @@ VALUES: dict[str, tuple[float, float] | None] = {
     "scale": (-1000.0, 1000.0),
     "silence": None,
     "clamp": None,
+    "no-reconstruction": None,
 }
 """What each kind may set, from lowest to highest; None where there is nothing to set."""
 CONSTANTS = ("threshold", "tau", "hard-reset", "soft-reset")  # of all neurons of a layer
 LESIONS = ("scale", "silence", "clamp")  # of all or of chosen ones
+MODULES = {"no-reconstruction": ("lif2", "has_gate")}
+"""Kinds that take a part of a block out: name of the layer in the block that stands for it, and the
+flag of the block that is lowered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,9 @@ class Override:
     kind
         ``threshold``, ``tau`` or ``hard-reset`` (to the potential ``value``); ``soft-reset``, which
         subtracts the threshold; ``scale``, the input current times ``value``; ``silence``: never
-        fires; ``clamp``: fires at every SNN step. Potentials follow the spikes.
+        fires; ``clamp``: fires at every SNN step. Potentials follow the spikes. ``no-reconstruction``
+        leaves out the reconstruction module of SDiT (arXiv 2402.11588) in the blocks whose ``lif2`` is
+        meant: its tokens are there, so that no layer changes its shape, and nothing reads them.
     value
         What the kind sets; left out for the kinds that set nothing.
     neurons, channels
@@ -89,7 +95,7 @@ class Override:
             object.__setattr__(self, name, _ids(name, getattr(self, name)))
         if self.neurons is not None and self.channels is not None:
             raise _error("neurons", "Choose either neurons or channels of a layer, not both")
-        if self.kind in CONSTANTS and not self.is_whole_layer:
+        if self.kind not in LESIONS and not self.is_whole_layer:
             raise _error(
                 "neurons",
                 f"The kind {self.kind} holds for a whole layer: leave neurons and channels out",
@@ -159,6 +165,12 @@ def check_overrides(
             raise _error("layer", _unknown_layer(override.layer, layers))
         for layer in concerned:
             _check_fits(override, layer)
+        if override.kind in MODULES and not any(_stands_for(override, each) for each in concerned):
+            raise _error(
+                "layer",
+                f"{override.layer} has no reconstruction module: choose the lif2 of a block of SDiT, "
+                "such as mid_block.lif2, or * for all",
+            )
         if override.steps is not None and override.steps[0] >= num_steps:
             raise _error(
                 "steps",
@@ -195,17 +207,26 @@ def overridden(
     with ExitStack() as undo:
         for layer in layers:
             for override in held:
-                if override.concerns(layer.id):
+                if not override.concerns(layer.id):
+                    continue
+                if override.kind not in MODULES:
                     _apply(override, layer, nodes[layer.id], like, undo)
+                elif _stands_for(override, layer):
+                    block = network.get_submodule(layer.id.rpartition(".")[0])
+                    _put(block, MODULES[override.kind][1], value=False, undo=undo)
         yield
+
+
+def _put(owner: object, name: str, value: object, undo: ExitStack) -> None:
+    undo.callback(setattr, owner, name, getattr(owner, name))
+    setattr(owner, name, value)
 
 
 def _apply(
     override: Override, layer: LayerInfo, node: IFNode | LIFNode, like: Tensor, undo: ExitStack
 ) -> None:
     def put(name: str, value: object) -> None:
-        undo.callback(setattr, node, name, getattr(node, name))
-        setattr(node, name, value)
+        _put(node, name, value, undo)
 
     match override.kind:
         case "threshold":
@@ -253,6 +274,11 @@ def _check_fits(override: Override, layer: LayerInfo) -> None:
                 f"{name}s",
                 f"Layer {layer.id} has no {name} {ids[-1]}: choose from 0 to {size - 1}",
             )
+
+
+def _stands_for(override: Override, layer: LayerInfo) -> bool:
+    """Whether a layer is the one by which a part of its block is meant."""
+    return layer.id.rpartition(".")[2] == MODULES[override.kind][0]
 
 
 def channel_axis(layer: LayerInfo) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,13 @@ from torch import Tensor
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.diffusion.absorbing import TokenStep
 from spikestudio.errors import ConfigError
+from spikestudio.models.wkv import wkv
 from spikestudio.neurons.nodes import spiking_layers
+from spikestudio.recording.memory import MIXED, Memory
 from spikestudio.recording.recorder import unpacked, whole_potentials
 from spikestudio.recording.values import Potentials, Readable
 from spikestudio.sampling.branch import Past
-from spikestudio.sampling.chain import Course, Predict, guess
+from spikestudio.sampling.chain import Course, Predict, guess, to_array
 from spikestudio.sampling.plan import run_layers
 from spikestudio.sampling.replay import (
     as_before,
@@ -37,10 +39,14 @@ from spikestudio.sampling.replay import (
 
 @dataclass(frozen=True, slots=True)
 class LayerStep:
-    """What one layer of one image did in one denoising step; ``spikes`` uint8 ``[T, N]``, 0 or 1."""
+    """What one layer of one image did in one denoising step; ``spikes`` uint8 ``[T, N]``, 0 or 1.
+
+    ``memory`` is that of the time mixing before it, where there is one.
+    """
 
     spikes: NDArray[np.uint8]
     potentials: Potentials
+    memory: Memory | None = None
 
 
 def recompute(
@@ -122,11 +128,32 @@ class _OneImage:
 
         nodes = spiking_layers(self.model.network)
         handles = [nodes[name].register_forward_hook(hook(name)) for name in layer_ids]
+        mixed: dict[str, dict[str, Tensor]] = {}  # key and value of the time mixing, by layer
+        for name in layer_ids:
+            block, _, end = name.rpartition(".")
+            mixing = getattr(self.model.network.get_submodule(block), "att", None)
+            if end == MIXED and mixing is not None:
+                mixed[name] = {}
+                for part in ("key", "value"):
+                    note = self._noting(mixed[name], part)
+                    handles.append(getattr(mixing, part).register_forward_hook(note))
         try:
             yield seen
+            for name, found in mixed.items():
+                mixing = self.model.network.get_submodule(name.rpartition(".")[0]).att
+                seen[name] = replace(seen[name], memory=_memory(mixing, **found))
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _noting(self, found: dict[str, Tensor], name: str) -> Callable[[Any, Any, Tensor], None]:
+        """Keep the image's row of what a layer of the time mixing gives."""
+
+        def note(_module: Any, _args: Any, output: Tensor) -> None:  # noqa: ANN401
+            row = self.image - self._position.first_row
+            found[name] = output[row : row + 1].clone()
+
+        return note
 
     def _of_one_image(self, function: Predict) -> Predict:
         """Evaluate the part of the batch that holds the image; the rest of the output is zero."""
@@ -143,6 +170,18 @@ class _OneImage:
             return whole if len(whole) > 1 else whole[0]
 
         return evaluate
+
+
+def _memory(mixing: Any, key: Tensor, value: Tensor) -> Memory:  # noqa: ANN401  a time mixing
+    """Do the mixing of ``[1, N, D]`` once more: it does not depend on the batch."""
+    outputs = wkv(mixing.time_decay, mixing.time_first, key, value)
+    return Memory(
+        keys=to_array(key[0].float()),
+        values=to_array(value[0].float()),
+        outputs=to_array(outputs[0].float()),
+        decay=to_array((-mixing.time_decay.float().exp()).exp()),
+        bonus=to_array(mixing.time_first.float()),
+    )
 
 
 def _check(

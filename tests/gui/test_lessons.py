@@ -13,13 +13,13 @@ from PySide6.QtWidgets import QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from spikestudio.app.lesson_controls import CONTROLS, Parts, locks_of, widget_of
 from spikestudio.app.lesson_locks import TIP, Locks
-from spikestudio.app.viewmodels.lesson_numbers import value_text
 from spikestudio.app.views.lesson_curve import CurvePad
 from spikestudio.app.views.lesson_text import LessonText
 from spikestudio.app.widgets.page_bar import PageBar
 from spikestudio.app.widgets.spotlight import Spotlight
 from spikestudio.lessons import shelf
 from spikestudio.lessons.states import STATES
+from spikestudio.lessons.writing import value_text
 from tests.gui.lesson_window import Class, with_lessons
 
 READY_MS = 30_000
@@ -88,6 +88,22 @@ def test_locks_hold_until_the_answer_and_are_lifted_when_the_page_is_left(
     qtbot.waitUntil(lambda: not row.isEnabled())
     room.model.close()
     assert row.isEnabled()
+
+
+def test_a_question_is_answered_by_keys_alone(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    box = room.view.question
+    box.field.setFocus()  # type: ignore[union-attr]
+    chain = [box.field]
+    while chain[-1] is not box.submit and len(chain) < 10:
+        chain.append(chain[-1].nextInFocusChain())
+    stops = [each for each in chain if each.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    assert stops[-1] is box.submit
+    assert all(each is box.submit or box.field.isAncestorOf(each) for each in stops[1:])
+    box.field.lineEdit().selectAll()
+    qtbot.keyClicks(box.field.lineEdit(), "4")
+    qtbot.keyClick(box.field.lineEdit(), Qt.Key.Key_Return)
+    assert room.model.prediction.predicted == 4.0  # type: ignore[union-attr]
 
 
 def test_a_locked_page_does_not_complete(qtbot: Any, room: Class) -> None:

@@ -111,6 +111,7 @@ def test_a_run_shows_in_the_status_bar(shell):
         "Time left": "0:05 left",
         "Recorder": "recorder 2 of 512 MB",
         "Dropped frames": "dropped frames 0",
+        "Cancel": "Shift+X cancels",
     }
 
 

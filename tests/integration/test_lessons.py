@@ -157,7 +157,7 @@ def play(student: Student, lesson_id: str, acts: dict[str, Any]) -> None:
         assert not room.lessons.locks.locked
         if page.point and page.done is not None:
             target = student.control(page.point)
-            assert target.isVisible(), page.point
+            student.wait(target.isVisible)  # some parts are computed first
             student.wait(lambda: getattr(room.lessons.spotlight.mark, "isVisible", bool)())
         if act is not None:
             act(student)

@@ -440,6 +440,13 @@ def _read_nir(folder: Path) -> None:
     assert len(nir.read(folder / "a.nir").nodes) == 4
 
 
+def _pack(folder: Path, version: int) -> None:
+    from spikestudio.lessons.pack_writing import save_pack
+
+    files = {"pack.json": b"{}", "lesson.json": b"x" * 300 * version}
+    save_pack(folder / "a.spikelesson", files)
+
+
 WRITERS: dict[str, Writer] = {
     "sample grid": Writer(_grid),
     "sample array": Writer(_npz),
@@ -477,6 +484,7 @@ WRITERS: dict[str, Writer] = {
     "evaluation cache": Writer(_evaluation, is_quiet=True),
     "diagnosis report": Writer(_report),
     "settings": Writer(_settings),
+    "lesson pack": Writer(_pack),
     "data set": Writer(_fetched, own_words=True),
 }
 OPTIONAL = {
@@ -509,6 +517,11 @@ MODULES: dict[str, tuple[str, ...] | str] = {
     "export.bundle": ("figure bundle",),
     "export.figures": ("figure .svg", "figure .pdf", "figure .png"),
     "export.images": ("sample grid", "sample array", "single images"),
+    "app.handouts": "lessons have tests of their own",
+    "lessons.answers": "lessons have tests of their own",
+    "lessons.handout": "lessons have tests of their own",
+    "lessons.pages": "lessons have tests of their own",
+    "lessons.summary": "lessons have tests of their own",
     "export.metadata": ("picture .jpg and sidecar",),
     "export.nirdata": ("NIRData",),
     "export.nirgraph": ("NIR",),
@@ -524,6 +537,10 @@ MODULES: dict[str, tuple[str, ...] | str] = {
     "neurons.lab_table": "one table; its own tests write it",
     "recording.hdf5": ("recording, begun", "recording"),
     "cli.report": "reports have tests of their own",
+    "app.viewmodels.pack_file": "parts of a pack, in a temporary folder",
+    "app.views.pack_pages": "pictures of a preview, in a temporary folder",
+    "lessons.pack_reading": "parts of a pack, in a temporary folder",
+    "lessons.pack_writing": ("lesson pack",),
     "lessons.progress": "lessons have tests of their own",
     "sessions.report": "reports have tests of their own",
     "sessions.files": "sessions have tests of their own",

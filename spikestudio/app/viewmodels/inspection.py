@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.timeline import TimelineModel
+from spikestudio.recording.memory import has_memory
 from spikestudio.recording.values import Readable, first_step
 
 SETTLED_MS = 120  # without another seek: scrubbing asks for nothing on its way
@@ -63,7 +64,10 @@ class Inspection(QObject):
 
     @property
     def wanted(self) -> tuple[str, int] | None:
-        """Layer and step that are looked at and not known; None if there are none."""
+        """Layer and step that are looked at and not known; None if there are none.
+
+        What a time mixing keeps in mind is never recorded, so its layer is always computed again.
+        """
         run, timeline, known = self._run, self._timeline, self._run.known
         layer, step = run.selection.layer, timeline.cursor.step
         is_watched_live = timeline.is_live and run.state.is_active
@@ -73,7 +77,10 @@ class Inspection(QObject):
             return None
         if run.recorder is not None and step < first_step(run.recorder.origin):
             return None  # it belongs to the run that this one branched from
-        return None if known.potentials(layer, step) is not None else (layer, step)
+        if known.potentials(layer, step) is None:
+            return layer, step
+        is_mixed = any(has_memory(each) for each in run.layers if each.id == layer)
+        return (layer, step) if is_mixed and known.memory(layer, step) is None else None
 
     @Slot()
     def _ask(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -12,17 +13,9 @@ from spikestudio.app.viewmodels.lesson_numbers import written
 from spikestudio.app.viewmodels.lesson_state import AppState
 from spikestudio.lessons import conditions
 from spikestudio.lessons.lesson import ENGLISH, Lesson, Page
-from spikestudio.lessons.progress import (
-    Answer,
-    Prediction,
-    Progress,
-    ProgressStore,
-    difference,
-    now,
-    write_csv,
-)
+from spikestudio.lessons.progress import Answer, Prediction, Progress, ProgressStore, was_right
 from spikestudio.lessons.reading import Entry
-from spikestudio.lessons.states import STATES, Value
+from spikestudio.lessons.states import Value
 from spikestudio.lessons.words import Words, filled
 
 COALESCE_MS = 60  # many changes of the application are looked at once
@@ -66,15 +59,7 @@ class LessonModel(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(COALESCE_MS)
         self._timer.timeout.connect(self.update)
-        desk = state.desk
-        signals = [desk.run.stateChanged, desk.run.stepFinished, desk.run.selectionChanged]
-        signals += [desk.run.recomputedChanged, desk.run.tokensChanged]
-        signals += [desk.sampler.requestChanged, desk.sampler.modelChanged]
-        signals += [desk.timeline.cursorChanged, desk.timeline.playingChanged]
-        signals += [desk.timeline.liveChanged]
-        if desk.lab is not None:
-            signals.append(desk.lab.changed)
-        for signal in signals:
+        for signal in state.desk.signals:
             signal.connect(self.look_soon)
 
     # the lesson -----------------------------------------------------------------------------
@@ -103,6 +88,10 @@ class LessonModel(QObject):
         lesson = next((each for each in self.lessons if each.id == lesson_id), None)
         if lesson is None:
             return
+        self.begin(lesson)
+
+    def begin(self, lesson: Lesson) -> None:
+        """Begin a lesson that was read, such as that of a pack, or go on where it was left."""
         is_first = self.lesson is None
         if not is_first:
             self._leave()
@@ -125,7 +114,8 @@ class LessonModel(QObject):
     def restart(self) -> None:
         """Forget the progress in the open lesson, and begin it anew."""
         if self.lesson is not None:
-            self._progress[self.lesson.id] = Progress()
+            self._mine.leave(monotonic())
+            self._mine.begin_anew()
             self._save()
             self.go(0)
 
@@ -218,7 +208,7 @@ class LessonModel(QObject):
         assert self.lesson is not None
         self.index, self.is_ready, self.obstacle = index, False, ""
         self._start.clear()
-        self._mine.page = self.lesson.pages[index].id
+        self._mine.enter(self.lesson.pages[index].id, monotonic())
         self._save()
         self.changed.emit()
         self.entered.emit()
@@ -226,6 +216,8 @@ class LessonModel(QObject):
     def _leave(self) -> None:
         self.is_ready = False
         self._timer.stop()
+        self._mine.leave(monotonic())
+        self._save()
         self.left.emit()
 
     # predictions ----------------------------------------------------------------------------
@@ -244,7 +236,7 @@ class LessonModel(QObject):
     def answer(self, value: Answer) -> None:
         """Store a prediction, which unlocks the page's controls; the first one counts."""
         if self.is_locked and self.page is not None:
-            self._mine.predictions[self.page.id] = Prediction(value, answered_at=now())
+            self._mine.answer(self.page.id, value, monotonic())
             self._save()
             self._start.clear()  # what counts from here on
             self.state.begin()
@@ -275,16 +267,7 @@ class LessonModel(QObject):
         page, prediction = self.page, self.prediction
         if page is None or page.predict is None or prediction is None:
             return None
-        if prediction.measured is None:
-            return None
-        gap = difference(prediction)
-        if gap is None:
-            return prediction.predicted == prediction.measured
-        return abs(gap) <= page.predict.tolerance + 1e-9
-
-    def save_csv(self, path: Path) -> None:
-        """Write every prediction of the lessons as CSV; raises ``ExportError``."""
-        write_csv(path, [(each.id, self.progress_of(each)) for each in self.lessons])
+        return was_right(page.predict, prediction)
 
     # the application's state ----------------------------------------------------------------
 
@@ -315,10 +298,7 @@ class LessonModel(QObject):
         return page.predict is None or self.measured is not None
 
     def _complete(self, page: Page) -> None:
-        self._mine.done.add(page.id)
-        prediction = self.prediction
-        if prediction is not None:
-            prediction.measured = self.measured
+        self._mine.complete(page.id, self.measured)
         self._save()
 
     @property
@@ -332,11 +312,3 @@ class LessonModel(QObject):
         if self._store.notice:
             self.told.emit(self._store.notice)
             self._store.notice = ""
-
-
-def decimals_of(page: Page) -> int:
-    """Return the decimals that a page's prediction is written with."""
-    predict = page.predict
-    if predict is None:
-        return 0
-    return min(predict.decimals, STATES[predict.state].decimals) if predict.state else 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from spikestudio.app.viewmodels.lesson_run_states import memory_of
 from spikestudio.app.viewmodels.lesson_state import AppState, Desk
 from spikestudio.lessons import equations
 from spikestudio.lessons.equations import NOT_RECORDED
-from spikestudio.lessons.states import STATES, Value
+from spikestudio.lessons.writing import value_text
+from spikestudio.recording.memory import MIXED, has_memory
 
 
 def written(state: AppState, name: str) -> str:
@@ -13,20 +15,6 @@ def written(state: AppState, name: str) -> str:
     if name.startswith("equation: "):
         return _EQUATIONS[name.removeprefix("equation: ")](state.desk)
     return value_text(name, state.value(name))
-
-
-def value_text(name: str, value: Value) -> str:
-    """Return a value as it is read: numbers with the decimals of their state."""
-    if value is None:
-        return NOT_RECORDED
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(value_text(name, each) for each in value)
-    if isinstance(value, int | float):
-        decimals = STATES[name].decimals
-        return f"{value:,}" if isinstance(value, int) else equations.number(value, decimals)
-    return value
 
 
 def _membrane(desk: Desk) -> str:
@@ -94,8 +82,23 @@ def _unmasking(desk: Desk) -> str:
     return equations.unmasking(len(run.run.timesteps) - step, masked)
 
 
-def _wkv(_desk: Desk) -> str:
-    return f"keys, values and decay of RWKV are {NOT_RECORDED}; only its spikes are"
+def _wkv(desk: Desk) -> str:
+    run = desk.run
+    chosen = run.layer(run.selection.layer)
+    if chosen is None or not has_memory(chosen):
+        return f"{NOT_RECORDED}: choose a layer {MIXED} of SDiT, behind a time mixing"
+    if not run.selection.neurons:
+        return f"{NOT_RECORDED}: select a neuron of {chosen.id}"
+    found = memory_of(desk)
+    if found is None:
+        is_playing = desk.timeline.is_playing or run.state.is_active
+        soon = "when playing stops" if is_playing else "in a moment"
+        reason = run.cannot_recompute or f"it is computed again {soon}"
+        return f"{NOT_RECORDED} at step {desk.step + 1}: {reason}"
+    memory, token, channel = found
+    image = run.recorder.image + 1 if run.recorder is not None else 1
+    where = f"image {image}, step {desk.step + 1}, token {token + 1}, channel {channel}"
+    return f"{where} (computed again)\n{equations.wkv(memory.at(token, channel))}"
 
 
 _EQUATIONS = {

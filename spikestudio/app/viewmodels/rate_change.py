@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikestudio.app.viewmodels.run import RunModel
 
@@ -35,10 +36,16 @@ def rate_change(run: RunModel) -> RateChange:
     """Return the rates of the current or last run around its last change of the threshold."""
     if run.run is None or run.step is None:
         return RateChange()
-    mean = np.nanmean(run.run.recorder.rates()[:, : run.step.step + 1], axis=0)
+    rates = run.run.recorder.rates()
     threshold, changed_at = run.run.request.threshold, 0
     for change in run.changes:
         if change.threshold != threshold and change.step <= run.step.step:
             threshold, changed_at = change.threshold, change.step
-    before = float(mean[changed_at - 1]) if changed_at else None
-    return RateChange(float(mean[-1]), before, changed_at)
+    before = _mean(rates[:, changed_at - 1]) if changed_at else None
+    return RateChange(_mean(rates[:, run.step.step]), before, changed_at)
+
+
+def _mean(rates: NDArray[np.float32]) -> float | None:
+    """Mean over the layers that are known; None of a step that a branch left to its parent."""
+    known = rates[~np.isnan(rates)]
+    return float(known.mean()) if known.size else None

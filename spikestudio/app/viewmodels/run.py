@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from spikestudio.app.viewmodels.history import EndedRun
     from spikestudio.recording.hdf5 import Recording
+    from spikestudio.recording.memory import Memory
     from spikestudio.recording.values import Potentials, Readable
     from spikestudio.sampling.recompute import LayerStep
     from spikestudio.sampling.result import RunResult
@@ -97,6 +98,11 @@ class Known:
         if recorded is not None or (layer_id, step) not in self._recomputed:
             return recorded
         return self._recomputed[layer_id, step].potentials
+
+    def memory(self, layer_id: str, step: int) -> Memory | None:
+        """Memory of the time mixing before a layer, which is only ever computed again."""
+        found = self._recomputed.get((layer_id, step))
+        return None if found is None else found.memory
 
 
 class RunModel(QObject):

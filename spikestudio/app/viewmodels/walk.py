@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class WalkModel(QObject):
-    """The newest walk; ``ask`` hands an image to the worker, whose answer is ``take``n in."""
+    """The newest walk; ``ask`` hands an image to the worker, whose answer is ``take``n in.
+
+    ``cell`` is the row and column that is looked at, None the middle; it stays from image to image.
+    """
 
     changed = Signal()
     asked = Signal()  # something is being computed
@@ -30,6 +33,19 @@ class WalkModel(QObject):
         self._asked: NDArray[np.uint8] | None = None
         self.walk: CodecWalk | None = None
         self.failure = ""
+        self.cell: tuple[int, int] | None = None
+
+    def look_at(self, row: int, column: int) -> None:
+        """Look at another cell."""
+        if self.cell != (row, column):
+            self.cell = row, column
+            self.changed.emit()
+
+    def place(self, walk: CodecWalk) -> tuple[int, int]:
+        """Return the cell that is looked at, within the grid of a walk."""
+        rows, columns = walk.tokens.shape
+        row, column = self.cell or (rows // 2, columns // 2)
+        return min(row, rows - 1), min(column, columns - 1)
 
     @property
     def can_ask(self) -> bool:

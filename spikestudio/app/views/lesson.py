@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import QUrl, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -29,11 +30,11 @@ from spikestudio.app.views.parts import Caption, fill, line, stacked
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.page_bar import PageBar
+from spikestudio.app.widgets.term_box import TermBox
 from spikestudio.lessons import glossary
 
 SHELF, CARD = range(2)
-NARROWEST = 220  # pixels at normal text size
-TERM = "glossary"
+NARROWEST = 220  # pixels, whatever the text size: it wraps
 PREPARING = "The page is being set up…"
 
 
@@ -53,15 +54,16 @@ class LessonView(View):
     )
 
     sampleRequested = Signal()  # noqa: N815  never emitted: it does not wait for a run
+    tableRequested = Signal()  # noqa: N815  of the open lesson's results
 
     def __init__(self, run: RunModel, lesson: LessonModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
         self.lesson = lesson
         self.terms = glossary.load(lesson.language)
-        self._link = ""
         self._page_id = ""
         self.shelf = LessonShelf(lesson)
         self.name = Caption()
+        self.table_button = IconButton("mdi6.table-arrow-down", "Save results as CSV…")
         self.close_button = IconButton("mdi6.format-list-bulleted", "All lessons: leave this one")
         self.heading = QLabel()
         self.heading.setWordWrap(True)
@@ -81,7 +83,7 @@ class LessonView(View):
         self._connect()
 
     def _build(self) -> None:
-        head = line(self.name, self.close_button)
+        head = line(self.name, self.table_button, self.close_button)
         commands = QWidget()
         row = QHBoxLayout(commands)
         row.setContentsMargins(0, 0, 0, 0)
@@ -90,12 +92,27 @@ class LessonView(View):
         row.addStretch(1)
         row.addWidget(self.again)
         row.addWidget(self.next)
-        card = stacked(
-            *(head, self.heading, self.text, self.noise, self.term, self.question, self.status),
-            *(self.own, self.pages, commands),
-            stretch=self.text,
-        )
-        self._fit()
+        rest = QWidget()  # what a short page leaves
+        parts = (self.heading, self.text, self.noise, self.term, self.question, self.status)
+        self.area = QScrollArea()
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setWidget(stacked(head, *parts, self.own, rest, stretch=rest))
+        footer = QWidget()
+        column = QVBoxLayout(footer)
+        column.setContentsMargins(12, 4, 12, 8)
+        column.setSpacing(4)
+        column.addWidget(self.pages)
+        column.addWidget(commands)
+        card = QWidget()
+        whole = QVBoxLayout(card)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self.area, 1)
+        whole.addWidget(footer)
+        self.setMinimumWidth(NARROWEST)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.shelf)
         self.stack.addWidget(card)
@@ -105,9 +122,9 @@ class LessonView(View):
         lesson = self.lesson
         for signal in (lesson.changed, lesson.opened, lesson.closed, theme.manager.changed):
             signal.connect(self.mark_dirty)
-        theme.manager.changed.connect(self._fit)
         self.shelf.chosen.connect(lesson.open)
         self.close_button.clicked.connect(lesson.close)
+        self.table_button.clicked.connect(self.tableRequested)
         self.question.answered.connect(lesson.answer)
         self.noise.edited.connect(lesson.look_soon)
         self.text.anchorClicked.connect(self._on_link)
@@ -117,10 +134,6 @@ class LessonView(View):
         self.back.clicked.connect(lesson.back)
         self.again.clicked.connect(lesson.again)
         self.next.clicked.connect(lesson.next)
-
-    @Slot()
-    def _fit(self) -> None:
-        self.setMinimumWidth(theme.px(NARROWEST))
 
     # drawing --------------------------------------------------------------------------------
 
@@ -135,6 +148,7 @@ class LessonView(View):
         if key != self._page_id:
             self._page_id = key
             self.term.hide()
+            self.area.verticalScrollBar().setValue(0)
         number = len(lesson.lesson.pages)
         title = lesson.lesson.title(lesson.language)
         self.name.set_text(f"{title} · {lesson.index + 1} of {number}")
@@ -172,60 +186,25 @@ class LessonView(View):
     @Slot(QUrl)
     def _on_link(self, url: QUrl) -> None:
         """Explain a term, or show where a link leads before it is followed."""
-        if url.scheme() == TERM:
-            name, text = self.terms.get(url.path(), ("", "The glossary does not have this word."))
-            self.term.show_term(name, text)
+        if url.scheme() == glossary.SCHEME:
+            self.term.show_term(self.terms.get(url.path()))
         elif url.scheme() in ("http", "https"):
-            self._link = url.toString()
-            self.term.show_link(self._link)
+            self.term.show_link(url.toString())
+        else:
+            return
+        QTimer.singleShot(0, self, self._show_term)  # once the card has made room for it
 
     @Slot()
-    def _on_open(self) -> None:
-        QDesktopServices.openUrl(QUrl(self._link))
+    def _show_term(self) -> None:
+        self.area.ensureWidgetVisible(self.term)
+
+    @Slot(str)
+    def _on_open(self, address: str) -> None:
+        QDesktopServices.openUrl(QUrl(address))
 
     @Slot(bool)
     def _on_own(self, is_own: bool) -> None:
         self.lesson.set_own(is_own=is_own)
-
-
-class TermBox(QFrame):
-    """A word of the glossary, or the whole address of a link before it is opened."""
-
-    opened = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setProperty("role", "message")
-        self.name = QLabel()
-        theme.set_role(self.name, "strong")
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.open = _button("Open in the browser", "Leave the application for this address")
-        self.close_button = IconButton("mdi6.close", "Close the explanation", size=16)
-        self.open.clicked.connect(self.opened)
-        self.close_button.clicked.connect(self.hide)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 4, 8)
-        layout.setSpacing(2)
-        layout.addWidget(line(self.name, self.close_button))
-        layout.addWidget(self.text)
-        layout.addWidget(self.open)
-        self.hide()
-
-    def show_term(self, name: str, text: str) -> None:
-        """Explain a word."""
-        self._show(name, text, is_link=False)
-
-    def show_link(self, address: str) -> None:
-        """Show an address in full."""
-        self._show("Web page", address, is_link=True)
-
-    def _show(self, name: str, text: str, *, is_link: bool) -> None:
-        self.name.setText(name)
-        self.text.setText(text)
-        self.open.setVisible(is_link)
-        self.setAccessibleName(f"{name}: {text}")
-        self.show()
 
 
 def _button(text: str, tip: str) -> QPushButton:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from spikestudio.app import theme
-from spikestudio.app.viewmodels.lesson import LessonModel, decimals_of
+from spikestudio.app.viewmodels.lesson import LessonModel
 from spikestudio.app.views.lesson_curve import CurvePad
 from spikestudio.app.views.parts import line
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.number_field import NumberField
+from spikestudio.app.widgets.wrapped_radio import WrappedRadio
+from spikestudio.lessons.answers import decimals_of
 from spikestudio.lessons.equations import number
 from spikestudio.lessons.lesson import Page, Predict
 from spikestudio.lessons.progress import Answer, Prediction, difference
 from spikestudio.lessons.words import Words as Text
-
-CHOSEN, FREE = "\N{BLACK CIRCLE}", "\N{WHITE CIRCLE}"
 
 
 class PredictBox(QWidget):
@@ -32,7 +32,7 @@ class PredictBox(QWidget):
         self.question = QLabel()
         self.question.setWordWrap(True)
         theme.set_role(self.question, "strong")
-        self.choices: dict[str, QPushButton] = {}
+        self.choices: dict[str, WrappedRadio] = {}
         self._group: QButtonGroup | None = None
         self.field: NumberField | None = None
         self.pad: CurvePad | None = None
@@ -89,15 +89,14 @@ class PredictBox(QWidget):
             case "choice":
                 self._group = QButtonGroup(self)
                 for choice in predict.choices:
-                    button = QPushButton()
-                    button.setCheckable(True)
+                    text = self._text.front[f"choice.{choice.id}"]
+                    button = WrappedRadio(text)
                     button.setToolTip(question)
-                    theme.set_role(button, "outline")
+                    button.setAccessibleName(text)
                     self._group.addButton(button)
                     self._inputs.addWidget(button)
                     self.choices[choice.id] = button
                 self._group.buttonToggled.connect(self._on_edited)
-                self._mark()
             case "number":
                 unit = self._text.front.get("unit", "")
                 limits = (predict.low, predict.high)
@@ -105,12 +104,24 @@ class PredictBox(QWidget):
                 field = NumberField(question, question, *limits, decimals=decimals, unit=unit)
                 field.setSingleStep((predict.high - predict.low) / 20 if decimals else 1)
                 field.edited.connect(self._on_edited)
+                field.lineEdit().returnPressed.connect(self.submit.click)
                 self.field = field
                 self._inputs.addWidget(field)
             case "curve":
                 self.pad = CurvePad(predict.points, predict.low, predict.high, question)
                 self.pad.edited.connect(self._on_edited)
                 self._inputs.addWidget(self.pad)
+        self._order(*self.choices.values(), self.field, self.pad)
+
+    def _order(self, *inputs: QWidget | None) -> None:
+        """Let Tab reach what was just made between what comes before the question and its button."""
+        before = self.submit.previousInFocusChain()
+        while before is not None and not before.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            before = before.previousInFocusChain()  # ends at the button itself
+        for each in (*inputs, self.submit):
+            if before is not None and each is not None and before is not each:
+                QWidget.setTabOrder(before, each)
+                before = each
 
     @property
     def _has_answer(self) -> bool:
@@ -120,15 +131,7 @@ class PredictBox(QWidget):
 
     @Slot()
     def _on_edited(self) -> None:
-        self._mark()
         self.submit.setEnabled(self._has_answer)
-
-    def _mark(self) -> None:
-        """Mark the choice made by a sign as well as by its colour."""
-        for key, button in self.choices.items():
-            text = self._text.front[f"choice.{key}"]
-            button.setText(f"{CHOSEN if button.isChecked() else FREE}  {text}")
-            button.setAccessibleName(text)
 
     @Slot()
     def _on_submit(self) -> None:
@@ -136,6 +139,7 @@ class PredictBox(QWidget):
         if self.pad is not None:
             answer = list(self.pad.values)
         elif self.field is not None:
+            self.field.interpretText()  # what is still being typed
             answer = self.field.value()
         else:
             answer = next(key for key, button in self.choices.items() if button.isChecked())
@@ -151,7 +155,6 @@ class PredictBox(QWidget):
             self.field.set_number(predicted)
         elif isinstance(predicted, str) and predicted in self.choices:
             self.choices[predicted].setChecked(True)
-            self._mark()
 
     def _result(
         self, page: Page, prediction: Prediction, was_right: bool | None

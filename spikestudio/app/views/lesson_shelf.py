@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -11,6 +12,7 @@ from spikestudio.app import theme
 from spikestudio.app.viewmodels.lesson import LessonModel
 from spikestudio.app.views.parts import Caption, line
 from spikestudio.app.views.sweep_form import Words
+from spikestudio.app.widgets.icons import IconButton
 from spikestudio.lessons.lesson import Lesson
 
 LEVELS = {"intro": "Intro", "explore": "Explore", "lab": "Lab"}
@@ -20,6 +22,9 @@ class LessonShelf(QScrollArea):
     """One row for each lesson; those that cannot be used say why."""
 
     chosen = Signal(str)
+    answersRequested = Signal()  # noqa: N815
+    summaryRequested = Signal()  # noqa: N815
+    handoutRequested = Signal(str)  # noqa: N815  of a lesson
 
     def __init__(self, lesson: LessonModel) -> None:
         super().__init__()
@@ -35,6 +40,18 @@ class LessonShelf(QScrollArea):
         column = QVBoxLayout(content)
         column.setContentsMargins(12, 8, 12, 8)
         column.setSpacing(16)
+        self.answers = IconButton(
+            "mdi6.account-arrow-up-outline",
+            "Export answers…: save what you predicted, to hand it in",
+        )
+        self.summary = IconButton(
+            "mdi6.account-group-outline", "Class summary…: sum up a folder of exported answers"
+        )
+        self.answers.clicked.connect(self.answersRequested)
+        self.summary.clicked.connect(self.summaryRequested)
+        heading = Caption()
+        heading.set_text("In class")
+        column.addWidget(line(heading, self.answers, self.summary))
         for number, entry in enumerate(lesson.entries, 1):
             if entry.lesson is None:
                 problem = Words()
@@ -43,6 +60,7 @@ class LessonShelf(QScrollArea):
                 continue
             row = LessonRow(number, entry.lesson, lesson.language)
             row.start.clicked.connect(self._opener(entry.lesson.id))
+            row.handout.clicked.connect(partial(self.handoutRequested.emit, entry.lesson.id))
             self.rows[entry.lesson.id] = row
             column.addWidget(row)
         if not lesson.entries:
@@ -84,10 +102,13 @@ class LessonRow(QWidget):
         theme.set_role(self.start, "outline")
         self.start.setToolTip(f"Open the lesson “{lesson.title(language)}”")
         self.start.setAccessibleName(f"Start {lesson.title(language)}")
+        self.handout = IconButton(
+            "mdi6.file-document-edit-outline", f"Handout… for paper: {lesson.title(language)}"
+        )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SPACE)
-        for each in (title, summary, line(self.facts, self.start)):
+        for each in (title, summary, line(self.facts, self.handout, self.start)):
             column.addWidget(each)
 
     def show_progress(self, done: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QUrl
-from PySide6.QtGui import QImage, QTextBlockFormat, QTextCursor, QTextDocument
-from PySide6.QtWidgets import QFrame, QTextBrowser
+from PySide6.QtCore import QByteArray, QSize, Qt, QUrl
+from PySide6.QtGui import QImage, QResizeEvent, QTextBlockFormat, QTextCursor, QTextDocument
+from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from spikestudio.app import theme
 from spikestudio.lessons.reading import picture
@@ -16,11 +17,12 @@ FEATURES = (
     QTextDocument.MarkdownFeature.MarkdownNoHTML
     | QTextDocument.MarkdownFeature.MarkdownDialectCommonMark
 )
+WIDTH = 320  # pixels that a page asks for
 PARAGRAPH, LINE = 10, 125  # pixels below a paragraph, and height of a line in per cent
 
 
 class LessonText(QTextBrowser):
-    """Shows pages; links are announced by ``anchorClicked`` and never followed."""
+    """Shows pages, as high as they are; links are announced by ``anchorClicked`` and never followed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,21 +33,49 @@ class LessonText(QTextBrowser):
         self.setStyleSheet("background: transparent; border: none; padding: 0;")
         self.setAccessibleName("Text of the lesson")
         self.document().setDocumentMargin(0)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
 
     def show_page(self, folder: Path, page_id: str, markdown: str) -> None:
-        """Show a page; the same one with other numbers stays where it was scrolled to."""
+        """Show a page, or the same one with other numbers."""
         key = (page_id, markdown, theme.manager.mode, theme.manager.scale)
         if key == self._shown:
             return
-        is_same = self._shown is not None and self._shown[0] == page_id
-        place = self.verticalScrollBar().value() if is_same else 0
         self._shown, self._folder = key, folder
         document = self.document()
         document.clear()
         document.setDefaultFont(theme.font("title", semibold=False))
         document.setMarkdown(markdown, FEATURES)
         self._space()
-        self.verticalScrollBar().setValue(place)
+        self.updateGeometry()
+
+    # size -----------------------------------------------------------------------------------
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802  Qt override
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802  Qt override
+        frame = self.width() - self.viewport().width()
+        document = self.document()
+        before = document.textWidth()
+        document.setTextWidth(max(width - frame, 1))
+        height = document.size().height()
+        document.setTextWidth(before)
+        return ceil(height) + frame
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return QSize(0, 0)
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        return QSize(theme.px(WIDTH), self.heightForWidth(max(self.width(), 1)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def _space(self) -> None:
         """Set paragraphs apart, and lines a little."""

@@ -27,6 +27,7 @@ from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.app.widgets.command_button import CommandButton
+from spikestudio.app.widgets.elided import ElidedCheckBox
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow, ResetDot
 from spikestudio.app.widgets.seed_box import SeedBox
@@ -95,7 +96,7 @@ class SamplerView(View):
                 parameters.GUIDANCE,
             )
         }
-        self.clip = QCheckBox("Clip predicted x0 to the image range")
+        self.clip = ElidedCheckBox("Clip predicted x0 to the image range")
         self.clip.setToolTip("Keep every predicted clean image in [-1, 1], not only the last")
         self.clip_reset = ResetDot()
         self.clip_note = QLabel()
@@ -156,9 +157,8 @@ class SamplerView(View):
         return self._clip_widgets
 
     def _first_row(self, actions: Actions) -> QHBoxLayout:
-        dice = IconButton("mdi6.dice-5-outline", actions["roll-seed"].toolTip())
+        self.dice = dice = IconButton("mdi6.dice-5-outline", actions["roll-seed"].toolTip())
         dice.clicked.connect(actions["roll-seed"].trigger)
-        self.num.setFixedWidth(theme.px(56))
         row = QHBoxLayout()
         row.setSpacing(theme.SPACE)
         for widget, stretch in (
@@ -179,7 +179,6 @@ class SamplerView(View):
         grid.setColumnStretch(1, 1)
         self._class_label = _label("Class", self.classes)
         self._eta_label = _label("Eta", self.eta)
-        self.eta.setFixedWidth(theme.px(56))
         chosen = QHBoxLayout()
         chosen.setSpacing(theme.SPACE)
         chosen.addWidget(self.samplers, 1)
@@ -225,6 +224,8 @@ class SamplerView(View):
     @Slot()
     def _fit(self) -> None:
         """Draw closer together where the dock is too low to show every control otherwise."""
+        for box in (self.num, self.eta):
+            box.setFixedWidth(theme.px(56))
         self._set_dense(is_dense=False)
         controls = self._column.heightForWidth(self.width())  # notes may break into more lines
         if controls + self._footer.sizeHint().height() > self.height():

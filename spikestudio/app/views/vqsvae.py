@@ -54,7 +54,6 @@ class VqsvaeView(View):
         self.codebook = codebook or CodebookModel(run, self)
         self.stages = WalkStages()
         self.caption, self.detail = Caption(), Caption()
-        self.cell: tuple[int, int] | None = None  # None: the middle
         self._step: int | None = None  # that is looked at; None: the newest
         self.stack = EmptyStack(
             stacked(self.stages, self.caption, self.detail, stretch=self.stages), EMPTY
@@ -94,9 +93,7 @@ class VqsvaeView(View):
             self.stack.show_empty(self.walks.failure or WAITING, has_button=False)
             return
         self.stack.show_content()
-        rows, columns = walk.tokens.shape
-        row, column = self.cell or (rows // 2, columns // 2)
-        cell = (min(row, rows - 1), min(column, columns - 1))
+        cell = self.walks.place(walk)
         self.stages.set_walk(walk, cell)
         self._describe(cell)
 
@@ -128,6 +125,6 @@ class VqsvaeView(View):
 
     @Slot(int, int)
     def _on_cell_chosen(self, row: int, column: int) -> None:
-        self.cell = (row, column)
+        self.walks.look_at(row, column)
         self.mark_dirty()
         self.draw_if_needed()

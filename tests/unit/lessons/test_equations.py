@@ -11,6 +11,7 @@ from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.lessons import equations
 from spikestudio.lessons.words import count, escaped, filled, parse, placeholders
 from spikestudio.models.wkv import wkv
+from spikestudio.recording.memory import Memory
 
 SCHEDULE = GaussianSchedule.linear(1000)
 
@@ -53,19 +54,33 @@ def test_unmasking() -> None:
     ]
 
 
-def test_wkv_is_the_models_sum() -> None:
+@pytest.mark.parametrize("shift", [0.0, 30.0])
+def test_wkv_is_the_models_sum(shift: float) -> None:
     generator = torch.Generator().manual_seed(0)
     k, v = (torch.randn(1, 6, 1, generator=generator) for _ in range(2))
-    decay, bonus = torch.tensor([0.3]), torch.tensor([0.2])
-    expected = wkv(decay, bonus, k, v)[0, :, 0]
-    state = (0.0, 0.0)
-    factor = float(torch.exp(-torch.exp(decay)))
-    for step in range(6):
-        text, state = equations.wkv(
-            state, factor, float(k[0, step]), float(v[0, step]), float(bonus)
-        )
-        shown = text.splitlines()[0].rpartition(" = ")[2].replace(equations.MINUS, "-")
-        assert float(shown) == pytest.approx(float(expected[step]), abs=2e-3)
+    k += shift  # of all keys alike: nothing changes but what has to be divided by
+    time_decay, bonus = torch.tensor([0.3]), torch.tensor([0.2])
+    expected = wkv(time_decay, bonus, k, v)[0]
+    decay = torch.exp(-torch.exp(time_decay)).numpy()
+    memory = Memory(k[0].numpy(), v[0].numpy(), expected.numpy(), decay, bonus.numpy())
+    for token in range(6):
+        text = equations.wkv(memory.at(token, 0))
+        shown = text.splitlines()[1].partition(" = ")[0].replace(equations.MINUS, "-")
+        assert float(shown) == pytest.approx(float(expected[token, 0]), abs=6e-4)
+        assert ("which cancels" in text) == bool(shift)
+        assert all(len(line) < 90 for line in text.splitlines())
+
+
+def test_wkv_goes_on_with_the_sums_it_names() -> None:
+    keys, values = np.float32([[0.5], [-1.0], [0.25]]), np.float32([[1.0], [2.0], [-3.0]])
+    memory = Memory(keys, values, values, np.float32([0.5]), np.float32([0.0]))
+    for token in range(2):
+        named = [
+            line.rpartition(" = ")[2] for line in equations.wkv(memory.at(token, 0)).splitlines()
+        ]
+        after = memory.at(token + 1, 0)
+        assert named[3] == equations.number(after.numerator)
+        assert named[4] == equations.number(after.denominator)
 
 
 def test_live_numbers_are_text_and_never_markdown() -> None:

@@ -11,7 +11,14 @@ import torch
 
 from spikestudio.errors import ConfigError
 from spikestudio.neurons.nodes import set_threshold, spiking_layers
-from spikestudio.neurons.overrides import Override, as_overrides, check_overrides, overridden
+from spikestudio.neurons.overrides import (
+    VALUES,
+    Override,
+    as_overrides,
+    check_overrides,
+    overridden,
+)
+from spikestudio.paths import resource
 from spikestudio.types import LayerInfo
 from tests.tiny import ARCHITECTURE_NAMES, evaluate, num_hooks, same_bits, tiny_model
 
@@ -64,6 +71,7 @@ def watched(model, layer, *overrides, step=0):
         Override(layer="a", kind="silence", neurons=[5, 1, 5], steps=[2, 2]),
         Override(layer="a", kind="clamp", channels=np.array([3, 2])),
         Override(layer="a", kind="scale", value=0.0),
+        Override(layer="*", kind="no-reconstruction", steps=(1, 2)),
     ],
 )
 def test_json_both_ways(override):
@@ -98,6 +106,11 @@ def test_ids_are_sorted_and_named_once():
         ({"channels": [-1]}, "The channels must be whole numbers from 0 on, not -1"),
         ({"neurons": [1], "channels": [1]}, "either neurons or channels"),
         ({"kind": "tau", "value": 2.0, "neurons": [1]}, "The kind tau holds for a whole layer"),
+        (
+            {"kind": "no-reconstruction", "channels": [1]},
+            "The kind no-reconstruction holds for a whole layer",
+        ),
+        ({"kind": "no-reconstruction", "value": 1.0}, "takes no value, not 1.0"),
         ({"steps": 3}, "The steps must be the first and the last one, not 3"),
         ({"steps": [1]}, "The steps must be the first and the last one"),
         ({"steps": [3, 1]}, "The first step, 3, must not come after the last, 1"),
@@ -118,6 +131,12 @@ def test_layer_and_kind_are_needed():
         Override.from_json({"kind": "silence"})
     with pytest.raises(ConfigError, match="An override needs a kind"):
         Override.from_json({"layer": "a"})
+
+
+def test_the_schema_of_provenance_knows_every_kind():
+    schema = json.loads(resource("schemas", "provenance.json").read_text(encoding="utf-8"))
+    item = schema["properties"]["request"]["properties"]["overrides"]["items"]
+    assert item["properties"]["kind"]["enum"] == list(VALUES)
 
 
 @pytest.mark.parametrize("values", ["", None, 3, {"layer": "a"}, [3]])
@@ -142,6 +161,8 @@ def test_overrides_are_a_list(values):
         ({"layer": "b*", "kind": "silence", "channels": [5]}, "no channel 5: choose from 0 to 4"),
         ({"layer": "*", "kind": "silence", "neurons": [23]}, "down.0.neuron has no neuron"),
         ({"layer": "*", "kind": "silence", "steps": [5, 9]}, "run has the steps 0 to 4"),
+        ({"layer": "*", "kind": "no-reconstruction"}, "* has no reconstruction module: choose"),
+        ({"layer": "blocks.0.lif1", "kind": "no-reconstruction"}, "lif1 has no reconstruction"),
     ],
 )
 def test_what_does_not_fit_the_network_is_refused(values, sentence):
@@ -315,3 +336,60 @@ def test_images_of_a_batch_are_treated_alike(model):
     _, seen = watched(model, layer, Override(layer=layer.id, kind="clamp", neurons=(2,)))
     assert seen["spikes"].shape[1] >= 3
     assert (seen["spikes"][..., 2] == 1).all()
+
+
+# parts of a block -------------------------------------------------------------------------------
+
+MODULE = Override(layer="*", kind="no-reconstruction")
+
+
+def test_without_the_reconstruction_module_in_every_block():
+    model = tiny_model("sdit")
+    network, before = model.network, evaluate(model)
+    check_overrides([MODULE], layers_of(model), 5)
+    network.reconstruction = False  # the model without the module and its tokens, as in the paper
+    without = evaluate(model)
+    network.reconstruction = True
+    with overridden(network, [MODULE], 0, layers_of(model)):
+        found = evaluate(model)
+    assert not same_bits(found, before)
+    for ours, theirs in zip(found, without, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+    assert same_bits(evaluate(model), before)
+
+
+def test_without_the_reconstruction_module_of_one_block_and_in_some_steps():
+    model = tiny_model("sdit")
+    before = evaluate(model)
+    one = Override(layer="mid_block.lif2", kind="no-reconstruction", steps=(1, 2))
+    check_overrides([one], layers_of(model), 5)
+    with overridden(model.network, [one], 0, layers_of(model)):
+        assert same_bits(evaluate(model), before)
+    with overridden(model.network, [one], 1, layers_of(model)):
+        found = evaluate(model)
+        assert [block.has_gate for block in _blocks(model)] == [True, False, True]
+    assert not same_bits(found, before)
+    with overridden(model.network, [MODULE], 1, layers_of(model)):
+        assert not same_bits(evaluate(model), found)
+    assert all(block.has_gate for block in _blocks(model))
+
+
+def test_the_layers_in_front_of_the_module_keep_their_shape_and_spikes():
+    model = tiny_model("sdit")
+    layer = next(each for each in model.layers if each.id == "in_blocks.0.lif2")
+    _, free = watched(model, layer)
+    _, seen = watched(model, layer, MODULE)
+    for name in ("x", "spikes", "h", "v"):
+        assert torch.equal(free[name], seen[name]), name
+
+
+def test_other_networks_have_no_such_module():
+    for architecture in ("sddpm", "spiking-diffusion"):
+        layers = layers_of(tiny_model(architecture))
+        with pytest.raises(ConfigError, match="has no reconstruction module: choose the lif2"):
+            check_overrides([MODULE], layers, 5)
+
+
+def _blocks(model):
+    network = model.network
+    return (*network.in_blocks, network.mid_block, *network.out_blocks)

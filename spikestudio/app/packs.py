@@ -1,0 +1,260 @@
+"""Lesson packs in a window: opened from a file, their locks shown, and the editor that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtWidgets import QFileDialog, QWidget
+from shiboken6 import isValid
+
+from spikestudio.app.context import Context
+from spikestudio.app.docks import STATE_VERSION, DockManager
+from spikestudio.app.layouts import LAYOUTS
+from spikestudio.app.lesson_controls import (
+    CONTROLS,
+    Parts,
+    control_of,
+    locks_of,
+    title_of,
+    widget_of,
+    widgets_of,
+)
+from spikestudio.app.lesson_locks import Noted, NotedLocks
+from spikestudio.app.levels import LEVELS, ROWS, Levels
+from spikestudio.app.notifications import Notifications
+from spikestudio.app.viewmodels.lesson_numbers import written
+from spikestudio.app.viewmodels.pack import PackModel, Ports
+from spikestudio.app.views.pack_pick import Picker
+from spikestudio.lessons import shelf
+from spikestudio.lessons.equations import EQUATIONS
+from spikestudio.lessons.pack import CONTROL_VALUES, SUFFIX, Locked
+from spikestudio.lessons.reading import Known
+from spikestudio.lessons.states import STATES
+
+if TYPE_CHECKING:
+    from spikestudio.app.views.pack_editor import PackEditor
+    from spikestudio.lessons.lesson import Lesson
+    from spikestudio.sessions.document import Session
+
+FILTER = f"Lesson pack (*{SUFFIX})"
+
+
+class Packs(QObject):
+    """Opens packs and answers for ``PackModel``; one per window, made after its ``Lessons``.
+
+    ``begin`` opens a lesson that was read; ``show`` brings the dock with the lesson to the front.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        context: Context,
+        docks: DockManager,
+        parts: Parts,
+        levels: Levels,
+        messages: Notifications,
+        *,
+        begin: Callable[[Lesson], None],
+        show: Callable[[], None],
+    ) -> None:
+        super().__init__(window)
+        self._window, self._context, self._docks = window, context, docks
+        self._parts, self._levels, self._messages = parts, levels, messages
+        self._show = show
+        self.locks = NotedLocks(self)
+        self.editor: PackEditor | None = None
+        self.picker = Picker(
+            window,
+            lambda widget: control_of(widget, parts),
+            lambda control: widget_of(control, parts),
+        )
+        self.picker.picked.connect(self._on_picked)
+        self.model = PackModel(
+            context.sampler,
+            context.neuron_lab,
+            context.lesson,
+            context.checkpoint,
+            Ports(context.jobs.submit, begin, context.session.model_file.restore, self.known),
+            self,
+        )
+        self._size = window.size()
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.timeout.connect(self._keep_size)
+        self.model.opened.connect(self._on_opened)
+        self.model.released.connect(self._on_released)
+        self.model.failed.connect(messages.error)
+        self.model.warned.connect(messages.warn)
+        self.locks.refused.connect(messages.info)
+
+    def known(self) -> Known:
+        """Return the names that a pack may use in this window."""
+        return shelf.known(tuple(CONTROLS), tuple(self._docks.docks))
+
+    # opening --------------------------------------------------------------------------------
+
+    @Slot()
+    def ask(self) -> None:
+        """Ask for a pack, and open it."""
+        folder = self._context.settings.session_folder or str(Path.home())
+        dialog = QFileDialog(self._window, "Open a lesson pack", folder, FILTER)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self.open(Path(name)))
+        dialog.open()
+
+    def open(self, path: Path) -> None:
+        """Open a pack; if it cannot be used, one sentence says why and nothing has changed."""
+        self.model.open(path)
+        self._context.bridge.wake()
+
+    # editing --------------------------------------------------------------------------------
+
+    @Slot()
+    def edit(self) -> None:
+        """Open the editor, or bring it to the front."""
+        if self.editor is not None and isValid(self.editor):
+            self.editor.show()
+            self.editor.raise_()
+            self.editor.activateWindow()
+            return
+        from spikestudio.app.views.pack_editor import Desk, PackEditor
+
+        context, parts = self._context, self._parts
+        desk = Desk(
+            submit=self._submit,
+            known=self.known,
+            titles={name: title_of(name, parts) for name in CONTROLS},
+            rows={name: title_of(name, parts) for name in ROWS},
+            session=self._seen,
+            value_of=self._value_of,
+            request=lambda: context.sampler.request.to_json(),
+            written=self._written,
+        )
+        editor = self.editor = PackEditor(desk, self._window)
+        editor.failed.connect(self._messages.error)
+        editor.saved.connect(self._on_saved)
+        editor.previewRequested.connect(self.open)
+        editor.pickRequested.connect(self._on_pick)
+        editor.show()
+
+    def _submit(
+        self,
+        job: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[str, str], None],
+    ) -> None:
+        """Do a job of the editor, which may be closed by the time that it is done."""
+        editor = self.editor
+
+        def is_there() -> bool:
+            return editor is None or isValid(editor)
+
+        self._context.jobs.submit(
+            job,
+            lambda result: done(result) if is_there() else None,
+            lambda *texts: failed(*texts) if is_there() else None,
+        )
+        self._context.bridge.wake()
+
+    def _written(self, name: str) -> str:
+        """Return what a page shows in the place of a name; one that is not known stays."""
+        is_known = name in STATES or name.removeprefix("equation: ") in EQUATIONS
+        return written(self._context.lesson.state, name) if is_known else name
+
+    def _seen(self) -> Session:
+        """What is seen now, as the start of a pack; runs are left out."""
+        session = self._context.session
+        return session.session(
+            session.place(
+                layout=self._docks.layout_name,
+                dock_state=self._docks.save(),
+                dock_version=STATE_VERSION,
+            )
+        )
+
+    def _value_of(self, control: str) -> float | str:
+        """Return the value that a control has now."""
+        owner, _, name = CONTROL_VALUES[control].partition(".")
+        source = self._context.sampler.request if owner == "request" else self._context.neuron_lab
+        found: float | str = getattr(source, name)
+        return found
+
+    @Slot(object, int)
+    def _on_saved(self, path: Path, nbytes: int) -> None:
+        self._messages.done(f"Saved {path.name}, {nbytes / 1024:,.3g} KiB.")
+
+    @Slot()
+    def _on_pick(self) -> None:
+        """Let a control be clicked, with the editor out of the way."""
+        if self.editor is not None:
+            self.editor.hide()
+            self._messages.info("Click the control that the page points at; Escape gives up.")
+            self.picker.start()
+
+    @Slot(str)
+    def _on_picked(self, control: str) -> None:
+        if self.editor is not None and isValid(self.editor):
+            self.editor.show()
+            if control:
+                self.editor.pages.point_at(control)
+
+    # in force -------------------------------------------------------------------------------
+
+    @Slot()
+    def _on_opened(self) -> None:
+        current = self.model.current
+        if current is None:
+            return
+        pack, session = current.pack, current.session
+        self._size = self._window.size()
+        self._settle.start(0)
+        if session is not None:
+            if session.place.layout in LAYOUTS:
+                self._docks.apply(session.place.layout)
+            if session.place.dock_state:
+                self._docks.restore(session.place.dock_state, session.place.dock_version)
+        self._show()
+        self.locks.lock_noted([self._noted(each) for each in pack.locked])
+        self._levels.hold(pack.level, pack.visible)
+        by = f" by {pack.author}" if pack.author else ""
+        number = len(pack.locked)
+        held = (
+            f"{number} control{'' if number == 1 else 's'} locked" if number else "nothing locked"
+        )
+        level = f", level {LEVELS[pack.level][0]}" if pack.level else ""
+        self._messages.info(
+            f"Opened the lesson pack {current.path.name}{by}: {held}{level}. "
+            "All is put back when the lesson is left."
+        )
+
+    @Slot()
+    def _keep_size(self) -> None:
+        """Undo what docks asked for that were beside each other for a moment."""
+        if not self._window.isMaximized() and not self._window.isFullScreen():
+            self._window.resize(self._size)
+
+    def _noted(self, locked: Locked) -> Noted:
+        title = title_of(locked.control, self._parts)
+        held = "" if locked.value is None else f" at {locked.value}"
+        text = f"{title} is locked{held} by the lesson pack."
+        if locked.note:
+            text = f"{text} {locked.note}"
+        return Noted(
+            tuple(locks_of(locked.control, self._parts)),
+            tuple(widgets_of(locked.control, self._parts)),
+            text,
+        )
+
+    @Slot()
+    def _on_released(self) -> None:
+        self.locks.lift()
+        self._levels.release()
+        self._context.sampler.commandsChanged.emit()  # what was changed meanwhile holds now
+        self._context.sampler.requestChanged.emit()
+        for view in self._parts.views.values():
+            view.mark_dirty()
+        self._context.bridge.wake()
