@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spikestudio.language import tr
 from spikestudio.recording.record import Record as Record
 
 if TYPE_CHECKING:
@@ -64,7 +65,11 @@ def load(
     unknown = sorted(set(facts).difference(known))
     if unknown:
         raise ConfigError(
-            f"A file has no {unknown[0]!r} to be told: choose from {', '.join(known)}.",
+            tr(
+                "A file has no {unknown!r} to be told: choose from {known}.",
+                unknown=unknown[0],
+                known=", ".join(known),
+            ),
             field=unknown[0],
         )
     return load(
@@ -103,7 +108,12 @@ def sample(
     unknown = sorted(set(parameters).difference(known))
     if unknown:
         raise ConfigError(
-            f"Unknown parameter {unknown[0]!r}: choose from {', '.join(known)}.", field=unknown[0]
+            tr(
+                "Unknown parameter {unknown!r}: choose from {known}.",
+                unknown=unknown[0],
+                known=", ".join(known),
+            ),
+            field=unknown[0],
         )
     kept = None if branch is None else branch.request
     defaults = model.defaults() if kept is None else {name: getattr(kept, name) for name in known}

@@ -18,6 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from spikestudio.errors import ExportError, SpikeStudioError
+from spikestudio.language import tr
 
 TEMPORARY = ".spikestudio-*.tmp"  # names of files and folders that are being written
 STALE = 24 * 3600.0  # seconds after which nobody writes to one any more
@@ -199,20 +200,27 @@ def export_error(path: Path, error: OSError) -> ExportError:
     folder = path.absolute().parent
     match error.errno:
         case errno.ENOENT | errno.ENOTDIR:
-            why = f"the folder {folder} does not exist; create it or choose another path."
+            why = tr(
+                "the folder {folder} does not exist; create it or choose another path.",
+                folder=folder,
+            )
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            why = f"the folder {folder} cannot be written to; choose another path."
+            why = tr(
+                "the folder {folder} cannot be written to; choose another path.", folder=folder
+            )
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            why = "the disk is full; free some space and try again (what was there is unchanged)."
+            why = tr(
+                "the disk is full; free some space and try again (what was there is unchanged)."
+            )
         case errno.EISDIR:
-            why = "it is a folder; give the name of a file."
+            why = tr("it is a folder; give the name of a file.")
         case errno.EEXIST:
-            why = "something of that name is there by now; choose another name."
+            why = tr("something of that name is there by now; choose another name.")
         case errno.ENAMETOOLONG:
-            why = "its name is too long; choose a shorter one."
+            why = tr("its name is too long; choose a shorter one.")
         case _:
-            why = f"{error.strerror or error}; choose another path."
-    return ExportError(f"Cannot write {path}: {why}", path=path)
+            why = tr("{strerror}; choose another path.", strerror=error.strerror or error)
+    return ExportError(tr("Cannot write {path}: {why}", path=path, why=why), path=path)
 
 
 def _of_the_disk(error: Exception, temporaries: Collection[Path]) -> OSError | None:
@@ -264,14 +272,16 @@ def _sweep_once(folder: Path) -> None:
 
 def _refuse_unwritable(path: Path, target: Path) -> None:
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+        raise IsADirectoryError(errno.EISDIR, tr("is a folder"), str(path))
     if target.exists() and not target.is_file():
         raise ExportError(
-            f"Cannot write {path}: it is a device or pipe; give the name of a file.", path=path
+            tr("Cannot write {path}: it is a device or pipe; give the name of a file.", path=path),
+            path=path,
         )
     if target.exists() and not os.access(target, os.W_OK):
         raise ExportError(
-            f"Cannot write {path}: the file is read-only; choose another name.", path=path
+            tr("Cannot write {path}: the file is read-only; choose another name.", path=path),
+            path=path,
         )
 
 

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from spikestudio.app.keys import Bindings, is_plain, native, pressed
 from spikestudio.app.widgets.icons import icon
+from spikestudio.language import tr
 
 TEXT_CONTROLS = (
     *(QLineEdit, QAbstractSpinBox, QPlainTextEdit, QTextEdit),
@@ -43,294 +44,345 @@ class Command:
 COMMANDS = (
     Command(
         "sample",
-        "Sample",
+        tr("Sample"),
         "mdi6.play",
-        "Draw images with these settings",
+        tr("Draw images with these settings"),
         ("Ctrl+Return",),
         token="on_accent",
     ),
     Command(
         "sample-next",
-        "Queue in front",
+        tr("Queue in front"),
         "mdi6.playlist-plus",
-        "Draw images with these settings before all that wait in the queue",
+        tr("Draw images with these settings before all that wait in the queue"),
         ("Ctrl+Shift+Return",),
     ),
-    Command("pause", "Pause", "mdi6.pause", "Wait before the next denoising step", ("Space",)),
-    Command("step", "Step", "mdi6.skip-next", "Do one denoising step, then wait", ("Ctrl+Right",)),
+    Command(
+        "pause", tr("Pause"), "mdi6.pause", tr("Wait before the next denoising step"), ("Space",)
+    ),
+    Command(
+        "step",
+        tr("Step"),
+        "mdi6.skip-next",
+        tr("Do one denoising step, then wait"),
+        ("Ctrl+Right",),
+    ),
     Command(
         "cancel",
-        "Cancel",
+        tr("Cancel"),
         "mdi6.stop",
-        "Stop the run and keep what it has",
+        tr("Stop the run and keep what it has"),
         ("Ctrl+Alt+Return", "Shift+X"),
     ),
-    Command("roll-seed", "New seed", "mdi6.dice-5-outline", "Draw another seed", ("Ctrl+R",)),
+    Command(
+        "roll-seed", tr("New seed"), "mdi6.dice-5-outline", tr("Draw another seed"), ("Ctrl+R",)
+    ),
     Command(
         "open",
-        "Open file…",
+        tr("Open file…"),
         "mdi6.folder-open-outline",
-        "Load a checkpoint, or open a recording",
+        tr("Load a checkpoint, or open a recording"),
         ("Ctrl+O",),
     ),
     Command(
         "record",
-        "Record to file…",
+        tr("Record to file…"),
         "mdi6.record-circle-outline",
-        "Stream the next runs to a recording, which can be opened again",
+        tr("Stream the next runs to a recording, which can be opened again"),
         ("Ctrl+Shift+R",),
     ),
     Command(
         "export",
-        "Export…",
+        tr("Export…"),
         "mdi6.export-variant",
-        "Look at pictures, figures and numbers of this run, and save them",
+        tr("Look at pictures, figures and numbers of this run, and save them"),
         ("Ctrl+E",),
     ),
     Command(
         "export-raster",
-        "Export raster…",
+        tr("Export raster…"),
         "mdi6.barcode",
-        "Save the raster of the chosen layer",
+        tr("Save the raster of the chosen layer"),
         ("Ctrl+Shift+E",),
     ),
     Command(
         "copy-python",
-        "Copy as Python",
+        tr("Copy as Python"),
         "mdi6.language-python",
-        "Copy the program that repeats this run",
+        tr("Copy the program that repeats this run"),
     ),
     Command(
         "copy-command",
-        "Copy as command line",
+        tr("Copy as command line"),
         "mdi6.console",
-        "Copy the command that repeats this run",
+        tr("Copy the command that repeats this run"),
     ),
     Command(
         "palette",
-        "Command palette",
+        tr("Command palette"),
         "mdi6.magnify",
-        "Type a few letters of a command, layout, dock or model",
+        tr("Type a few letters of a command, layout, dock or model"),
         ("Ctrl+Shift+P",),
     ),
     Command(
         "find",
-        "Find",
+        tr("Find"),
         "mdi6.magnify",
-        "Find a layer, a neuron by its number, or a command",
+        tr("Find a layer, a neuron by its number, or a command"),
         ("Ctrl+F",),
     ),
-    Command("next-dock", "Next dock", "mdi6.page-next-outline", "Go to the next dock", ("F6",)),
+    Command(
+        "next-dock", tr("Next dock"), "mdi6.page-next-outline", tr("Go to the next dock"), ("F6",)
+    ),
     Command(
         "previous-dock",
-        "Previous dock",
+        tr("Previous dock"),
         "mdi6.page-previous-outline",
-        "Go to the dock before",
+        tr("Go to the dock before"),
         ("Shift+F6",),
     ),
     Command(
         "next-tab",
-        "Next tab",
+        tr("Next tab"),
         "mdi6.tab",
-        "Show the next one of the docks that share this place",
+        tr("Show the next one of the docks that share this place"),
         ("Ctrl+PgDown",),
     ),
     Command(
         "previous-tab",
-        "Previous tab",
+        tr("Previous tab"),
         "mdi6.tab",
-        "Show the one before of the docks that share this place",
+        tr("Show the one before of the docks that share this place"),
         ("Ctrl+PgUp",),
     ),
     Command(
-        "snn-back", "SNN step back", "mdi6.chevron-left", "One SNN time step back", ("Left", "A")
+        "snn-back",
+        tr("SNN step back"),
+        "mdi6.chevron-left",
+        tr("One SNN time step back"),
+        ("Left", "A"),
     ),
     Command(
-        "snn-forward", "SNN step on", "mdi6.chevron-right", "One SNN time step on", ("Right", "D")
+        "snn-forward",
+        tr("SNN step on"),
+        "mdi6.chevron-right",
+        tr("One SNN time step on"),
+        ("Right", "D"),
     ),
     Command(
         "step-back",
-        "Denoising step back",
+        tr("Denoising step back"),
         "mdi6.chevron-double-left",
-        "One denoising step back",
+        tr("One denoising step back"),
         ("Shift+Left",),
     ),
     Command(
         "step-forward",
-        "Denoising step on",
+        tr("Denoising step on"),
         "mdi6.chevron-double-right",
-        "One denoising step on",
+        tr("One denoising step on"),
         ("Shift+Right",),
     ),
-    Command("first", "First moment", "mdi6.page-first", "Look at the first moment", ("Home",)),
-    Command("last", "Newest moment", "mdi6.page-last", "Look at the newest moment", ("End",)),
-    Command("live", "Follow live", "mdi6.access-point", "Show the newest step as it comes", ("L",)),
-    Command("play", "Play the timeline", "mdi6.play", "Play what was computed, or stop that"),
-    Command("faster", "Play faster", "mdi6.speedometer", "The next higher speed", ("Up",)),
-    Command("slower", "Play slower", "mdi6.speedometer-slow", "The next lower speed", ("Down",)),
+    Command(
+        "first", tr("First moment"), "mdi6.page-first", tr("Look at the first moment"), ("Home",)
+    ),
+    Command(
+        "last", tr("Newest moment"), "mdi6.page-last", tr("Look at the newest moment"), ("End",)
+    ),
+    Command(
+        "live",
+        tr("Follow live"),
+        "mdi6.access-point",
+        tr("Show the newest step as it comes"),
+        ("L",),
+    ),
+    Command(
+        "play", tr("Play the timeline"), "mdi6.play", tr("Play what was computed, or stop that")
+    ),
+    Command("faster", tr("Play faster"), "mdi6.speedometer", tr("The next higher speed"), ("Up",)),
+    Command(
+        "slower", tr("Play slower"), "mdi6.speedometer-slow", tr("The next lower speed"), ("Down",)
+    ),
     Command(
         "bookmark",
-        "Bookmark",
+        tr("Bookmark"),
         "mdi6.bookmark-outline",
-        "Mark this moment, or take that away",
+        tr("Mark this moment, or take that away"),
         ("B",),
     ),
     Command(
         "next-neuron",
-        "Next neuron",
+        tr("Next neuron"),
         "mdi6.arrow-down",
-        "Watch the neuron of the next row of the raster",
+        tr("Watch the neuron of the next row of the raster"),
         ("N",),
     ),
     Command(
         "previous-neuron",
-        "Previous neuron",
+        tr("Previous neuron"),
         "mdi6.arrow-up",
-        "Watch the neuron of the row before",
+        tr("Watch the neuron of the row before"),
         ("Shift+N",),
     ),
     Command(
         "compare-mode",
-        "Compare another way",
+        tr("Compare another way"),
         "mdi6.compare",
-        "Side by side, slider, difference: the next of them",
+        tr("Side by side, slider, difference: the next of them"),
         ("M",),
     ),
     Command(
-        "swap", "Exchange A and B", "mdi6.swap-horizontal", "Exchange the two runs compared", ("C",)
+        "swap",
+        tr("Exchange A and B"),
+        "mdi6.swap-horizontal",
+        tr("Exchange the two runs compared"),
+        ("C",),
     ),
     Command(
         "image-info",
-        "Image information",
+        tr("Image information"),
         "mdi6.information-outline",
-        "How the images of the run that is shown were made",
+        tr("How the images of the run that is shown were made"),
         ("I",),
     ),
     Command(
         "recall-all",
-        "Recall all settings",
+        tr("Recall all settings"),
         "mdi6.restore",
-        "Put all settings of the run chosen in the history into the sampler",
+        tr("Put all settings of the run chosen in the history into the sampler"),
         ("Alt+A",),
     ),
     Command(
         "recall-seed",
-        "Recall the seed",
+        tr("Recall the seed"),
         "mdi6.seed-outline",
-        "Put the seed of the run chosen in the history into the sampler",
+        tr("Put the seed of the run chosen in the history into the sampler"),
         ("Alt+S",),
     ),
     Command(
         "remix",
-        "Remix",
+        tr("Remix"),
         "mdi6.shuffle-variant",
-        "Put all settings but the seed of the run chosen in the history into the sampler",
+        tr("Put all settings but the seed of the run chosen in the history into the sampler"),
         ("Alt+R",),
     ),
     Command(
         "toggle-theme",
-        "Dark or light",
+        tr("Dark or light"),
         "mdi6.brightness-6",
-        "Switch the theme",
+        tr("Switch the theme"),
         ("Ctrl+Shift+T",),
     ),
     Command(
         "high-contrast",
-        "High contrast",
+        tr("High contrast"),
         "mdi6.contrast-circle",
-        "Stronger colours and borders, in the dark and in the light theme",
+        tr("Stronger colours and borders, in the dark and in the light theme"),
     ),
-    Command("reset-layout", "Reset layout", "mdi6.restore", "Put every dock back in its place"),
+    Command(
+        "reset-layout", tr("Reset layout"), "mdi6.restore", tr("Put every dock back in its place")
+    ),
     Command(
         "present",
-        "Present this dock",
+        tr("Present this dock"),
         "mdi6.presentation",
-        "Fill the screen with the dock in use; Escape goes back",
+        tr("Fill the screen with the dock in use; Escape goes back"),
         ("Ctrl+F11",),
     ),
     Command(
         "present-mode",
-        "Present",
+        tr("Present"),
         "mdi6.presentation-play",
-        "Hide bars and titles, write large and fill the screen; Escape goes back",
+        tr("Hide bars and titles, write large and fill the screen; Escape goes back"),
         ("F5",),
     ),
     Command(
         "pointer-ring",
-        "Ring around the pointer",
+        tr("Ring around the pointer"),
         "mdi6.circle-outline",
-        "Surround the pointer in presentations, or no longer",
+        tr("Surround the pointer in presentations, or no longer"),
     ),
     Command(
         "second-window",
-        "Dock to the second window",
+        tr("Dock to the second window"),
         "mdi6.monitor-multiple",
-        "Show the dock in use in a second window, for a second screen, or bring it back",
+        tr("Show the dock in use in a second window, for a second screen, or bring it back"),
         ("Shift+F5",),
     ),
     Command(
         "lessons",
-        "Lessons…",
+        tr("Lessons…"),
         "mdi6.school-outline",
-        "From one neuron to a spiking diffusion model, step by step on the real networks",
+        tr("From one neuron to a spiking diffusion model, step by step on the real networks"),
         ("Ctrl+L",),
     ),
     Command(
         "export-answers",
-        "Export answers…",
+        tr("Export answers…"),
         "mdi6.account-arrow-up-outline",
-        "Save what you predicted and measured in the lessons, to hand it in",
+        tr("Save what you predicted and measured in the lessons, to hand it in"),
     ),
     Command(
         "class-summary",
-        "Class summary…",
+        tr("Class summary…"),
         "mdi6.account-group-outline",
-        "Sum up a folder of exported answers: a histogram for every question",
+        tr("Sum up a folder of exported answers: a histogram for every question"),
     ),
     Command(
         "handout",
-        "Handout…",
+        tr("Handout…"),
         "mdi6.file-document-edit-outline",
-        "Save the open lesson for paper, with figures and room for predictions",
+        tr("Save the open lesson for paper, with figures and room for predictions"),
     ),
     Command(
         "open-pack",
-        "Open lesson pack…",
+        tr("Open lesson pack…"),
         "mdi6.package-variant-closed",
-        "Work through a lesson that a teacher made",
+        tr("Work through a lesson that a teacher made"),
     ),
     Command(
         "make-pack",
-        "Lesson pack editor…",
+        tr("Lesson pack editor…"),
         "mdi6.package-variant",
-        "Make a lesson of what you see: locked values, pages, questions",
+        tr("Make a lesson of what you see: locked values, pages, questions"),
     ),
-    Command("help", "Help for this dock", "mdi6.help-circle-outline", "What this shows", ("F1",)),
-    Command("shortcuts", "Shortcuts", "mdi6.keyboard-outline", "All keys", ("?",)),
-    Command("keys", "Change keys…", "mdi6.keyboard-settings-outline", "Give commands other keys"),
-    Command("quit", "Quit", "mdi6.exit-to-app", "Close the window", ("Ctrl+Q",)),
+    Command(
+        "help", tr("Help for this dock"), "mdi6.help-circle-outline", tr("What this shows"), ("F1",)
+    ),
+    Command("shortcuts", tr("Shortcuts"), "mdi6.keyboard-outline", tr("All keys"), ("?",)),
+    Command(
+        "keys", tr("Change keys…"), "mdi6.keyboard-settings-outline", tr("Give commands other keys")
+    ),
+    Command("quit", tr("Quit"), "mdi6.exit-to-app", tr("Close the window"), ("Ctrl+Q",)),
     Command(
         "save-session",
-        "Save session",
+        tr("Save session"),
         "mdi6.content-save-outline",
-        "Keep runs, notes and settings in a file that can be opened again",
+        tr("Keep runs, notes and settings in a file that can be opened again"),
         ("Ctrl+S",),
     ),
     Command(
         "save-session-as",
-        "Save session as…",
+        tr("Save session as…"),
         "mdi6.content-save-edit-outline",
-        "Keep the session in another file",
+        tr("Keep the session in another file"),
         ("Ctrl+Shift+S",),
     ),
     Command(
         "report",
-        "Report…",
+        tr("Report…"),
         "mdi6.file-document-outline",
-        "Write one page with all runs, figures and notes of the session",
+        tr("Write one page with all runs, figures and notes of the session"),
     ),
-    Command("undo-settings", "Undo settings", "mdi6.undo", "Take back the last change of settings"),
-    Command("redo-settings", "Redo settings", "mdi6.redo", "Change again what was taken back"),
+    Command(
+        "undo-settings",
+        tr("Undo settings"),
+        "mdi6.undo",
+        tr("Take back the last change of settings"),
+    ),
+    Command(
+        "redo-settings", tr("Redo settings"), "mdi6.redo", tr("Change again what was taken back")
+    ),
 )
 
 
@@ -455,8 +507,8 @@ def keys_text(action: QAction) -> str:
     """Return the keys of an action as the platform writes them."""
     stored = action.property(_KEYS)
     if isinstance(stored, str):
-        return " or ".join(native(each) for each in stored.split("\n") if each)
-    return " or ".join(native(each.toString()) for each in action.shortcuts())
+        return tr(" or ").join(native(each) for each in stored.split("\n") if each)
+    return tr(" or ").join(native(each.toString()) for each in action.shortcuts())
 
 
 def with_keys(tip: str, action: QAction) -> str:

@@ -14,6 +14,7 @@ from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.real_image import RealImages
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.walk import WalkModel
+from spikestudio.language import tr
 from spikestudio.recording.values import first_step
 from spikestudio.sampling.events import Event, RunStarted, StepFinished
 from spikestudio.sampling.worker import (
@@ -156,7 +157,9 @@ class Bridge(QObject):
             self._run.take_recomputed(event)
             return
         if not isinstance(event, Event):
-            raise TypeError(f"The worker sent {type(event).__name__}, which is no event.")
+            raise TypeError(
+                tr("The worker sent {type}, which is no event.", type=type(event).__name__)
+            )
         if isinstance(event, RunStarted):
             self._set_dropped(0)
         elif isinstance(event, StepFinished):

@@ -32,16 +32,16 @@ from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.atomic import unused
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr, tr_n
 from spikestudio.lessons.answers import MOST_NAME, Answers, clean_name, collect, save_csv
-from spikestudio.lessons.writing import plural
 
 if TYPE_CHECKING:
     from spikestudio.lessons.lesson import Lesson
     from spikestudio.lessons.summary import ClassSummary
 
 WIDTH = 420
-PAGE, TABLE, PDF = "Web page (*.html)", "Table (*.csv)", "PDF (*.pdf)"
-PRIVATE = "The name is written into this file and kept nowhere else."
+PAGE, TABLE, PDF = tr("Web page (*.html)"), tr("Table (*.csv)"), tr("PDF (*.pdf)")
+PRIVATE = tr("The name is written into this file and kept nowhere else.")
 ALL = ""  # lessons
 
 
@@ -63,7 +63,9 @@ class Classroom(QObject):
         model = self._context.lesson
         begun = [each for each in model.lessons if model.progress_of(each).is_begun]
         if not begun:
-            self._messages.info("There are no answers yet: open a lesson and answer a question.")
+            self._messages.info(
+                tr("There are no answers yet: open a lesson and answer a question.")
+            )
             return
         if self.dialog is not None:
             self.dialog.raise_()
@@ -84,7 +86,7 @@ class Classroom(QObject):
     def _ask_answers_file(self, name: str, lesson_id: str) -> None:
         stem = "_".join(["answers", *re.findall(r"\w+", clean_name(name))])
         self._ask(
-            "Export answers",
+            tr("Export answers"),
             f"{stem}.html",
             (PAGE, TABLE),
             lambda path: self.save_answers(path, name, lesson_id),
@@ -97,7 +99,7 @@ class Classroom(QObject):
         if lesson is not None:
             lesson_id = lesson.id
             self._ask(
-                "Save results",
+                tr("Save results"),
                 f"{lesson_id}.csv",
                 (TABLE,),
                 lambda path: self.save_answers(path, "", lesson_id),
@@ -118,7 +120,7 @@ class Classroom(QObject):
                 from spikestudio.lessons.pages import save_answers
 
                 save_answers(path, answers)
-            return f"Saved {path.name} in {path.parent}."
+            return tr("Saved {path} in {parent}.", path=path.name, parent=path.parent)
 
         self._submit(job)
 
@@ -135,7 +137,7 @@ class Classroom(QObject):
     def ask_summary(self) -> None:
         """Ask for the folder of answers and for a file, and write the summary of the class to it."""
         dialog = QFileDialog(
-            self._window, "Folder with the answers of the class", str(self._folder())
+            self._window, tr("Folder with the answers of the class"), str(self._folder())
         )
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly, True)
@@ -147,7 +149,7 @@ class Classroom(QObject):
     def _ask_summary_file(self, folder: str) -> None:
         at = Path(folder)
         self._ask(
-            "Save class summary",
+            tr("Save class summary"),
             "class_summary.html",
             (PAGE,),
             lambda path: self.save_summary(at, path),
@@ -166,9 +168,15 @@ class Classroom(QObject):
             table = unused(path.with_suffix(".csv"))
             pages.save_summary(path, found, is_cancelled=is_cancelled)
             summary.save_csv(table, found)
-            return f"Saved {path.name} and {table.name} in {path.parent}: {_told(found)}"
+            return tr(
+                "Saved {path} and {table} in {parent}: {told}",
+                path=path.name,
+                table=table.name,
+                parent=path.parent,
+                told=_told(found),
+            )
 
-        self._messages.info(f"Reading the answers in {folder.name}…")
+        self._messages.info(tr("Reading the answers in {folder}…", folder=folder.name))
         self._submit(job)
 
     # handouts -------------------------------------------------------------------------------
@@ -177,7 +185,7 @@ class Classroom(QObject):
     def ask_handout(self, lesson_id: str) -> None:
         """Ask for a file, and write the handout of a lesson to it."""
         self._ask(
-            "Save handout",
+            tr("Save handout"),
             f"{lesson_id}.pdf",
             (PDF, PAGE),
             lambda path: self.save_handout(lesson_id, path),
@@ -188,7 +196,7 @@ class Classroom(QObject):
         """Ask for the handout of the lesson that is open."""
         lesson = self._context.lesson.lesson
         if lesson is None:
-            self._messages.info("Open a lesson first: the handout is that of the open lesson.")
+            self._messages.info(tr("Open a lesson first: the handout is that of the open lesson."))
         else:
             self.ask_handout(lesson.id)
 
@@ -202,9 +210,9 @@ class Classroom(QObject):
 
         def job() -> str:
             _write_handout(path, lesson, language, is_cancelled)
-            return f"Saved {path.name} in {path.parent}."
+            return tr("Saved {path} in {parent}.", path=path.name, parent=path.parent)
 
-        self._messages.info(f"Drawing the handout “{lesson.title(language)}”…")
+        self._messages.info(tr("Drawing the handout “{title}”…", title=lesson.title(language)))
         self._submit(job)
 
     # files ----------------------------------------------------------------------------------
@@ -258,45 +266,47 @@ class AnswersDialog(QDialog):
 
     def __init__(self, lessons: list[tuple[str, str]], current: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Export answers")
+        self.setWindowTitle(tr("Export answers"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumWidth(theme.px(WIDTH))
         self.name = QLineEdit()
         self.name.setMaxLength(MOST_NAME)
-        self.name.setAccessibleName("Your name")
-        self.name.setPlaceholderText("may stay empty")
+        self.name.setAccessibleName(tr("Your name"))
+        self.name.setPlaceholderText(tr("may stay empty"))
         self.name.setToolTip(PRIVATE)
-        self.lessons = ChoiceBox("Lessons")
-        self.lessons.setToolTip("Lessons whose predictions, answers and times are exported")
+        self.lessons = ChoiceBox(tr("Lessons"))
+        self.lessons.setToolTip(tr("Lessons whose predictions, answers and times are exported"))
         known = [key for _, key in lessons]
-        self.lessons.set_choices([("all that were begun", ALL), *lessons])
+        self.lessons.set_choices([(tr("all that were begun"), ALL), *lessons])
         self.lessons.set_choice(current if current in known else ALL)
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setHorizontalSpacing(4 * theme.SPACE)
         form.setVerticalSpacing(2 * theme.SPACE)
-        form.addRow("Your name", self.name)
-        form.addRow("Lessons", self.lessons)
-        note = QLabel(f"{PRIVATE} Nothing is sent: hand the file in as your teacher asks.")
+        form.addRow(tr("Your name"), self.name)
+        form.addRow(tr("Lessons"), self.lessons)
+        note = QLabel(
+            tr("{private} Nothing is sent: hand the file in as your teacher asks.", private=PRIVATE)
+        )
         note.setWordWrap(True)
         theme.set_role(note, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 16, 24, 16)
         layout.setSpacing(3 * theme.SPACE)
-        layout.addWidget(Caption("Export answers", role="title", token="text"))
+        layout.addWidget(Caption(tr("Export answers"), role="title", token="text"))
         layout.addLayout(form)
         layout.addWidget(note)
         layout.addLayout(self._buttons())
 
     def _buttons(self) -> QHBoxLayout:
-        self.save = QPushButton("Save…")
-        self.save.setToolTip("Choose a file: a page to read, or a table")
+        self.save = QPushButton(tr("Save…"))
+        self.save.setToolTip(tr("Choose a file: a page to read, or a table"))
         self.save.setDefault(True)
         theme.set_role(self.save, "primary")
         self.save.clicked.connect(self._choose)
-        cancel = QPushButton("Cancel")
+        cancel = QPushButton(tr("Cancel"))
         cancel.setAutoDefault(False)
-        cancel.setToolTip("Export nothing (Esc)")
+        cancel.setToolTip(tr("Export nothing (Esc)"))
         theme.set_role(cancel, "outline")
         cancel.clicked.connect(self.reject)
         row = QHBoxLayout()
@@ -333,12 +343,34 @@ def _suffix(name_filter: str) -> str:
 
 
 def _told(found: ClassSummary) -> str:
-    students = plural(len(found.handed), "student")
-    parts = [f"{students}, {plural(len(found.questions), 'question')}."]
+    students = tr_n(
+        "{num_handed:,} student",
+        "{num_handed:,} students",
+        len(found.handed),
+        num_handed=len(found.handed),
+    )
+    parts = [
+        students
+        + tr_n(
+            ", {num_questions:,} question.",
+            ", {num_questions:,} questions.",
+            len(found.questions),
+            num_questions=len(found.questions),
+        )
+    ]
     if found.missing:
-        parts.append(f"Missing: {len(found.missing):,}.")
+        parts.append(tr("Missing: {num_missing:,}.", num_missing=len(found.missing)))
     if found.repeated:
-        parts.append(f"Handed in more than once: {len(found.repeated):,}.")
+        parts.append(
+            tr("Handed in more than once: {num_repeated:,}.", num_repeated=len(found.repeated))
+        )
     if found.refused:
-        parts.append(f"{plural(len(found.refused), 'file')} could not be used; the page says why.")
+        parts.append(
+            tr_n(
+                "{num_refused:,} file could not be used; the page says why.",
+                "{num_refused:,} files could not be used; the page says why.",
+                len(found.refused),
+                num_refused=len(found.refused),
+            )
+        )
     return " ".join(parts)

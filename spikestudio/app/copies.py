@@ -12,6 +12,7 @@ from spikestudio.app.context import Context
 from spikestudio.app.notifications import Notifications
 from spikestudio.app.viewmodels.provenance import FAILED, command_of, origin_of, python_of
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 
 class Copies(QObject):
@@ -54,4 +55,4 @@ class Copies(QObject):
             self._messages.warn(str(error))
             return
         QGuiApplication.clipboard().setText(text)
-        self._messages.done(f"Copied what repeats {entry.name}.")
+        self._messages.done(tr("Copied what repeats {entry}.", entry=entry.name))

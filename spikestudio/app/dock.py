@@ -12,6 +12,7 @@ from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.dock_scroll import DockScroll
 from spikestudio.app.widgets.help_card import HelpCard
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 
 SIDE_VIEWS = ("model", "sampler")
 SIDE_WIDTHS = (300, 340)  # of docks that hold controls: a wider one would only hold air
@@ -127,9 +128,13 @@ class DockButtons(QWidget):
         super().__init__(dock)
         self._dock = dock
         title = dock.view.title
-        self.help = IconButton("mdi6.help-circle-outline", f"Help for {title} (F1)", size=16)
-        self.float = IconButton("mdi6.dock-window", f"Float {title}, or dock it again", size=16)
-        self.close_button = IconButton("mdi6.close", f"Close {title}", size=16)
+        self.help = IconButton(
+            "mdi6.help-circle-outline", tr("Help for {title} (F1)", title=title), size=16
+        )
+        self.float = IconButton(
+            "mdi6.dock-window", tr("Float {title}, or dock it again", title=title), size=16
+        )
+        self.close_button = IconButton("mdi6.close", tr("Close {title}", title=title), size=16)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from spikestudio import logs, paths
+from spikestudio.language import tr
 
 os.environ.setdefault("PYQTGRAPH_QT_LIB", "PySide6")
 os.environ.setdefault("QT_API", "pyside6")
@@ -63,6 +64,10 @@ def main(
         faulthandler.enable()
     logs.set_up(paths.log_file())
     app = _application()
+    from spikestudio.app import languages
+
+    languages.take(paths.user_config())  # before modules with tables of words
+    languages.translate_qt(app)
     from spikestudio.app import context, theme
     from spikestudio.app.collecting import Collector
     from spikestudio.app.layouts import by_name
@@ -79,6 +84,8 @@ def main(
     theme.apply(app)
     window = MainWindow(parts)
     _route_errors(parts.bridge, window.notifications)
+    if languages.lacks_font():
+        window.notifications.warn(languages.NO_FONT)
 
     def start() -> None:
         logger.info("first picture after %.2f s", time.perf_counter() - started)
@@ -113,8 +120,13 @@ def _route_errors(bridge: Bridge, messages: Notifications) -> None:
 
     def show(kind: type[BaseException], error: BaseException, where: str) -> None:
         details = "".join(traceback.format_exception(error))
-        logger.error("unexpected error %s\n%s", where, details)
-        text = f"Something went wrong {where}: {kind.__name__}, {error}. Your work is still there."
+        logger.error(tr("unexpected error %s\n%s"), where, details)
+        text = tr(
+            "Something went wrong {where}: {kind}, {error}. Your work is still there.",
+            where=where,
+            kind=kind.__name__,
+            error=error,
+        )
         bridge.post(lambda: messages.error(text, details))
 
     def in_window(
@@ -122,12 +134,12 @@ def _route_errors(bridge: Bridge, messages: Notifications) -> None:
     ) -> None:
         if issubclass(kind, KeyboardInterrupt):
             return
-        show(kind, error, "in the window")
+        show(kind, error, tr("in the window"))
 
     def in_thread(args: threading.ExceptHookArgs) -> None:
-        name = args.thread.name if args.thread else "a thread"
+        name = args.thread.name if args.thread else tr("a thread")
         if args.exc_value is not None:
-            show(args.exc_type, args.exc_value, f"in {name}")
+            show(args.exc_type, args.exc_value, tr("in {name}", name=name))
 
     sys.excepthook = in_window
     threading.excepthook = in_thread

@@ -19,6 +19,7 @@ from spikestudio.app.views.export_preview import to_qimage
 from spikestudio.app.views.raster import RasterView
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.export.kinds import Material, ShownRaster
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.docks import DockManager
@@ -103,7 +104,9 @@ class Exporter(QObject):
             dock = docks.docks.get(view_id)
             row = dock.buttons.layout() if dock is not None else None
             if dock is not None and isinstance(row, QHBoxLayout):
-                button = IconButton(ICON, f"Export what {dock.view.title} shows…", size=16)
+                button = IconButton(
+                    ICON, tr("Export what {view} shows…", view=dock.view.title), size=16
+                )
                 button.setObjectName("export")
                 button.clicked.connect(lambda _=False, kind=kind: self.show(kind))
                 row.insertWidget(0, button)
@@ -138,7 +141,7 @@ class Exporter(QObject):
     @Slot(object)
     def _on_saved(self, path: Path) -> None:
         self._context.settings.export_folder = str(path.parent)
-        text = f"Saved {path.name} in {path.parent}."
+        text = tr("Saved {path} in {parent}.", path=path.name, parent=path.parent)
         self._messages.done(text)
         self._offer_folder(path)
         if self.dialog is not None:
@@ -159,8 +162,8 @@ class Exporter(QObject):
     def _offer_folder(self, path: Path) -> None:
         """Let the newest message lead to the file."""
         message = self._messages.messages[-1]
-        button = QPushButton("Show in folder")
-        button.setToolTip(f"Open {path.parent}")
+        button = QPushButton(tr("Show in folder"))
+        button.setToolTip(tr("Open {parent}", parent=path.parent))
         theme.set_role(button, "outline")
         button.clicked.connect(lambda _=False: show_in_folder(path))
         row = QHBoxLayout()
@@ -181,9 +184,11 @@ class Exporter(QObject):
         if found.picture is None:
             return
         QGuiApplication.clipboard().setImage(to_qimage(found.picture))
-        text = (
-            f"Copied a picture of {found.picture.width:,} x {found.picture.height:,} pixels; the "
-            "clipboard does not keep where it comes from."
+        text = tr(
+            "Copied a picture of {width:,} x {height:,} pixels; the "
+            "clipboard does not keep where it comes from.",
+            width=found.picture.width,
+            height=found.picture.height,
         )
         if self.dialog is not None:
             self.dialog.tell(text)

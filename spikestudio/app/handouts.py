@@ -32,6 +32,7 @@ from PySide6.QtGui import (
 
 from spikestudio import __version__
 from spikestudio.atomic import atomic_write
+from spikestudio.language import tr
 
 DPI = 300
 POINTS = 10  # of the text
@@ -62,7 +63,7 @@ def save_pdf(path: Path, html: str, title: str) -> None:
     writer = QPdfWriter(buffer)
     writer.setResolution(DPI)
     writer.setTitle(title)
-    writer.setCreator(f"SpikeStudio {__version__}")
+    writer.setCreator(tr("SpikeStudio {version}", version=__version__))
     a4 = QPageSize(QPageSize.PageSizeId.A4)
     writer.setPageLayout(QPageLayout(a4, QPageLayout.Orientation.Portrait, QMarginsF()))
     _lay_out(document, writer)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 MOST_KEYS = 4  # of one command
 _FORM = QKeySequence.SequenceFormat
@@ -43,13 +44,19 @@ def normalised(keys: str) -> str:
     sequence = QKeySequence.fromString(keys, _FORM.PortableText)
     if sequence.count() != 1 or _combination(sequence).key() in _NO_KEY:
         raise ConfigError(
-            f"{keys[:40]!r} names no key: press one, with Ctrl, Alt or Shift if you like.",
+            tr(
+                "{key!r} names no key: press one, with Ctrl, Alt or Shift if you like.",
+                key=keys[:40],
+            ),
             field="keys",
         )
     if _combination(sequence).key() in _KEEPS_ITS_USE and is_plain(sequence):
         raise ConfigError(
-            f"{native(keys)} keeps its use in dialogs and lists: add Ctrl or Alt to it, or take "
-            "another key.",
+            tr(
+                "{keys} keeps its use in dialogs and lists: add Ctrl or Alt to it, or take "
+                "another key.",
+                keys=native(keys),
+            ),
             field="keys",
         )
     return sequence.toString(_FORM.PortableText)
@@ -132,13 +139,18 @@ class Bindings:
         """Give a command these keys and no others; raises ``ConfigError`` and changes nothing."""
         wanted = tuple(dict.fromkeys(normalised(each) for each in keys))
         if len(wanted) > MOST_KEYS:
-            raise ConfigError(f"A command has at most {MOST_KEYS} keys.", field="keys")
+            raise ConfigError(
+                tr("A command has at most {most_keys} keys.", most_keys=MOST_KEYS), field="keys"
+            )
         for each in wanted:
             holder = self.holder(each)
             if holder not in (None, command):
                 raise ConfigError(
-                    f"{native(each)} belongs to “{self._names[str(holder)]}”: give that command "
-                    "another key first.",
+                    tr(
+                        "{each} belongs to “{name}”: give that command another key first.",
+                        each=native(each),
+                        name=self._names[str(holder)],
+                    ),
                     field="keys",
                 )
         if wanted == self._defaults[command]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import mark_in, tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,8 @@ LAYOUTS = {
     layout.name: layout
     for layout in (
         Layout(
-            "Watch",
-            "Everything at once: controls, image, raster, membrane, rates",
+            mark_in("layout", "Watch"),
+            tr("Everything at once: controls, image, raster, membrane, rates"),
             Split(
                 "row",
                 (
@@ -126,8 +127,8 @@ LAYOUTS = {
             ),
         ),
         Layout(
-            "Teach",
-            "Image, and tokens or potentials, large; the raster below; text at 125 %",
+            mark_in("layout", "Teach"),
+            tr("Image, and tokens or potentials, large; the raster below; text at 125 %"),
             Split(
                 "column",
                 (Split("row", ("image", _CLOSE_LOOK), (1, 1)), "raster"),
@@ -147,8 +148,8 @@ LAYOUTS = {
             least_size=(1200, 720),
         ),
         Layout(
-            "Inspect",
-            "Raster and membrane large, for single neurons",
+            mark_in("layout", "Inspect"),
+            tr("Raster and membrane large, for single neurons"),
             Split(
                 "row",
                 (
@@ -177,8 +178,8 @@ LAYOUTS = {
             ),
         ),
         Layout(
-            "Tokens",
-            "The token map large, with the decoded image",
+            mark_in("layout", "Tokens"),
+            tr("The token map large, with the decoded image"),
             Split(
                 "row",
                 (_CONTROLS, "tokens", Split("column", ("codebook", _PICTURES), (60, 40))),
@@ -203,8 +204,8 @@ LAYOUTS = {
             ),
         ),
         Layout(
-            "Sweep",
-            "Runs beside each other: two compared, or a whole sweep of parameters",
+            mark_in("layout", "Sweep"),
+            tr("Runs beside each other: two compared, or a whole sweep of parameters"),
             Split(
                 "row",
                 (
@@ -233,8 +234,8 @@ LAYOUTS = {
             ),
         ),
         Layout(
-            "Models",
-            "Checkpoints looked through, mended, compared and trained",
+            mark_in("layout", "Models"),
+            tr("Checkpoints looked through, mended, compared and trained"),
             Split("row", ("library", _LONG_WORK), (42, 58)),
             Split("row", ("library", _LONG_WORK), (45, 55)),
             Split("row", ("library", _LONG_WORK), (47, 53)),
@@ -250,5 +251,10 @@ def by_name(name: str) -> Layout:
         if layout.name.casefold() == name.casefold():
             return layout
     raise ConfigError(
-        f"There is no layout {name[:40]!r}: choose one of {', '.join(LAYOUTS)}.", field="layout"
+        tr(
+            "There is no layout {name!r}: choose one of {layouts}.",
+            name=name[:40],
+            layouts=", ".join(LAYOUTS),
+        ),
+        field="layout",
     )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QWidget
 
+from spikestudio.language import tr
+
 if TYPE_CHECKING:
     from spikestudio.app.actions import Actions
     from spikestudio.app.views.base import View
@@ -60,7 +62,7 @@ def _lab(name: str) -> Callable[[Any], QWidget]:
 
 
 CONTROLS: dict[str, Control] = {
-    "sampler.sample": Control("", lambda bar: bar.sample, RUN_COMMANDS, title="Sample"),
+    "sampler.sample": Control("", lambda bar: bar.sample, RUN_COMMANDS, title=tr("Sample")),
     "sampler.seed": Control(
         "",
         lambda bar: bar.seed,
@@ -71,13 +73,13 @@ CONTROLS: dict[str, Control] = {
             ("", lambda bar: bar.dice),
         ),
         is_apart=True,
-        title="Seed",
+        title=tr("Seed"),
     ),
     "sampler.dice": Control(
-        "", lambda bar: bar.dice, ("roll-seed",), is_apart=True, title="New seed"
+        "", lambda bar: bar.dice, ("roll-seed",), is_apart=True, title=tr("New seed")
     ),
     "sampler.num": Control("", lambda bar: bar.num, (), (("sampler", lambda view: view.num),)),
-    "model.chooser": Control("", lambda bar: bar.model, title="Model"),
+    "model.chooser": Control("", lambda bar: bar.model, title=tr("Model")),
     "sampler.steps": Control("sampler", _row("steps")),
     "sampler.snn-steps": Control("sampler", _row("snn_steps")),
     "sampler.threshold": Control("sampler", _row("threshold")),
@@ -98,7 +100,7 @@ CONTROLS: dict[str, Control] = {
     "layers.table": Control("layers", lambda view: view.table),
     "tokens.map": Control("tokens", lambda view: view.map),
     "tokens.colour": Control("tokens", lambda view: view.color),
-    "tokens.edit": Control("tokens", lambda view: view.tools.toggle, title="Edit"),
+    "tokens.edit": Control("tokens", lambda view: view.tools.toggle, title=tr("Edit")),
     "tokens.go": Control("tokens", lambda view: view.tools.go),
     "codebook.grid": Control("codebook", lambda view: view.grid),
     "vqsvae.stages": Control("vqsvae", lambda view: view.stages),
@@ -116,7 +118,7 @@ CONTROLS: dict[str, Control] = {
     "lab.shape": Control("neuron-lab", lambda view: view.controls.shape),
     "lab.traces": Control("neuron-lab", lambda view: view.traces),
     "lab.rates": Control("neuron-lab", lambda view: view.rates),
-    "lab.take": Control("neuron-lab", lambda view: view.take, title="Take a real neuron"),
+    "lab.take": Control("neuron-lab", lambda view: view.take, title=tr("Take a real neuron")),
     "lesson.noise": Control("lesson", lambda view: view.noise.slider),
 }
 
@@ -164,7 +166,7 @@ def title_of(control_id: str, parts: Parts) -> str:
     """Return a control's name as it is shown to people: dock and what it is called there."""
     control, widget = CONTROLS[control_id], widget_of(control_id, parts)
     view = parts.views.get(control.dock)
-    where = view.title if view is not None else "Bar"
+    where = view.title if view is not None else tr("Bar")
     title = getattr(widget, "title", None)
     name = control.title or (title.text() if isinstance(title, QLabel) else "")
     name = name or (widget.accessibleName() if widget is not None else "")

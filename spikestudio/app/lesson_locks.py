@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
 from spikestudio.app.views.pack_padlock import Padlock
+from spikestudio.language import tr
 
-TIP = "Waits for your answer in the lesson"
+TIP = tr("Waits for your answer in the lesson")
 
 
 class Locks(QObject):

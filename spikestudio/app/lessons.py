@@ -17,6 +17,7 @@ from spikestudio.app.lesson_locks import Locks
 from spikestudio.app.viewmodels.lesson import LessonModel
 from spikestudio.app.widgets.spotlight import Spotlight
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr
 from spikestudio.lessons.lesson import ANY, Page
 from spikestudio.lessons.shelf import ARCHITECTURES
 
@@ -143,7 +144,10 @@ class Lessons(QObject):
         if loaded is not None and loaded.path.resolve() == path.resolve():
             return ""
         if not path.is_file():
-            return f"The model {wanted} of this page is not here: choose Use my model, or skip it."
+            return tr(
+                "The model {wanted} of this page is not here: choose Use my model, or skip it.",
+                wanted=wanted,
+            )
         self._model = path
         return ""
 

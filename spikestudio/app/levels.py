@@ -13,15 +13,25 @@ from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 from spikestudio.app.layouts import LAYOUTS
 from spikestudio.app.lesson_controls import CONTROLS, Parts, title_of, widget_of
 from spikestudio.app.views.palette import Entry
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.docks import DockManager
     from spikestudio.app.viewmodels.lesson import LessonModel
 
 LEVELS = {
-    "intro": ("Intro", "The image, spikes and potentials, and the few controls of a first lesson"),
-    "explore": ("Explore", "Also tokens, runs compared, layers, and every control of the sampler"),
-    "lab": ("Lab", "Everything: lesions, sweeps, benchmarks, training and the model library"),
+    "intro": (
+        tr("Intro"),
+        tr("The image, spikes and potentials, and the few controls of a first lesson"),
+    ),
+    "explore": (
+        tr("Explore"),
+        tr("Also tokens, runs compared, layers, and every control of the sampler"),
+    ),
+    "lab": (
+        tr("Lab"),
+        tr("Everything: lesions, sweeps, benchmarks, training and the model library"),
+    ),
 }
 FIRST = {
     "dock": {
@@ -90,7 +100,7 @@ class Levels(QObject):
         self._group = QActionGroup(self)
         self.actions = {name: self._action(name) for name in LEVELS}
         view_menu.addSeparator()
-        view_menu.addAction("Level").setEnabled(False)
+        view_menu.addAction(tr("Level")).setEnabled(False)
         view_menu.addActions(list(self.actions.values()))
         docks.layoutChanged.connect(self._on_layout)
         docks.frontChanged.connect(self._soon)
@@ -99,7 +109,7 @@ class Levels(QObject):
 
     def _action(self, name: str) -> QAction:
         title, tip = LEVELS[name]
-        action = QAction(f"Level {title}", self)
+        action = QAction(tr("Level {title}", title=title), self)
         action.setToolTip(tip)
         action.setCheckable(True)
         action.triggered.connect(lambda: self.choose(name))
@@ -236,20 +246,22 @@ class Levels(QObject):
         for row in ROWS:
             if not self.shows("row", row):
                 text = title_of(row, self._parts)
-                entry = Entry(f"row:{row}", text, "control", self._opener(row))
+                entry = Entry(f"row:{row}", text, tr("control"), self._opener(row))
                 result.append(self._told(entry, "row", row))
         return result
 
     def _told(self, entry: Entry, kind: str, name: str) -> Entry:
         title = LEVELS[first_level(kind, name)][0]
-        reason = "The lesson pack hides it: leave the lesson first." if self.is_held else ""
+        reason = tr("The lesson pack hides it: leave the lesson first.") if self.is_held else ""
         call = entry.call
 
         def reveal() -> None:
             self.reveal(kind, name)
             call()
 
-        return replace(entry, detail=f"shown at level {title}", reason=reason, call=reveal)
+        return replace(
+            entry, detail=tr("shown at level {title}", title=title), reason=reason, call=reveal
+        )
 
     def _opener(self, row: str) -> Callable[[], None]:
         return lambda: self._docks.bring(CONTROLS[row].dock)

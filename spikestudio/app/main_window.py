@@ -55,6 +55,7 @@ from spikestudio.app.views.provenance_card import ProvenanceCard
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
 from spikestudio.checkpoints import catalog
 from spikestudio.errors import ConfigError, SpikeStudioError
+from spikestudio.language import tr
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
         self.recordings = Recordings(self, context, self.notifications)
         self.sessions = Sessions(self, context, self.docks, self.notifications)
         self.view_menu = ViewMenu(self.docks, self.commands, context.settings, self)
+        self.view_menu.languageChosen.connect(self._on_language)
         self.record_menu = RecordMenu(context.record, self.commands, context.settings, self)
         self.navigation = Navigation(
             self, context, self.views, self.docks, self.commands, self.notifications
@@ -307,7 +309,9 @@ class MainWindow(QMainWindow):
             settings.dock_state, settings.dock_version
         ):
             self.docks.apply(DEFAULT)
-            self.notifications.info("The saved layout could not be used; this is the default one.")
+            self.notifications.info(
+                tr("The saved layout could not be used; this is the default one.")
+            )
 
     def _save(self) -> None:
         context, settings = self.context, self.context.settings
@@ -454,21 +458,27 @@ class MainWindow(QMainWindow):
         self.context.sampler.set_model(model)
         self.docks.show_tokens(is_wanted=model.card.codebook_size is not None)
 
+    @Slot(str)
+    def _on_language(self, name: str) -> None:
+        self.notifications.done(
+            tr("Language: {name}, from the next start of SpikeStudio on.", name=name)
+        )
+
     @Slot()
     def _show_title(self) -> None:
         model, recording = self.context.checkpoint.model, self.context.run.recording
         shown = self.context.history.shown
         subject = model.name if model else ""
         if recording is not None and shown is not None and not shown.file_name:
-            subject = f"{shown.name.capitalize()}, not live"
+            subject = tr("{shown}, not live", shown=shown.name.capitalize())
         elif recording is not None:
-            subject = f"Recording {recording.name}, not live"
+            subject = tr("Recording {recording}, not live", recording=recording.name)
         self.setWindowTitle(" – ".join(filter(None, (self.sessions.title, subject, "SpikeStudio"))))
 
     @Slot()
     def _follow_record(self) -> None:
         path = self.context.record.path
-        text = "Record to file…" if path is None else "Stop recording to files"
+        text = tr("Record to file…") if path is None else tr("Stop recording to files")
         self.commands["record"].setText(text)
         self.views.timeline.show_record_target(path)
 
@@ -496,9 +506,9 @@ class MainWindow(QMainWindow):
         commands["sample"].setToolTip(with_keys(queue.sample_tip, commands["sample"]))
         for name, is_enabled, text in (
             ("sample", queue.can_add, queue.sample_label),
-            ("sample-next", queue.can_add, "Queue in front"),
+            ("sample-next", queue.can_add, tr("Queue in front")),
             ("pause", sampler.can_pause, sampler.pause_label),
-            ("step", sampler.can_step, "Step"),
+            ("step", sampler.can_step, tr("Step")),
             ("cancel", sampler.can_cancel, sampler.cancel_label),
         ):
             commands[name].setEnabled(is_enabled)

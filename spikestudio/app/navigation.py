@@ -23,6 +23,7 @@ from spikestudio.app.views.keys_dialog import KeysDialog
 from spikestudio.app.views.palette import Entry, Palette
 from spikestudio.app.views.provenance_card import ProvenanceCard
 from spikestudio.errors import ConfigError, SpikeStudioError
+from spikestudio.language import tr
 from spikestudio.sampling.request import SamplingRequest
 
 if TYPE_CHECKING:
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
     from spikestudio.app.notifications import Notifications
     from spikestudio.app.viewmodels.history import Entry as EndedEntry
 
-NOTHING_SAMPLED = "Nothing was sampled yet."
-NO_RUN = "No run is in progress."
-NO_MODEL = "No model is loaded."
-LOADING = "The model is being loaded."
-NO_PAIR = "Two runs that have ended are compared: sample twice first."
-NOT_ENDED = "No run has ended yet."
-ELSEWHERE = "It cannot be done now."
+NOTHING_SAMPLED = tr("Nothing was sampled yet.")
+NO_RUN = tr("No run is in progress.")
+NO_MODEL = tr("No model is loaded.")
+LOADING = tr("The model is being loaded.")
+NO_PAIR = tr("Two runs that have ended are compared: sample twice first.")
+NOT_ENDED = tr("No run has ended yet.")
+ELSEWHERE = tr("It cannot be done now.")
 MOST_RECENT = 20
 
 
@@ -166,14 +167,14 @@ class Navigation(QObject):
     def open_palette(self) -> None:
         """Offer every command, layout, dock and model."""
         found = self._found(self._sources())
-        self._open(Palette("Command palette", found, self.recent, self._window))
+        self._open(Palette(tr("Command palette"), found, self.recent, self._window))
 
     def open_find(self) -> None:
         """Offer the layers of the run, neurons by their number, and everything else."""
         sources = self._sources()
         found = [*layers(sources), *self._found(sources)]
         palette = Palette(
-            "Find a layer, neuron or command",
+            tr("Find a layer, neuron or command"),
             found,
             self.recent,
             self._window,
@@ -212,7 +213,7 @@ class Navigation(QObject):
         if order is None:
             order = np.arange(layer.num_neurons)
         if not order.size:
-            self._messages.info("The raster shows no neuron of this layer.")
+            self._messages.info(tr("The raster shows no neuron of this layer."))
             return
         watched = run.selection.neurons
         places = np.flatnonzero(order == watched[-1]) if watched else np.empty(0, np.intp)
@@ -241,13 +242,19 @@ class Navigation(QObject):
         entry = self._entry()
         assert entry is not None
         self._context.history.duplicate(entry.key)
-        self._messages.done(f"All settings of {entry.name} are in the sampler.")
+        self._messages.done(tr("All settings of {entry} are in the sampler.", entry=entry.name))
 
     def _recall_seed(self) -> None:
         entry = self._entry()
         assert entry is not None
         self._context.sampler.set(seed=entry.request.seed)
-        self._messages.done(f"The seed of {entry.name} is in the sampler: {entry.request.seed}.")
+        self._messages.done(
+            tr(
+                "The seed of {entry} is in the sampler: {seed}.",
+                entry=entry.name,
+                seed=entry.request.seed,
+            )
+        )
 
     def _remix(self) -> None:
         entry = self._entry()
@@ -256,7 +263,9 @@ class Navigation(QObject):
         values = {each.name: getattr(request, each.name) for each in fields(SamplingRequest)}
         self._context.sampler.set(**values)
         self._context.history.derive_from(entry.key)
-        self._messages.done(f"All settings of {entry.name} but its seed are in the sampler.")
+        self._messages.done(
+            tr("All settings of {entry} but its seed are in the sampler.", entry=entry.name)
+        )
 
     def _show_information(self) -> None:
         """Show how the run was made, as a file of it would tell."""

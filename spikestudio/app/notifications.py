@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from spikestudio.app import theme
 from spikestudio.app.widgets.icons import IconButton, IconLabel
+from spikestudio.language import tr
 
 NOTICE_MS = 6000  # a notice leaves by itself, an error stays until it is closed
 MAX_MESSAGES = 3
@@ -35,7 +36,7 @@ class Notifications(QWidget):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
-        self.setAccessibleName("Messages")
+        self.setAccessibleName(tr("Messages"))
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -130,7 +131,7 @@ class Message(QFrame):
         label.setWordWrap(True)
         label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        close = IconButton("mdi6.close", "Close this message", size=16)
+        close = IconButton("mdi6.close", tr("Close this message"), size=16)
         close.clicked.connect(self._close)
         row = QHBoxLayout()
         row.setSpacing(2 * theme.SPACE)
@@ -152,13 +153,13 @@ class Message(QFrame):
     def _fold(self, details: str) -> QVBoxLayout:
         self._text_box = QPlainTextEdit(details)
         self._text_box.setReadOnly(True)
-        self._text_box.setAccessibleName("Details")
+        self._text_box.setAccessibleName(tr("Details"))
         self._text_box.setFixedHeight(theme.px(140))
         self._text_box.hide()
-        self._toggle = QPushButton("Show details")
+        self._toggle = QPushButton(tr("Show details"))
         self._toggle.setCheckable(True)
         self._toggle.toggled.connect(self._on_toggled)
-        copy = QPushButton("Copy report")
+        copy = QPushButton(tr("Copy report"))
         copy.clicked.connect(self._copy)
         buttons = QHBoxLayout()
         buttons.addWidget(self._toggle)
@@ -172,7 +173,7 @@ class Message(QFrame):
     @Slot(bool)
     def _on_toggled(self, is_open: bool) -> None:
         self._text_box.setVisible(is_open)
-        self._toggle.setText("Hide details" if is_open else "Show details")
+        self._toggle.setText(tr("Hide details") if is_open else tr("Show details"))
         self._area.place_soon()
 
     @Slot()

@@ -14,6 +14,7 @@ from spikestudio.app.viewmodels.checkpoint import can_be_told
 from spikestudio.app.viewmodels.provenance import SUFFIXES as EXPORTS
 from spikestudio.app.widgets.drop_overlay import DropOverlay
 from spikestudio.checkpoints.catalog import SUFFIXES as CHECKPOINTS
+from spikestudio.language import tr
 from spikestudio.lessons.pack import SUFFIX as PACK
 from spikestudio.sessions.files import SUFFIX as SESSION
 
@@ -47,21 +48,21 @@ class Opening(QObject):
     @Slot()
     def ask(self) -> None:
         """Ask for a file, and open it."""
-        dialog = QFileDialog(self._window, "Open a checkpoint, recording, session or lesson")
+        dialog = QFileDialog(self._window, tr("Open a checkpoint, recording, session or lesson"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         dialog.setNameFilters(
             [
                 *(
                     f"{name} ({' '.join(f'*{suffix}' for suffix in suffixes)})"
                     for name, suffixes in (
-                        ("Checkpoints, recordings, sessions and lessons", _OPENED),
-                        ("Checkpoints", CHECKPOINTS),
-                        ("Recordings", RECORDINGS),
-                        ("Sessions", (SESSION,)),
-                        ("Lesson packs", (PACK,)),
+                        (tr("Checkpoints, recordings, sessions and lessons"), _OPENED),
+                        (tr("Checkpoints"), CHECKPOINTS),
+                        (tr("Recordings"), RECORDINGS),
+                        (tr("Sessions"), (SESSION,)),
+                        (tr("Lesson packs"), (PACK,)),
                     )
                 ),
-                "All files (*)",
+                tr("All files (*)"),
             ]
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -97,9 +98,13 @@ class Opening(QObject):
             return
         text = _offer(files)
         models, runs = (", ".join(suffixes) for suffixes in (CHECKPOINTS, RECORDINGS))
-        refusal = (
-            f"Only one checkpoint ({models}), recording ({runs}), session ({SESSION}), lesson pack "
-            f"({PACK}) or export of a run can be dropped, or the two files of a Spiking-Diffusion model"
+        refusal = tr(
+            "Only one checkpoint ({models}), recording ({runs}), session ({session}), lesson pack "
+            "({pack}) or export of a run can be dropped, or the two files of a Spiking-Diffusion model",
+            models=models,
+            runs=runs,
+            session=SESSION,
+            pack=PACK,
         )
         self.overlay.announce(text or refusal, is_welcome=bool(text))
         event.acceptProposedAction()  # also refused: or the overlay would not hear that it has left
@@ -131,17 +136,17 @@ def _is_pair(files: list[Path]) -> bool:
 def _offer(files: list[Path]) -> str:
     """What would be done with files; empty if they cannot be opened."""
     if _is_pair(files):
-        return f"Load {files[0].name} and {files[1].name} as one model"
+        return tr("Load {file} and {file_2} as one model", file=files[0].name, file_2=files[1].name)
     if len(files) != 1:
         return ""
     file = files[0]
     suffix = file.suffix.lower()
     if suffix in EXPORTS:
-        return f"Show how {file.name} was made"
+        return tr("Show how {file} was made", file=file.name)
     if suffix == SESSION:
-        return f"Open the session {file.name}"
+        return tr("Open the session {file}", file=file.name)
     if suffix == PACK:
-        return f"Open the lesson pack {file.name}"
+        return tr("Open the lesson pack {file}", file=file.name)
     if suffix in RECORDINGS:
-        return f"Open the recording {file.name}"
-    return f"Load {file.name}" if suffix in CHECKPOINTS else ""
+        return tr("Open the recording {file}", file=file.name)
+    return tr("Load {file}", file=file.name) if suffix in CHECKPOINTS else ""

@@ -28,6 +28,7 @@ from spikestudio.app.notifications import Notifications
 from spikestudio.app.viewmodels.lesson_numbers import written
 from spikestudio.app.viewmodels.pack import PackModel, Ports
 from spikestudio.app.views.pack_pick import Picker
+from spikestudio.language import tr, tr_n
 from spikestudio.lessons import shelf
 from spikestudio.lessons.equations import EQUATIONS
 from spikestudio.lessons.pack import CONTROL_VALUES, SUFFIX, Locked
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from spikestudio.lessons.lesson import Lesson
     from spikestudio.sessions.document import Session
 
-FILTER = f"Lesson pack (*{SUFFIX})"
+FILTER = tr("Lesson pack (*{suffix})", suffix=SUFFIX)
 
 
 class Packs(QObject):
@@ -100,7 +101,7 @@ class Packs(QObject):
     def ask(self) -> None:
         """Ask for a pack, and open it."""
         folder = self._context.settings.session_folder or str(Path.home())
-        dialog = QFileDialog(self._window, "Open a lesson pack", folder, FILTER)
+        dialog = QFileDialog(self._window, tr("Open a lesson pack"), folder, FILTER)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.open(Path(name)))
@@ -185,14 +186,16 @@ class Packs(QObject):
 
     @Slot(object, int)
     def _on_saved(self, path: Path, nbytes: int) -> None:
-        self._messages.done(f"Saved {path.name}, {nbytes / 1024:,.3g} KiB.")
+        self._messages.done(
+            tr("Saved {path}, {nbytes:,.3g} KiB.", path=path.name, nbytes=nbytes / 1024)
+        )
 
     @Slot()
     def _on_pick(self) -> None:
         """Let a control be clicked, with the editor out of the way."""
         if self.editor is not None:
             self.editor.hide()
-            self._messages.info("Click the control that the page points at; Escape gives up.")
+            self._messages.info(tr("Click the control that the page points at; Escape gives up."))
             self.picker.start()
 
     @Slot(str)
@@ -220,15 +223,23 @@ class Packs(QObject):
         self._show()
         self.locks.lock_noted([self._noted(each) for each in pack.locked])
         self._levels.hold(pack.level, pack.visible)
-        by = f" by {pack.author}" if pack.author else ""
+        by = tr(" by {author}", author=pack.author) if pack.author else ""
         number = len(pack.locked)
         held = (
-            f"{number} control{'' if number == 1 else 's'} locked" if number else "nothing locked"
+            tr_n("{number} control locked", "{number} controls locked", number, number=number)
+            if number
+            else tr("nothing locked")
         )
-        level = f", level {LEVELS[pack.level][0]}" if pack.level else ""
+        level = tr(", level {level}", level=LEVELS[pack.level][0]) if pack.level else ""
         self._messages.info(
-            f"Opened the lesson pack {current.path.name}{by}: {held}{level}. "
-            "All is put back when the lesson is left."
+            tr(
+                "Opened the lesson pack {current_path}{by}: {held}{level}. "
+                "All is put back when the lesson is left.",
+                current_path=current.path.name,
+                by=by,
+                held=held,
+                level=level,
+            )
         )
 
     @Slot()
@@ -239,8 +250,8 @@ class Packs(QObject):
 
     def _noted(self, locked: Locked) -> Noted:
         title = title_of(locked.control, self._parts)
-        held = "" if locked.value is None else f" at {locked.value}"
-        text = f"{title} is locked{held} by the lesson pack."
+        held = "" if locked.value is None else tr(" at {locked}", locked=locked.value)
+        text = tr("{title} is locked{held} by the lesson pack.", title=title, held=held)
         if locked.note:
             text = f"{text} {locked.note}"
         return Noted(

@@ -14,11 +14,12 @@ from spikestudio.app.docks import DockManager
 from spikestudio.app.layouts import LAYOUTS
 from spikestudio.app.views.palette import Entry
 from spikestudio.app.widgets.command_button import CommandButton
+from spikestudio.language import tr, tr_in
 from spikestudio.types import LayerInfo
 
 NOT_FROM_HERE = ("palette",)  # it is open
 MOST_NAMED = 60  # characters of a button's name
-DISABLED = "It cannot be used now."
+DISABLED = tr("It cannot be used now.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ def layers(sources: Sources) -> list[Entry]:
         Entry(
             f"layer:{layer.id}",
             layer.id,
-            "layer",
+            tr("layer"),
             lambda layer=layer: run.select(layer=layer.id),  # type: ignore[misc]
-            f"{layer.num_neurons:,} neurons",
+            tr("{num_neurons:,} neurons", num_neurons=layer.num_neurons),
         )
         for layer in run.layers
     ]
@@ -72,12 +73,20 @@ def neurons(sources: Sources, typed: str) -> list[Entry]:
         return []
     neuron = int(number)
     is_there = neuron < layer.num_neurons
-    reason = "" if is_there else f"{layer.id} has the neurons 0 to {layer.num_neurons - 1:,}."
+    reason = (
+        ""
+        if is_there
+        else tr(
+            "{layer} has the neurons 0 to {num_neurons:,}.",
+            layer=layer.id,
+            num_neurons=layer.num_neurons - 1,
+        )
+    )
     return [
         Entry(
             f"neuron:{layer.id}:{neuron}",
-            f"Neuron {neuron:,} of {layer.id}",
-            "neuron",
+            tr("Neuron {neuron:,} of {layer}", neuron=neuron, layer=layer.id),
+            tr("neuron"),
             lambda: run.select(layer=layer.id, neurons=(neuron,)),
             reason=reason,
         )
@@ -99,7 +108,7 @@ def _commands(sources: Sources) -> Iterator[Entry]:
         yield Entry(
             f"command:{command.id}",
             action.text().rstrip("…"),
-            "command",
+            tr("command"),
             action.trigger,
             keys_text(action),
             sources.obstacle(command.id),
@@ -110,14 +119,16 @@ def _docks(sources: Sources) -> Iterator[Entry]:
     for view_id, dock in sources.docks.docks.items():
         yield Entry(
             f"dock:{view_id}",
-            f"Go to {dock.view.title}",
-            "dock",
+            tr("Go to {view}", view=dock.view.title),
+            tr("dock"),
             lambda view_id=view_id: sources.open_dock(view_id),  # type: ignore[misc]
-            "" if not dock.isHidden() else "closed",
+            "" if not dock.isHidden() else tr("closed"),
         )
     for view_id, dock in sources.docks.docks.items():
         if not dock.isHidden():
-            yield Entry(f"close:{view_id}", f"Close {dock.view.title}", "dock", dock.close)
+            yield Entry(
+                f"close:{view_id}", tr("Close {view}", view=dock.view.title), tr("dock"), dock.close
+            )
 
 
 def _layouts(sources: Sources) -> Iterator[Entry]:
@@ -125,10 +136,10 @@ def _layouts(sources: Sources) -> Iterator[Entry]:
     for name in LAYOUTS:
         yield Entry(
             f"layout:{name}",
-            f"Layout {name}",
-            "layout",
+            tr("Layout {name}", name=tr_in("layout", name)),
+            tr("layout"),
             lambda name=name: sources.docks.apply(name),  # type: ignore[misc]
-            "in use" if name == in_force else "",
+            tr("in use") if name == in_force else "",
         )
 
 
@@ -138,11 +149,11 @@ def _models(sources: Sources) -> Iterator[Entry]:
     for entry in checkpoint.entries:
         yield Entry(
             f"model:{entry.path}",
-            f"Load {entry.name}",
-            "model",
+            tr("Load {entry}", entry=entry.name),
+            tr("model"),
             lambda path=entry.path: checkpoint.load(path),  # type: ignore[misc]
-            "in use" if entry.path == loaded else "",
-            "" if entry.card is not None else "This file cannot be used: the library says why.",
+            tr("in use") if entry.path == loaded else "",
+            "" if entry.card is not None else tr("This file cannot be used: the library says why."),
         )
 
 
@@ -152,13 +163,13 @@ def _menus(sources: Sources) -> Iterator[Entry]:
     known |= {id(dock.toggleViewAction()) for dock in sources.docks.docks.values()}
     for menu in sources.window.findChildren(QMenu):
         for action in menu.actions():
-            is_listed = id(action) in known or action.text() in LAYOUTS or not action.text()
+            is_listed = id(action) in known or action.data() in LAYOUTS or not action.text()
             if is_listed or action.menu() is not None or not action.isEnabled():
                 continue
             known.add(id(action))
             title = menu.title().replace("&", "")
             text = f"{title}: {action.text()}" if title else action.text()
-            yield Entry(f"menu:{text}", text, "menu", action.trigger, _state(action))
+            yield Entry(f"menu:{text}", text, tr("menu"), action.trigger, _state(action))
 
 
 def _buttons(sources: Sources) -> Iterator[Entry]:
@@ -176,12 +187,12 @@ def _buttons(sources: Sources) -> Iterator[Entry]:
             yield Entry(
                 f"button:{dock.view.view_id}:{name}",
                 f"{dock.view.title}: {name}",
-                "button",
+                tr("button"),
                 button.click,
-                "on" if button.isCheckable() and button.isChecked() else "",
+                tr("on") if button.isCheckable() and button.isChecked() else "",
                 "" if button.isEnabled() else DISABLED,
             )
 
 
 def _state(action: QAction) -> str:
-    return "on" if action.isCheckable() and action.isChecked() else ""
+    return tr("on") if action.isCheckable() and action.isChecked() else ""

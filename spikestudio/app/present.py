@@ -13,6 +13,7 @@ from spikestudio.app.dock import Dock
 from spikestudio.app.docks import DockManager, Snapshot
 from spikestudio.app.present_pointer import PointerRing
 from spikestudio.app.present_second import SecondWindow
+from spikestudio.language import tr
 
 SCALE = 1.5  # of the text, at least
 
@@ -254,7 +255,7 @@ class SecondMenu(QMenu):
     """Which docks are in the second window."""
 
     def __init__(self, presentation: Presentation, docks: DockManager, parent: QWidget) -> None:
-        super().__init__("Second window", parent)
+        super().__init__(tr("Second window"), parent)
         self._presentation = presentation
         self.setToolTipsVisible(True)
         self.choices: dict[str, QAction] = {}
@@ -262,11 +263,13 @@ class SecondMenu(QMenu):
             action = self.addAction(dock.view.title)
             action.setCheckable(True)
             action.setData(view_id)
-            action.setToolTip(f"Show {dock.view.title} in a second window, for a second screen")
+            action.setToolTip(
+                tr("Show {view} in a second window, for a second screen", view=dock.view.title)
+            )
             self.choices[view_id] = action
         self.addSeparator()
-        self.bring_back = self.addAction("Bring all back")
-        self.bring_back.setToolTip("Close the second window; its docks go back where they were")
+        self.bring_back = self.addAction(tr("Bring all back"))
+        self.bring_back.setToolTip(tr("Close the second window; its docks go back where they were"))
         self.triggered.connect(self._on_triggered)
         presentation.changed.connect(self._show)
         self._show()

@@ -12,6 +12,7 @@ from spikestudio.app import theme
 from spikestudio.app.dock import Dock
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.dock_scroll import DockScroll
+from spikestudio.language import tr
 
 CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
 FIRST_SIZE = QSize(960, 640)  # where it does not fill a screen of its own
@@ -24,8 +25,8 @@ class SecondWindow(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Window)
-        self.setWindowTitle("SpikeStudio, second window")
-        self.setAccessibleName("Second window")
+        self.setWindowTitle(tr("SpikeStudio, second window"))
+        self.setAccessibleName(tr("Second window"))
         self.setObjectName("second-window")
         self.panels: dict[str, Panel] = {}
         self._rows = QSplitter(Qt.Orientation.Vertical)

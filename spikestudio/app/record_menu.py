@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from spikestudio.app.actions import Actions
 from spikestudio.app.settings import Settings
 from spikestudio.app.viewmodels.record_target import BUDGETS_MB, RecordTarget
+from spikestudio.language import tr
 
 
 class RecordMenu(QMenu):
@@ -17,21 +18,21 @@ class RecordMenu(QMenu):
     def __init__(
         self, target: RecordTarget, commands: Actions, settings: Settings, parent: QWidget
     ) -> None:
-        super().__init__("Recording", parent)
+        super().__init__(tr("Recording"), parent)
         self.setToolTipsVisible(True)
         self._target, self._settings = target, settings
         self.addAction(commands["record"])
-        memory = self.addMenu("Recorder memory, next run")
+        memory = self.addMenu(tr("Recorder memory, next run"))
         self._budgets = QActionGroup(self)
         for budget in BUDGETS_MB:
-            action = memory.addAction(f"{budget:,} MB")
+            action = memory.addAction(tr("{budget:,} MB", budget=budget))
             action.setData(budget)
             action.setCheckable(True)
             self._budgets.addAction(action)
         self.addSeparator()
-        self.autoplay = self.addAction("Play a recording at the start")
+        self.autoplay = self.addAction(tr("Play a recording at the start"))
         self.autoplay.setToolTip(
-            "Until something is sampled, the window plays a recorded run of the model"
+            tr("Until something is sampled, the window plays a recorded run of the model")
         )
         self.autoplay.setCheckable(True)
         self.autoplay.setChecked(settings.autoplay)

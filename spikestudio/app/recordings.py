@@ -19,6 +19,7 @@ from spikestudio.app.viewmodels.playback import Playback, open_playback
 from spikestudio.app.viewmodels.record_target import SUFFIX
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.atomic import unused
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.catalog import Entry
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SUFFIXES = (SUFFIX, ".hdf5")
-BUSY = "A run is in progress: cancel it or wait until it has ended, then open the recording."
+BUSY = tr("A run is in progress: cancel it or wait until it has ended, then open the recording.")
 FIRST_FRAMES_MS = 250  # of a recording, before the model is loaded, which is heavy
 
 
@@ -185,16 +186,20 @@ class Recordings(QObject):
         if model is not None and model.card.tensors_sha256 == run.result.tensors_sha256:
             reason = ""
         elif entry is None:
-            reason = (
-                f"The model {name} of this recording is not here, so potentials and layers that were "
-                "not recorded cannot be recomputed: open its checkpoint."
+            reason = tr(
+                "The model {name} of this recording is not here, so potentials and layers that were "
+                "not recorded cannot be recomputed: open its checkpoint.",
+                name=name,
             )
         elif entry.path in (checkpoint.loading, self._load_wanted):
-            reason = f"What was not recorded is recomputed once the model {name} is loaded."
+            reason = tr(
+                "What was not recorded is recomputed once the model {name} is loaded.", name=name
+            )
         else:
-            reason = (
+            reason = tr(
                 "Potentials and layers that were not recorded cannot be recomputed with another "
-                f"model: load {name}."
+                "model: load {name}.",
+                name=name,
             )
         run.set_cannot_recompute(reason)
 
@@ -208,7 +213,9 @@ class Recordings(QObject):
             context.record.set_path(None)
             return
         folder = Path(context.settings.record_folder or Path.home())
-        dialog = QFileDialog(self._window, "Record to file", str(folder), "Recording (*.h5)")
+        dialog = QFileDialog(
+            self._window, tr("Record to file"), str(folder), tr("Recording (*.h5)")
+        )
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # nothing is overwritten
         dialog.setDefaultSuffix(SUFFIX[1:])
@@ -231,8 +238,12 @@ class Recordings(QObject):
         self._context.settings.record_folder = str(path.parent)
         self._context.record.set_path(path)
         self._messages.info(
-            f"The next run is recorded to {unused(path).name} in {path.parent}; those after it get a "
-            "number behind the name."
+            tr(
+                "The next run is recorded to {unused} in {parent}; those after it get a "
+                "number behind the name.",
+                unused=unused(path).name,
+                parent=path.parent,
+            )
         )
 
     @Slot()
@@ -266,7 +277,9 @@ class Recordings(QObject):
             return
         if recorder.file_path is not None and not recorder.file_error:
             path = recorder.file_path
-            self._messages.done(f"Recorded the run to {path.name} in {path.parent}.")
+            self._messages.done(
+                tr("Recorded the run to {path} in {parent}.", path=path.name, parent=path.parent)
+            )
 
 
 def prefers_stillness() -> bool:

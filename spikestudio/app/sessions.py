@@ -15,6 +15,7 @@ from spikestudio.app.layouts import LAYOUTS
 from spikestudio.app.notifications import Notifications
 from spikestudio.app.views.session_notice import SessionNotice
 from spikestudio.atomic import unused
+from spikestudio.language import tr, tr_n
 from spikestudio.sessions.document import Place
 from spikestudio.sessions.files import MEBIBYTE, SUFFIX
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from spikestudio.sessions.recovery import Abandoned
     from spikestudio.sessions.writing import Saved
 
-FILTER = f"Session (*{SUFFIX})"
+FILTER = tr("Session (*{suffix})", suffix=SUFFIX)
 NAMED = 4  # runs whose recordings are left out, by name
 
 
@@ -74,7 +75,7 @@ class Sessions(QObject):
     def save_as(self) -> None:
         """Ask for a file, and save the session to it."""
         folder = Path(self._context.settings.session_folder or Path.home())
-        dialog = QFileDialog(self._window, "Save session", str(folder), FILTER)
+        dialog = QFileDialog(self._window, tr("Save session"), str(folder), FILTER)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(SUFFIX[1:])
         dialog.selectFile(unused(folder / f"{self.model.name or 'session'}{SUFFIX}").name)
@@ -102,13 +103,17 @@ class Sessions(QObject):
     @Slot(object)
     def _on_saved(self, saved: Saved) -> None:
         size = saved.nbytes / MEBIBYTE
-        text = f"Saved {saved.path.name}, {size:,.3g} MiB."
+        text = tr("Saved {saved_path}, {size:,.3g} MiB.", saved_path=saved.path.name, size=size)
         if saved.left_out:
             number = len(saved.left_out)
-            names = ", ".join(saved.left_out[:NAMED]) + (" and others" if number > NAMED else "")
-            text += (
-                f" Without the recordings of {names}: they are gone, or beyond the limit of "
-                f"{self.model.limit_mb:,.0f} MiB. Keep a run to have its recording in any case."
+            names = ", ".join(saved.left_out[:NAMED]) + (
+                tr(" and others") if number > NAMED else ""
+            )
+            text += tr(
+                " Without the recordings of {names}: they are gone, or beyond the limit of "
+                "{limit_mb:,.0f} MiB. Keep a run to have its recording in any case.",
+                names=names,
+                limit_mb=self.model.limit_mb,
             )
         self._messages.done(text)
         plan, self._after_saving = self._after_saving, None
@@ -121,10 +126,10 @@ class Sessions(QObject):
     def ask_report(self) -> None:
         """Ask for a file, and write a page of the session to it."""
         if not self.model.has_content:
-            self._messages.info("Nothing was sampled yet: sample first, then write a report.")
+            self._messages.info(tr("Nothing was sampled yet: sample first, then write a report."))
             return
         folder = Path(self._context.settings.export_folder or Path.home())
-        dialog = QFileDialog(self._window, "Write report", str(folder), "Web page (*.html)")
+        dialog = QFileDialog(self._window, tr("Write report"), str(folder), tr("Web page (*.html)"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("html")
         dialog.selectFile(unused(folder / f"{self.model.name or 'session'}.html").name)
@@ -139,7 +144,7 @@ class Sessions(QObject):
 
     @Slot(object)
     def _on_reported(self, path: Path) -> None:
-        self._messages.done(f"Wrote {path.name} in {path.parent}.")
+        self._messages.done(tr("Wrote {path} in {parent}.", path=path.name, parent=path.parent))
 
     @Slot(str, str)
     def _on_failed(self, message: str, details: str) -> None:
@@ -154,14 +159,14 @@ class Sessions(QObject):
 
     def open(self, path: Path) -> None:
         """Open a session, after what is unsaved in this one is saved or given up."""
-        self._with_consent(lambda: self.model.open(path), "Open another session")
+        self._with_consent(lambda: self.model.open(path), tr("Open another session"))
 
     def may_close(self) -> bool:
         """Whether the window may be closed now; else it is asked, and closes after the answer."""
         is_session = self.model.is_unsaved and bool(self.model.name or self.model.note)
         if self._is_answered or self._context.is_closed or not is_session:
             return True  # runs that nobody has made a session of are let go without a word
-        self._ask(self._close, "Close the window")
+        self._ask(self._close, tr("Close the window"))
         return False
 
     def _close(self) -> None:
@@ -179,17 +184,20 @@ class Sessions(QObject):
             self.question.raise_()
             return
         number = len(self._context.history.entries)
-        runs = f"{number:,} run{'' if number == 1 else 's'}"
+        runs = tr_n("{number:,} run", "{number:,} runs", number, number=number)
         buttons = QMessageBox.StandardButton
         box = QMessageBox(
             QMessageBox.Icon.NoIcon,
             what,
-            f"The session {self.model.name or 'of this window'} has changes that are not saved "
-            f"({runs}, notes and settings).",
+            tr(
+                "The session {model} has changes that are not saved ({runs}, notes and settings).",
+                model=self.model.name or tr("of this window"),
+                runs=runs,
+            ),
             buttons.Save | buttons.Discard | buttons.Cancel,
             self._window,
         )
-        box.setInformativeText("Save them first?")
+        box.setInformativeText(tr("Save them first?"))
         box.setDefaultButton(buttons.Save)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.question = box
@@ -219,10 +227,14 @@ class Sessions(QObject):
     @Slot(object)
     def _on_found(self, journal: Abandoned) -> None:
         when = f"{journal.ended:%d %B, %H:%M}"
-        text = f"The last session ended unexpectedly ({when}): {journal.text}."
+        text = tr(
+            "The last session ended unexpectedly ({when}): {journal}.",
+            when=when,
+            journal=journal.text,
+        )
         self.notice = SessionNotice(text, self._window)
         self.notice.recoverRequested.connect(
-            lambda: self._with_consent(lambda: self.model.recover(journal), "Recover a session")
+            lambda: self._with_consent(lambda: self.model.recover(journal), tr("Recover a session"))
         )
         self.notice.discardRequested.connect(lambda: self.model.discard(journal))
         self.notice.closed.connect(lambda: journal.leave())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikestudio.atomic import atomic_write, unused
+from spikestudio.language import tr
 from spikestudio.recording.record import DEFAULT_BUDGET_MB
 from spikestudio.sessions.limits import DEFAULT_LIMIT_MB
 
@@ -22,6 +23,7 @@ class Settings:
 
     theme: str = "dark"
     text_scale: float = 1.0
+    language: str = "system"  # a code of ``language.LANGUAGES``, or the computer's
     device: str = "auto"
     model: str = ""  # path of the model loaded last
     layout: str = "Watch"
@@ -63,11 +65,11 @@ class SettingsStore:
         except FileNotFoundError:
             return Settings()
         except (OSError, UnicodeDecodeError) as error:
-            return self._give_up(f"could not be read ({error})")
+            return self._give_up(tr("could not be read ({error})", error=error))
         try:
             return _from_json(json.loads(text))
         except (ValueError, TypeError) as error:
-            return self._give_up(f"could not be used ({error})")
+            return self._give_up(tr("could not be used ({error})", error=error))
 
     def save(self, settings: Settings) -> None:
         """Replace the file atomically; raises ``ExportError`` and then leaves the old file."""
@@ -81,16 +83,24 @@ class SettingsStore:
         aside = unused(self.path.with_name("settings-unusable.json"))
         with suppress(OSError):
             self.path.replace(aside)
-        self.notice = f"The settings file {reason}, so the window starts with its defaults."
+        self.notice = tr(
+            "The settings file {reason}, so the window starts with its defaults.", reason=reason
+        )
         return Settings()
 
 
 def _from_json(mapping: Any) -> Settings:  # noqa: ANN401  whatever the file holds
     if not isinstance(mapping, dict):
-        raise TypeError("it holds no table of settings")
+        raise TypeError(tr("it holds no table of settings"))
     version = mapping.pop("schema_version", None)
     if version != SCHEMA_VERSION:
-        raise ValueError(f"it has version {version!r}, this program reads version {SCHEMA_VERSION}")
+        raise ValueError(
+            tr(
+                "it has version {version!r}, this program reads version {schema_version}",
+                version=version,
+                schema_version=SCHEMA_VERSION,
+            )
+        )
     defaults = Settings()
     for each in fields(Settings):
         wanted = type(getattr(defaults, each.name))
@@ -98,8 +108,15 @@ def _from_json(mapping: Any) -> Settings:  # noqa: ANN401  whatever the file hol
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
-            raise TypeError(f"{each.name} must be a {wanted.__name__}, not {value!r}")
+            raise TypeError(
+                tr(
+                    "{name} must be a {wanted}, not {value!r}",
+                    name=each.name,
+                    wanted=wanted.__name__,
+                    value=value,
+                )
+            )
         if wanted is list and not all(type(item) is str for item in value):
-            raise TypeError(f"{each.name} must be a list of texts")
+            raise TypeError(tr("{name} must be a list of texts", name=each.name))
         setattr(defaults, each.name, value)
     return defaults

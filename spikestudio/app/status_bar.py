@@ -13,12 +13,17 @@ from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.progress import RemainingTime, format_seconds
 from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.app.views.parts import SHRINKS_BELOW
+from spikestudio.language import mark, tr
 
 MARGIN = 12
 LINE = 2  # height of the progress line at the upper edge
 MEBIBYTE = 2**20
-CANCEL_TIP = "What stops the run and keeps what it has"
+CANCEL_TIP = tr("What stops the run and keeps what it has")
 LONGEST_NAME = 32  # letters of a file's name
+NAMES = (  # of the labels: keys here, translated where they are told
+    *(mark("Model"), mark("Device"), mark("State"), mark("Step"), mark("Time left")),
+    *(mark("File"), mark("Recorder"), mark("Dropped frames"), mark("Cancel")),
+)
 FIRST_OUT = (  # in this order where there is no room for everything
     *("Dropped frames", "Device", "Recorder", "File", "Model", "Cancel", "Time left"),
 )
@@ -51,14 +56,14 @@ class StatusBar(QFrame):
         row.setContentsMargins(MARGIN, 4, MARGIN, 4)
         row.setSpacing(4 * theme.SPACE)
         for name, label in self.labels.items():
-            label.setAccessibleName(name)
+            label.setAccessibleName(tr(name))
             theme.set_role(label, "caption")
             if name == "File":
                 row.addStretch(1)
             row.addWidget(label)
-        self.labels["Cancel"].setAccessibleName("How to cancel the run")
+        self.labels["Cancel"].setAccessibleName(tr("How to cancel the run"))
         self.labels["Dropped frames"].setToolTip(
-            "Steps that were recorded but not drawn live, because a newer one was there already"
+            tr("Steps that were recorded but not drawn live, because a newer one was there already")
         )
         run.started.connect(self._on_started)
         run.stepFinished.connect(self._on_step)
@@ -121,14 +126,18 @@ class StatusBar(QFrame):
         is_timed = run.state is RunState.RUNNING and self._remaining.seconds is not None
         texts = {
             "Model": self._model(),
-            "Device": f"{model.device}, float32" if model else "",
+            "Device": tr("{device}, float32", device=model.device) if model else "",
             "State": self._state(),
-            "Step": f"step {done} of {total}" if total else "",
-            "Time left": f"{format_seconds(self._remaining.seconds or 0)} left" if is_timed else "",
+            "Step": tr("step {done} of {total}", done=done, total=total) if total else "",
+            "Time left": tr("{seconds} left", seconds=format_seconds(self._remaining.seconds or 0))
+            if is_timed
+            else "",
             "Cancel": self._how_to_cancel(),
             "File": self._file(),
             "Recorder": self._memory(),
-            "Dropped frames": f"dropped frames {self._bridge.num_dropped}"
+            "Dropped frames": tr(
+                "dropped frames {num_dropped}", num_dropped=self._bridge.num_dropped
+            )
             if total and run.recording is None
             else "",
         }
@@ -144,59 +153,65 @@ class StatusBar(QFrame):
     def _model(self) -> str:
         loading, model = self._checkpoint.loading, self._checkpoint.model
         if self._run.recording is not None and loading is not None:
-            return f"loading {loading.stem}"  # the state has something else to say
+            return tr("loading {stem}", stem=loading.stem)  # the state has something else to say
         return model.name if model else ""
 
     def _state(self) -> str:
         if self._run.recording is not None:
-            return f"recording {_short(self._run.recording.name)}, not live"
+            return tr("recording {short}, not live", short=_short(self._run.recording.name))
         if self._run.state.is_active:
-            return self._run.state.value
+            return self._run.state.text
         if self._checkpoint.loading is not None:
-            return f"loading {self._checkpoint.loading.stem}"
+            return tr("loading {stem}", stem=self._checkpoint.loading.stem)
         if self._checkpoint.model is None:
-            return "no model"
-        return self._run.state.value
+            return tr("no model")
+        return self._run.state.text
 
     def _how_to_cancel(self) -> str:
         """Return the shortest key that stops the run: Escape, which many try, does not."""
         is_possible = self._run.state in (RunState.RUNNING, RunState.PAUSED)
         if self._cancel is None or not is_possible or self._run.recording is not None:
             return ""
-        keys = keys_text(self._cancel).split(" or ")
-        return f"{min(keys, key=len)} cancels" if keys[0] else ""
+        keys = keys_text(self._cancel).split(tr(" or "))
+        return tr("{keys} cancels", keys=min(keys, key=len)) if keys[0] else ""
 
     def _memory(self) -> str:
         recorder, step = self._run.recorder, self._run.step
         if recorder is None or step is None or self._run.recording is not None:
             return ""
         used, budget = step.bytes_recorded / MEBIBYTE, recorder.budget_bytes / MEBIBYTE
-        return f"recorder {used:.0f} of {budget:.0f} MB"
+        return tr("recorder {used:.0f} of {budget:.0f} MB", used=used, budget=budget)
 
     def _file(self) -> str:
         recorder = self._run.recorder
         if recorder is None or recorder.file_path is None:
             return ""
-        size = f"{recorder.file_bytes / MEBIBYTE:.1f} MB"
+        size = tr("{file_bytes:.1f} MB", file_bytes=recorder.file_bytes / MEBIBYTE)
         if self._run.recording is not None:
             return size
         if recorder.file_error:
-            return f"not recorded to {_short(recorder.file_path.name)} any more"
-        verb = "recording" if self._run.state.is_active else "recorded"
-        return f"{verb} to {_short(recorder.file_path.name)}, {size}"
+            return tr("not recorded to {short} any more", short=_short(recorder.file_path.name))
+        verb = tr("recording") if self._run.state.is_active else tr("recorded")
+        return tr(
+            "{verb} to {short}, {size}", verb=verb, short=_short(recorder.file_path.name), size=size
+        )
 
     def _show_tips(self) -> None:
         recorder = self._run.recorder
         dropped = recorder.dropped if recorder else ""
         self.labels["Recorder"].setToolTip(
-            dropped or "Memory of this run's recording, and its limit; nothing was let go"
+            dropped or tr("Memory of this run's recording, and its limit; nothing was let go")
         )
         file = str(recorder.file_path) if recorder and recorder.file_path else ""
         self.labels["File"].setToolTip(recorder.file_error or file if recorder else "")
         self.labels["State"].setToolTip(self._run.cannot_recompute if self._run.recording else "")
         tip = ""
         if self._cancel is not None and self.labels["Cancel"].text():
-            tip = f"{CANCEL_TIP}: the Cancel button, or {keys_text(self._cancel)}. Escape does not."
+            tip = tr(
+                "{cancel_tip}: the Cancel button, or {keys}. Escape does not.",
+                cancel_tip=CANCEL_TIP,
+                keys=keys_text(self._cancel),
+            )
         for name in ("Step", "Cancel"):
             self.labels[name].setToolTip(tip)
 

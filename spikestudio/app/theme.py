@@ -17,6 +17,9 @@ from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from spikestudio.app import languages
+from spikestudio.language import tr
+
 Mode = Literal["dark", "light"]
 TypeRole = Literal["axis", "caption", "body", "title", "figure"]
 
@@ -164,7 +167,7 @@ class ThemeManager(QObject):
     def set_mode(self, mode: Mode) -> None:
         """Switch between the dark and the light table."""
         if mode not in get_args(Mode):
-            raise ValueError(f"Unknown theme {mode!r}: choose dark or light.")
+            raise ValueError(tr("Unknown theme {mode!r}: choose dark or light.", mode=mode))
         if mode != self.mode:
             self.mode = mode
             self.changed.emit()
@@ -272,7 +275,7 @@ class Sheet(QObject):
         """Style the application after the theme in force."""
         base = QFont(self._app.font())
         if UI_FAMILY in QFontDatabase.families():
-            base.setFamily(UI_FAMILY)
+            base.setFamilies([UI_FAMILY, *languages.families()])
         base.setPixelSize(px(TYPE_SIZES["body"]))
         base.setFeature(QFont.Tag("tnum"), 1)
         self._app.setFont(base)

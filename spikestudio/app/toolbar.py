@@ -19,6 +19,7 @@ from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.model_card import paint_thumbnail, thumbnail
 from spikestudio.app.widgets.parameter_row import NumberBox
 from spikestudio.app.widgets.seed_box import SeedBox
+from spikestudio.language import tr, tr_in
 
 THUMB = 24
 QUEUED, HELD = "mdi6.tray-full", "mdi6.pause-circle-outline"
@@ -54,13 +55,13 @@ class ToolBar(QFrame):
         self.cancel = CommandButton(actions["cancel"], "mdi6.stop")
         for button in (self.pause, self.step, self.cancel):
             button.heir = self.sample
-        self.waiting = IconButton(QUEUED, "Queue")
+        self.waiting = IconButton(QUEUED, tr("Queue"))
         self.waiting.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.waiting.hide()
         self.seed = SeedBox()
         self.dice = IconButton("mdi6.dice-5-outline", actions["roll-seed"].toolTip())
         self.num = NumberBox(parameters.NUM)
-        self.view = menu_button("mdi6.view-dashboard-outline", "Layout and docks", dock_menu)
+        self.view = menu_button("mdi6.view-dashboard-outline", tr("Layout and docks"), dock_menu)
         self.view.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         export_menu = QMenu(self)
         export_menu.addActions([actions["export"], actions["export-raster"]])
@@ -72,7 +73,7 @@ class ToolBar(QFrame):
         )
         export_menu.addSeparator()
         export_menu.addActions(record_menu.actions())
-        self.export = menu_button("mdi6.export-variant", "Export and record", export_menu)
+        self.export = menu_button("mdi6.export-variant", tr("Export and record"), export_menu)
         self.theme = IconButton("mdi6.brightness-6", actions["toggle-theme"].toolTip())
         help_menu = QMenu(self)
         help_menu.addActions([actions["lessons"], actions["open-pack"], actions["make-pack"]])
@@ -80,8 +81,8 @@ class ToolBar(QFrame):
         help_menu.addActions([actions["help"], actions["shortcuts"]])
         help_menu.addSeparator()
         help_menu.addActions([actions["palette"], actions["find"], actions["keys"]])
-        self.help = menu_button("mdi6.help-circle-outline", "Help", help_menu)
-        self._seed_label, self._num_label = QLabel("Seed"), QLabel("Images")
+        self.help = menu_button("mdi6.help-circle-outline", tr("Help"), help_menu)
+        self._seed_label, self._num_label = QLabel(tr("Seed")), QLabel(tr("Images"))
         self._build()
         self._actions = actions
 
@@ -126,7 +127,7 @@ class ToolBar(QFrame):
 
     @Slot()
     def _show_commands(self) -> None:
-        is_resume = self._sampler.pause_label.startswith("Resum")
+        is_resume = self._sampler.is_paused
         self.pause.set_icon("mdi6.play-pause" if is_resume else "mdi6.pause")
 
     @Slot()
@@ -138,16 +139,14 @@ class ToolBar(QFrame):
     def _show_queue(self) -> None:
         """Show how many runs wait, and whether they wait for the user."""
         queue = self._queue
-        self.sample.set_icon(
-            "mdi6.play" if queue.sample_label == "Sample" else "mdi6.playlist-plus"
-        )
+        self.sample.set_icon("mdi6.playlist-plus" if queue.is_adding else "mdi6.play")
         number = len(queue.waiting)
-        text = f"Queue: {number:,} waiting. {queue.held}".rstrip()
+        text = tr("Queue: {number:,} waiting. {held}", number=number, held=queue.held).rstrip()
         if text == self.waiting.accessibleName() and self.waiting.isHidden() == (not number):
             return
         self.waiting.set_icon(HELD if queue.held else QUEUED)
         self.waiting.setText(f"{number:,}")
-        self.waiting.setToolTip(f"{text} Show the queue")
+        self.waiting.setToolTip(tr("{the_text} Show the queue", the_text=text))
         self.waiting.setAccessibleName(text)
         self.waiting.setVisible(number > 0)
         self._fit()
@@ -155,7 +154,7 @@ class ToolBar(QFrame):
     @Slot(str)
     def show_layout(self, name: str) -> None:
         """Name the layout in force."""
-        self.view.setText(name)
+        self.view.setText(tr_in("layout", name))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt override
         super().resizeEvent(event)
@@ -175,13 +174,13 @@ class ToolBar(QFrame):
             (False, False, False),  # the sampler dock has them too
         ):
             for button, longest in (
-                (self.pause, "Resuming…"),
-                (self.step, "Step"),
-                (self.cancel, "Stopping…"),
+                (self.pause, tr("Resuming…")),
+                (self.step, tr("Step")),
+                (self.cancel, tr("Stopping…")),
             ):
                 button.set_text_shown(has_labels)
                 button.setMinimumWidth(button.width_for(longest))
-            self.sample.setMinimumWidth(self.sample.width_for("Sample"))
+            self.sample.setMinimumWidth(self.sample.width_for(tr("Sample")))
             self._seed_label.setVisible(has_labels)
             self._num_label.setVisible(has_labels)
             for field in (self.seed, self.dice, self.num):
@@ -207,7 +206,7 @@ class ModelChooser(QToolButton):
         self._is_text_shown = True
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setToolTip("Model in use")
+        self.setToolTip(tr("Model in use"))
         self.setMenu(QMenu(self))
         checkpoint.entriesChanged.connect(self._fill)
         checkpoint.loadingChanged.connect(self._show)
@@ -235,9 +234,9 @@ class ModelChooser(QToolButton):
     def _show(self) -> None:
         model, loading = self._checkpoint.model, self._checkpoint.loading
         if loading is not None:
-            text = f"Loading {loading.stem}…"
+            text = tr("Loading {stem}…", stem=loading.stem)
         else:
-            text = model.name if model else "No model"
+            text = model.name if model else tr("No model")
         size = theme.px(THUMB)
         self.setIconSize(QSize(size, size))
         self.setIcon(self._icon(size))
@@ -246,7 +245,7 @@ class ModelChooser(QToolButton):
             style.ToolButtonTextBesideIcon if self._is_text_shown else style.ToolButtonIconOnly
         )
         self.setText(f" {text}")
-        self.setAccessibleName(f"Model: {text}")
+        self.setAccessibleName(tr("Model: {the_text}", the_text=text))
 
     def _icon(self, size: int) -> QIcon:
         model = self._checkpoint.model

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
-MEASURED = (
+MEASURED = tr(
     "mean of the denoising steps after the first one, which warms up; "
     "an evaluation computes all images at once"
 )
-ENERGY = "of the operations alone, 4.6 pJ a MAC and 0.9 pJ an addition (32-bit floats in 45 nm)"
+ENERGY = tr("of the operations alone, 4.6 pJ a MAC and 0.9 pJ an addition (32-bit floats in 45 nm)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +119,5 @@ class Answer:
             return cls(**dict(values) | {"figures": figures, "images": images})
         except (KeyError, TypeError) as error:
             raise DataError(
-                f"This is no answer of a bench ({error}): run the bench again."
+                tr("This is no answer of a bench ({error}): run the bench again.", error=error)
             ) from error

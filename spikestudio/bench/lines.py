@@ -22,6 +22,7 @@ from spikestudio.bench.run import (
     ModelStarted,
 )
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 
 def line(event: BenchEvent) -> dict[str, Any]:
@@ -71,7 +72,9 @@ def parse(text: bytes | str) -> BenchEvent:
             case other:
                 raise ValueError(f"unknown event {other!r}")
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise DataError(f"A bench wrote a line that cannot be read ({error}).") from error
+        raise DataError(
+            tr("A bench wrote a line that cannot be read ({error}).", error=error)
+        ) from error
 
 
 def _packed(images: NDArray[np.uint8]) -> dict[str, Any]:

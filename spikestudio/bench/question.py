@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikestudio.checkpoints.catalog import list_checkpoints
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.sampling.request import SamplingRequest
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ class Question:
         SamplingRequest(**self.given())
         if self.class_label is not None and self.class_label < 0:
             raise ConfigError(
-                f"The class must be a whole number from 0 on, not {self.class_label}.",
+                tr(
+                    "The class must be a whole number from 0 on, not {class_label}.",
+                    class_label=self.class_label,
+                ),
                 field="class_label",
             )
 
@@ -86,6 +90,6 @@ def bundled() -> tuple[Path, ...]:
     files = tuple(entry.path for entry in list_checkpoints() if entry.is_bundled)
     if not files:
         raise ConfigError(
-            "No checkpoints come with this copy of SpikeStudio: name the files to ask."
+            tr("No checkpoints come with this copy of SpikeStudio: name the files to ask.")
         )
     return files

@@ -15,6 +15,7 @@ from spikestudio.bench.question import OPTIONS, Question
 from spikestudio.bench.table import COLUMNS, caveats, remarks
 from spikestudio.errors import ExportError
 from spikestudio.export.images import grid, write_picture
+from spikestudio.language import tr
 from spikestudio.paths import resource
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ def draw(question: Question, answers: Sequence[Answer]) -> Image.Image:
     )
     if max(size) > _MAX_SIDE:
         raise ExportError(
-            f"The sheet would have {size[0]:,} x {size[1]:,} pixels, which is too large: ask fewer "
-            "models or for fewer images."
+            tr(
+                "The sheet would have {size:,} x {size_2:,} pixels, which is too large: ask fewer "
+                "models or for fewer images.",
+                size=size[0],
+                size_2=size[1],
+            )
         )
     canvas = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(canvas)

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from spikestudio.atomic import atomic_write
 from spikestudio.bench.answer import ENERGY, MEASURED, Answer, Figures
 from spikestudio.bench.question import OPTIONS
+from spikestudio.language import invariant, tr
 
 UNKNOWN = "–"
 BUSY = 0.5  # threads of others that may want a core before it is said
@@ -42,46 +43,50 @@ class Column:
 
 COLUMNS = (
     Column(
-        "image", "Time per image", f"{MEASURED}; the share of one image", "s",
+        "image", tr("Time per image"), tr("{measured}; the share of one image", measured=MEASURED), "s",
         lambda f: f.seconds_per_image,
     ),
     Column(
-        "evaluation", "Per evaluation", "One evaluation of the network, for all images: "
-        f"{MEASURED}", "s", lambda f: f.seconds_per_evaluation,
+        "evaluation", tr("Per evaluation"), tr("One evaluation of the network, for all "
+        "images: " "{measured}", measured=MEASURED), "s", lambda f: f.seconds_per_evaluation,
     ),
     Column(
-        "evaluations", "Evaluations", "Of the network for one image", "", lambda f: f.evaluations
+        "evaluations", tr("Evaluations"), tr("Of the network for one "
+        "image"), "", lambda f: f.evaluations
     ),
     Column(
-        "rate", "Firing rate", "Spikes per neuron of the denoiser and SNN time step", "%",
+        "rate", tr("Firing rate"), tr("Spikes per neuron of the denoiser and SNN time step"), "%",
         lambda f: f.mean_rate,
     ),
     Column(
-        "synapses", "Additions", "Synaptic operations: additions that spikes caused for one image, a "
-        "token model's decoder included", "", lambda f: f.synaptic_operations,
+        "synapses", tr("Additions"), tr("Synaptic operations: additions that spikes caused for "
+        "one image, a "
+        "token model's decoder included"), "", lambda f: f.synaptic_operations,
     ),
     Column(
-        "strict", "Energy, strict", f"Of one image, adding only where spikes are read: {ENERGY}; "
-        "without a token model's decoder", "J", lambda f: f.strict.joules,
+        "strict", tr("Energy, strict"), tr("Of one image, adding only where spikes are read: "
+        "{energy}; " "without a token model's decoder", energy=ENERGY), "J", lambda f: f.strict.joules,
     ),
     Column(
-        "papers", "Energy, papers", "Of one image, as the papers count: all layers but the first "
-        f"convolution add; {ENERGY}; without a token model's decoder", "J",
+        "papers", tr("Energy, papers"), tr("Of one image, as the papers count: all layers but "
+        "the first " "convolution add; {energy}; without a token model's decoder", energy=ENERGY), "J",
         lambda f: f.papers.joules,
     ),
     Column(
-        "ann", "As an ANN", "Of one image of the same network without spikes: every layer "
-        f"multiplies, in one pass; {ENERGY}", "J", lambda f: f.ann.joules,
+        "ann", tr("As an ANN"), tr("Of one image of the same network without spikes: "
+        "every layer " "multiplies, in one pass; {energy}", energy=ENERGY), "J", lambda f: f.ann.joules,
     ),
     Column(
-        "macs", "MAC as an ANN", "Multiply-accumulates of the same network without spikes, of one "
-        "image", "", lambda f: f.ann.macs,
+        "macs", tr("MAC as an ANN"), tr("Multiply-accumulates of the same network without "
+        "spikes, of one "
+        "image"), "", lambda f: f.ann.macs,
     ),
-    Column("neurons", "Neurons", "Of the denoiser, for one image", "", lambda f: f.neurons),
-    Column("parameters", "Parameters", "Of the whole network", "", lambda f: f.parameters),
+    Column("neurons", tr("Neurons"), tr("Of the denoiser, for one image"), "", lambda f: f.neurons),
+    Column("parameters", tr("Parameters"), tr("Of the whole network"), "", lambda f: f.parameters),
     Column(
-        "judge", "Judge", "How sure a classifier of the model's own data set is of the images, on "
-        "average; it may be sure of what is none, too", "%", lambda f: f.confidence,
+        "judge", tr("Judge"), tr("How sure a classifier of the model's own data set is of the "
+        "images, on "
+        "average; it may be sure of what is none, too"), "%", lambda f: f.confidence,
     ),
 )  # fmt: skip
 
@@ -106,22 +111,30 @@ def remarks(answer: Answer) -> list[str]:
     """Return what has to be known to compare an answer with others, in words."""
     words = [answer.error] if answer.error else []
     words += [
-        f"cannot be asked for {OPTIONS[name]}: {_reason(answer.checkpoint, why)}"
+        tr(
+            "cannot be asked for {option}: {reason}",
+            option=OPTIONS[name],
+            reason=_reason(answer.checkpoint, why),
+        )
         for name, why in answer.refused.items()
     ]
     figures, num = answer.figures, answer.request.get("num", 0)
     if figures is not None and figures.computed > num:
         words.append(
-            f"computes {figures.computed} images at a time, so the time of {num} is that of more"
+            tr(
+                "computes {computed} images at a time, so the time of {num} is that of more",
+                computed=figures.computed,
+                num=num,
+            )
         )
     if figures is not None and figures.strict.additions == 0:
         words.append(
-            "never reads spikes themselves, only their mean: no additions in the strict count"
+            tr("never reads spikes themselves, only their mean: no additions in the strict count")
         )
     if figures is not None and answer.request.get("sampler") == "absorbing":
-        words.append("decodes a picture in every step, which is part of its time")
+        words.append(tr("decodes a picture in every step, which is part of its time"))
     if figures is not None and figures.seconds_per_evaluation is None:
-        words.append("has one step only, which warms up: no time was measured")
+        words.append(tr("has one step only, which warms up: no time was measured"))
     return words
 
 
@@ -134,24 +147,35 @@ def caveats(answers: Sequence[Answer], disturbed: Collection[str] = ()) -> list[
     said = []
     if len(datasets) > 1:
         said.append(
-            f"The models draw different data ({', '.join(datasets)}): compare images and judges only "
-            "within a data set."
+            tr(
+                "The models draw different data ({datasets}): compare images and judges only "
+                "within a data set.",
+                datasets=", ".join(datasets),
+            )
         )
     names = ", ".join(each.checkpoint for each in answers if each.path in disturbed)
     if names:
-        said.append(f"Something else was computed meanwhile: the times of {names} are too long.")
+        said.append(
+            tr(
+                "Something else was computed meanwhile: the times of {names} are too long.",
+                names=names,
+            )
+        )
     load = next((each.figures.load for each in answers if each.figures is not None), None)
     if load is not None and load > BUSY:
         said.append(
-            f"In the minute before, about {load:.1f} threads of other programs wanted a core: the "
-            "times may be longer than on a machine at rest."
+            tr(
+                "In the minute before, about {load:.1f} threads of other programs wanted a core: the "
+                "times may be longer than on a machine at rest.",
+                load=load,
+            )
         )
     return said
 
 
 def markdown(answers: Sequence[Answer], disturbed: Collection[str] = ()) -> str:
     """Return the table in Markdown, with what has to be known below it; ``*`` marks the disturbed."""
-    head = ["Model", "Data", *(column.title for column in COLUMNS)]
+    head = [tr("Model"), tr("Data"), *(column.title for column in COLUMNS)]
     lines = [_line(head), _line(["---", "---", *("---:" for _ in COLUMNS)])]
     for answer in answers:
         mark = "*" if answer.path in disturbed else ""
@@ -160,7 +184,10 @@ def markdown(answers: Sequence[Answer], disturbed: Collection[str] = ()) -> str:
     lines.append("")
     lines += [f"- {answer.checkpoint} {word}" for answer in answers for word in remarks(answer)]
     lines += [f"- {sentence}" for sentence in caveats(answers, disturbed)]
-    lines += [f"- Time: {MEASURED}.", f"- Energy: {ENERGY}; memory and neurons are left out."]
+    lines += [
+        tr("- Time: {measured}.", measured=MEASURED),
+        tr("- Energy: {energy}; memory and neurons are left out.", energy=ENERGY),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -186,6 +213,7 @@ def write_csv(
     writer.writerows(rows(answers, disturbed))
 
 
+@invariant()
 def _row(answer: Answer, is_disturbed: bool) -> dict[str, Any]:
     request, figures = answer.request, answer.figures
     plain = {} if figures is None else asdict(figures)
@@ -224,4 +252,6 @@ def _reason(checkpoint: str, sentence: str) -> str:
     """Return a sentence without its subject and without what is to be done about it."""
     why = sentence.rstrip(".")
     why = why.rpartition(": ")[0] or why
-    return f"it {why[len(checkpoint) + 1 :]}" if why.startswith(f"{checkpoint} ") else why
+    return (
+        tr("it {why}", why=why[len(checkpoint) + 1 :]) if why.startswith(f"{checkpoint} ") else why
+    )

@@ -19,6 +19,7 @@ from spikestudio.checkpoints.examine import (
 )
 from spikestudio.checkpoints.safetensors_io import hash_state
 from spikestudio.errors import CheckpointError, ConfigError
+from spikestudio.language import tr
 from spikestudio.models.config import from_json
 from spikestudio.models.registry import ARCHITECTURES
 
@@ -89,6 +90,11 @@ def _builder(contents: Contents) -> Callable[[], nn.Module]:
         config = from_json(architecture.config_type, contents.card.config)
     except ConfigError as error:
         raise CheckpointError(
-            f"The configuration of {contents.path} cannot be used: {error}", path=contents.path
+            tr(
+                "The configuration of {contents_path} cannot be used: {error}",
+                contents_path=contents.path,
+                error=error,
+            ),
+            path=contents.path,
         ) from error
     return lambda: architecture.build(config)

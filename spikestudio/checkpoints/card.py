@@ -11,6 +11,7 @@ from typing import Any
 
 from spikestudio.checkpoints import strict_json
 from spikestudio.errors import CheckpointError
+from spikestudio.language import tr
 from spikestudio.paths import resource
 
 SCHEMA_VERSION = 1
@@ -124,8 +125,13 @@ class Card:
         """Read a card from the JSON text in ``path``; raises ``CheckpointError``."""
         if len(data) > MAX_CARD_BYTES:
             raise CheckpointError(
-                f"The card of {path} is {len(data)} bytes long where {MAX_CARD_BYTES} are allowed: "
-                "the file is damaged or not one of ours, so use another.",
+                tr(
+                    "The card of {path} is {num_data} bytes long where {max_card_bytes} are allowed: "
+                    "the file is damaged or not one of ours, so use another.",
+                    path=path,
+                    num_data=len(data),
+                    max_card_bytes=MAX_CARD_BYTES,
+                ),
                 path=path,
             )
         try:
@@ -138,12 +144,17 @@ class Card:
     def from_json(cls, values: Any, path: Path) -> Card:  # noqa: ANN401  untrusted JSON
         """Build a card from parsed JSON after checking it; raises ``CheckpointError``."""
         if not isinstance(values, dict):
-            raise _unusable(path, "it is not a JSON object")
+            raise _unusable(path, tr("it is not a JSON object"))
         version = values.get("schema_version")
         if version != SCHEMA_VERSION or isinstance(version, bool):
             raise CheckpointError(
-                f"The card of {path} has schema version {_short(version)} and this version of "
-                f"SpikeStudio reads {SCHEMA_VERSION}: use a file or a SpikeStudio that fits.",
+                tr(
+                    "The card of {path} has schema version {short} and this version of "
+                    "SpikeStudio reads {schema_version}: use a file or a SpikeStudio that fits.",
+                    path=path,
+                    short=_short(version),
+                    schema_version=SCHEMA_VERSION,
+                ),
                 path=path,
             )
         _check_schema(values, path)
@@ -191,26 +202,35 @@ class Card:
             for is_wrong, message in (
                 (
                     (self.neuron_type, self.tau) != (family.neuron_type, family.tau),
-                    f"{self.architecture} has {family.neuron_type} neurons with tau {family.tau}",
+                    tr(
+                        "{architecture} has {neuron_type} neurons with tau {tau}",
+                        architecture=self.architecture,
+                        neuron_type=family.neuron_type,
+                        tau=family.tau,
+                    ),
                 ),
-                (self.data_range[0] >= self.data_range[1], "data_range must ascend"),
+                (self.data_range[0] >= self.data_range[1], tr("data_range must ascend")),
                 (
                     self.config.get("num_snn_steps") != self.snn_steps,
-                    "snn_steps differs from the configuration's",
+                    tr("snn_steps differs from the configuration's"),
                 ),
                 (
                     self.config.get("codebook_size") != self.codebook_size
                     or (self.codebook_size is not None) != is_token_model
                     or self.mask_id != self.codebook_size,
-                    "codebook_size, mask_id and the configuration do not fit together",
+                    tr("codebook_size, mask_id and the configuration do not fit together"),
                 ),
                 (
                     (sampler == "absorbing") != is_token_model,
-                    f"the sampler {sampler!r} does not fit {self.architecture}",
+                    tr(
+                        "the sampler {sampler!r} does not fit {architecture}",
+                        sampler=sampler,
+                        architecture=self.architecture,
+                    ),
                 ),
                 (
                     is_token_model and self.defaults.get("steps", 1) > 49,
-                    "a token model has at most 49 steps",
+                    tr("a token model has at most 49 steps"),
                 ),
             )
             if is_wrong
@@ -239,9 +259,18 @@ def _check_schema(values: dict[str, Any], path: Path) -> None:
             reason = error.message
         case "minimum" | "maximum" | "enum" | "type":
             wanted = f"{error.validator} {error.validator_value}"
-            reason = f"{where} is {_short(error.instance)} ({wanted})"
+            reason = tr(
+                "{where} is {short} ({wanted})",
+                where=where,
+                short=_short(error.instance),
+                wanted=wanted,
+            )
         case _:
-            reason = f"{where} holds {_short(error.instance)}, which is not allowed"
+            reason = tr(
+                "{where} holds {short}, which is not allowed",
+                where=where,
+                short=_short(error.instance),
+            )
     raise _unusable(path, reason[:300])
 
 
@@ -252,7 +281,11 @@ def _short(value: object) -> str:
 
 def _unusable(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(
-        f"The card of {path} cannot be used because {reason}: "
-        "the file is damaged or was not made by SpikeStudio, so use another.",
+        tr(
+            "The card of {path} cannot be used because {reason}: "
+            "the file is damaged or was not made by SpikeStudio, so use another.",
+            path=path,
+            reason=reason,
+        ),
         path=path,
     )

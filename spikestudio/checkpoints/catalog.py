@@ -10,6 +10,7 @@ from spikestudio import paths
 from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.contents import open_checkpoint
 from spikestudio.errors import CheckpointError, ConfigError
+from spikestudio.language import tr
 
 SUFFIX = ".safetensors"
 SUFFIXES = (SUFFIX, ".pt", ".pth")
@@ -51,8 +52,12 @@ def resolve(name_or_path: str | Path) -> Path:
         return path
     names = ", ".join(dict.fromkeys(file.stem for file in known))
     raise CheckpointError(
-        f"There is no checkpoint {str(name_or_path)!r}: give the path of a {SUFFIX}, .pt or .pth file"
-        + (f", or one of {names}." if names else "."),
+        tr(
+            "There is no checkpoint {name_or_path!r}: give the path of a {suffix}, .pt or .pth file",
+            name_or_path=str(name_or_path),
+            suffix=SUFFIX,
+        )
+        + (tr(", or one of {names}.", names=names) if names else "."),
         path=path,
     )
 

@@ -16,6 +16,7 @@ from spikestudio.checkpoints.renames import rename_all
 from spikestudio.checkpoints.safetensors_io import AUXILIARY, read_header, read_tensors
 from spikestudio.checkpoints.torch_file import is_torch_file
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +89,7 @@ def open_checkpoint(
     renames = {} if choices is None else choices.renames
     if must_be_official or second is not None or choices not in (None, Choices(renames=renames)):
         raise ConfigError(
-            f"{path} is a SpikeStudio checkpoint already: its card has every setting."
+            tr("{path} is a SpikeStudio checkpoint already: its card has every setting.", path=path)
         )
     originals = rename_all(header.tensors, renames)
     ours = {theirs: name for name, theirs in originals.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 AUTO = "auto"
 
@@ -28,6 +29,10 @@ def pick_device(name: str) -> str:
     if name in devices or (name == "cuda" and "cuda:0" in devices):
         return name
     raise ConfigError(
-        f"The device {name[:40]!r} is not available: choose one of auto, {', '.join(devices)}.",
+        tr(
+            "The device {name!r} is not available: choose one of auto, {devices}.",
+            name=name[:40],
+            devices=", ".join(devices),
+        ),
         field="device",
     )

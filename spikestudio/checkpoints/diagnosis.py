@@ -15,6 +15,7 @@ from spikestudio.atomic import atomic_write
 from spikestudio.checkpoints.contents import open_checkpoint
 from spikestudio.checkpoints.official import Choices
 from spikestudio.errors import CheckpointError, ConfigError, UnsafeCheckpointError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.card import Card
@@ -133,7 +134,12 @@ class Diagnosis:
         """
         if path.suffix not in SUFFIXES:
             raise ConfigError(
-                f"A report ends in {' or '.join(SUFFIXES)}, unlike {path.name!a}.", field="report"
+                tr(
+                    "A report ends in {suffixes}, unlike {path!a}.",
+                    suffixes=" or ".join(SUFFIXES),
+                    path=path.name,
+                ),
+                field="report",
             )
         text = self.to_text()
         if path.suffix == ".json":

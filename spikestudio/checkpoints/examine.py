@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from spikestudio.checkpoints.dtypes import torch_dtypes
 from spikestudio.errors import CheckpointError, StateDictMismatchError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,8 +23,15 @@ _STORED_AS = {"F32": ("F32", "F16", "BF16", "F64"), "I64": ("I64", "I32")}
 _USED_AS = {"F64": "F32", "I32": "I64"}
 _PLENTY = 64  # unexpected names for which likely ones are sought; more are of another network
 ERRORS = (
-    *("missing", "unexpected", "wrong shape", "not finite", "wrong constant", "wrong checksum"),
-    *("would run", "unreadable"),
+    *(
+        "missing",
+        "unexpected",
+        tr("wrong shape"),
+        tr("not finite"),
+        tr("wrong constant"),
+        tr("wrong checksum"),
+    ),
+    *(tr("would run"), "unreadable"),
 )
 """Kinds of findings with which a file cannot be used; all others are notes."""
 
@@ -82,21 +90,40 @@ class Findings:
         return [
             *(("missing", name, "") for name in self.missing),
             *(("unexpected", name, "") for name in self.unexpected),
-            *(("wrong shape", m.name, f"{m.stored}, not {m.needed}") for m in self.mismatched),
-            *(("not finite", name, "NaN or infinite values") for name in self.non_finite),
             *(
-                ("wrong constant", name, f"differs by up to {value:.3g}")
+                (
+                    tr("wrong shape"),
+                    m.name,
+                    tr("{stored}, not {needed}", stored=m.stored, needed=m.needed),
+                )
+                for m in self.mismatched
+            ),
+            *((tr("not finite"), name, tr("NaN or infinite values")) for name in self.non_finite),
+            *(
+                (tr("wrong constant"), name, tr("differs by up to {value:.3g}", value=value))
                 for name, value in self.deviating.items()
             ),
             *(
-                [("wrong checksum", "", "not the tensors that the card was written for")]
+                [(tr("wrong checksum"), "", tr("not the tensors that the card was written for"))]
                 if self.is_altered
                 else []
             ),
-            *(("likely rename", theirs, f"looks like {ours}") for theirs, ours in self.likely),
-            *(("regenerated", name, "absent, follows from the sizes") for name in self.regenerated),
             *(
-                [("rounded", f"{len(self.narrowed)} tensors", "stored in float64, used in float32")]
+                (tr("likely rename"), theirs, tr("looks like {ours}", ours=ours))
+                for theirs, ours in self.likely
+            ),
+            *(
+                ("regenerated", name, tr("absent, follows from the sizes"))
+                for name in self.regenerated
+            ),
+            *(
+                [
+                    (
+                        "rounded",
+                        tr("{num_narrowed} tensors", num_narrowed=len(self.narrowed)),
+                        tr("stored in float64, used in float32"),
+                    )
+                ]
                 if self.narrowed
                 else []
             ),
@@ -128,7 +155,7 @@ class Findings:
         groups = (
             ("missing", self.missing),
             ("unexpected", self.unexpected),
-            ("of another shape or type", tuple(each.name for each in self.mismatched)),
+            (tr("of another shape or type"), tuple(each.name for each in self.mismatched)),
         )
         counts = "; ".join(
             f"{len(names)} {what} ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})"
@@ -136,8 +163,14 @@ class Findings:
             if names
         )
         raise StateDictMismatchError(
-            f"The tensors of {path} do not fit the {architecture} network that it describes: {counts}; "
-            "get the file again or choose another.",
+            tr(
+                "The tensors of {path} do not fit the {architecture} network that it describes: "
+                "{counts}; "
+                "get the file again or choose another.",
+                path=path,
+                architecture=architecture,
+                counts=counts,
+            ),
             path=path,
             missing=self.missing,
             unexpected=self.unexpected,
@@ -149,20 +182,32 @@ class Findings:
         self.require_fit(path, architecture)
         if self.non_finite:
             raise CheckpointError(
-                f"{path} holds NaN or infinite weights in {len(self.non_finite)} tensors "
-                f"({', '.join(self.non_finite[:3])}): its training diverged, so choose another file.",
+                tr(
+                    "{path} holds NaN or infinite weights in {num_non_finite} tensors "
+                    "({non_finite}): its training diverged, so choose another file.",
+                    path=path,
+                    num_non_finite=len(self.non_finite),
+                    non_finite=", ".join(self.non_finite[:3]),
+                ),
                 path=path,
             )
         if self.is_altered:
             raise CheckpointError(
-                f"The tensors of {path} are not those its card was written for (their SHA-256 "
-                "differs): the file is damaged, so get it again.",
+                tr(
+                    "The tensors of {path} are not those its card was written for (their SHA-256 "
+                    "differs): the file is damaged, so get it again.",
+                    path=path,
+                ),
                 path=path,
             )
         for name in self.deviating:
             raise CheckpointError(
-                f"The constant table {name} in {path} has other values than the architecture "
-                "defines: the file is damaged, so choose another.",
+                tr(
+                    "The constant table {name} in {path} has other values than the architecture "
+                    "defines: the file is damaged, so choose another.",
+                    name=name,
+                    path=path,
+                ),
                 path=path,
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from spikestudio.errors import CheckpointError, UnknownFormatError
+from spikestudio.language import tr
 
 
 def require_file(path: Path) -> None:
@@ -15,8 +16,12 @@ def require_file(path: Path) -> None:
         raise unreadable(path, error) from error
     if not is_file:
         raise CheckpointError(
-            f"Cannot open {path}: there is {'a folder' if is_folder else 'no file'} of that name, so "
-            "check the path (spikestudio list shows the checkpoints at hand).",
+            tr(
+                "Cannot open {path}: there is {part} of that name, so "
+                "check the path (spikestudio list shows the checkpoints at hand).",
+                path=path,
+                part=tr("a folder") if is_folder else tr("no file"),
+            ),
             path=path,
         )
 
@@ -24,7 +29,11 @@ def require_file(path: Path) -> None:
 def unreadable(path: Path, error: OSError) -> CheckpointError:
     """Error for a file that the system does not let us read."""
     return CheckpointError(
-        f"Cannot read {path}: {error.strerror or error}; check the file and its permissions.",
+        tr(
+            "Cannot read {path}: {strerror}; check the file and its permissions.",
+            path=path,
+            strerror=error.strerror or error,
+        ),
         path=path,
     )
 
@@ -32,5 +41,10 @@ def unreadable(path: Path, error: OSError) -> CheckpointError:
 def damaged(path: Path, reason: str) -> UnknownFormatError:
     """Error for a file whose bytes make no sense; ``reason`` is half a sentence."""
     return UnknownFormatError(
-        f"Cannot open {path} because {reason}: get the file again or choose another.", path=path
+        tr(
+            "Cannot open {path} because {reason}: get the file again or choose another.",
+            path=path,
+            reason=reason,
+        ),
+        path=path,
     )

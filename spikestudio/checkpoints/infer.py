@@ -13,6 +13,7 @@ from math import isqrt
 from typing import Any
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -37,7 +38,13 @@ class Sizes:
         chosen = self.choices.get(name)
         if stated is not None and chosen not in (None, stated):
             raise ConfigError(
-                f"The file fixes {name} at {stated} and {chosen} was asked for: leave the option out.",
+                tr(
+                    "The file fixes {name} at {stated} and {chosen} was asked for: leave the "
+                    "option out.",
+                    name=name,
+                    stated=stated,
+                    chosen=chosen,
+                ),
                 field=name,
             )
         if stated is None and chosen is None:
@@ -64,7 +71,7 @@ def infer_sddpm(shapes: Shapes, sizes: Sizes, *, image_size: int | None, dataset
     widths = [level[0] if level else 0 for level in levels]
     is_regular = all(level == [level[0]] * len(levels[0]) for level in levels if level)
     if not (is_regular and base > 0 and all(w > 0 and w % base == 0 for w in widths)):
-        raise CannotInferError("its blocks are not those of an SDDPM network")
+        raise CannotInferError(tr("its blocks are not those of an SDDPM network"))
     table = shapes.get("time_embedding.timembedding.0.weight")
     sizes.config |= {
         "image_channels": _dim(shapes, 0, "last_bn.weight", f"tail_conv.{weight}"),
@@ -95,8 +102,12 @@ def infer_spiking_diffusion(
     logits = _dim(sdid, 0, f"conv{len(blocks) + 1}.0.bias", f"conv{len(blocks) + 1}.0.weight")
     if logits != codes:
         raise CannotInferError(
-            f"the auto-encoder has {codes} codes and the denoiser predicts {logits}: "
-            "they are not of the same model"
+            tr(
+                "the auto-encoder has {codes} codes and the denoiser predicts {logits}: "
+                "they are not of the same model",
+                codes=codes,
+                logits=logits,
+            )
         )
     coefficients = vqsvae.get("memout.coef") or vqsvae.get("vq_layer.memout.coef")
     stated = coefficients[0] if coefficients else None
@@ -123,7 +134,9 @@ def infer_sdit(shapes: Shapes, sizes: Sizes) -> None:
     tokens = _dim(shapes, 1, "pos_embed", "mid_block.restruction_token")
     side = isqrt(max(tokens - 1, 0))
     if side**2 + 1 != tokens:
-        raise CannotInferError(f"its {tokens} tokens are no square of patches and one for the time")
+        raise CannotInferError(
+            tr("its {tokens} tokens are no square of patches and one for the time", tokens=tokens)
+        )
     depth = max(len(_count(shapes, name)) for name in ("in_blocks", "out_blocks"))
     sizes.config |= {
         "image_channels": _dim(shapes, 1, "x_embedder.proj.weight"),
@@ -143,7 +156,9 @@ def _dim(shapes: Shapes, axis: int, *names: str) -> int:
     for name in names:
         if len(shapes.get(name, ())) > axis:
             return shapes[name][axis]
-    raise CannotInferError(f"it has no tensor {names[0]}, which tells the size of the network")
+    raise CannotInferError(
+        tr("it has no tensor {name}, which tells the size of the network", name=names[0])
+    )
 
 
 def _count(shapes: Iterable[str], name: str) -> range:

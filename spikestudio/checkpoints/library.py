@@ -21,6 +21,7 @@ from spikestudio.checkpoints.contents import open_checkpoint
 from spikestudio.checkpoints.library_cache import Header, HeaderCache, stamp
 from spikestudio.checkpoints.library_walk import Limits, Search
 from spikestudio.errors import CheckpointError, ConfigError
+from spikestudio.language import tr
 
 State = Literal["all", "usable", "broken"]
 RECOGNISED = "confident_share"
@@ -78,13 +79,13 @@ class Filter:
 
 
 SORTS = {
-    "name": "By name",
-    "newest": "Newest first",
-    "largest": "Largest file first",
-    "parameters": "Most parameters first",
-    "architecture": "By network",
-    "dataset": "By data set",
-    "recognised": "By recognised share",
+    "name": tr("By name"),
+    "newest": tr("Newest first"),
+    "largest": tr("Largest file first"),
+    "parameters": tr("Most parameters first"),
+    "architecture": tr("By network"),
+    "dataset": tr("By data set"),
+    "recognised": tr("By recognised share"),
 }
 """Orders of ``arranged`` by key, with their titles."""
 
@@ -106,7 +107,12 @@ def arranged(items: Iterable[Item], sort: str = "name", chosen: Filter | None = 
     """
     if sort not in _KEYS:
         raise ConfigError(
-            f"There is no order {sort[:40]!a}: choose one of {', '.join(SORTS)}.", field="sort"
+            tr(
+                "There is no order {sort!a}: choose one of {sorts}.",
+                sort=sort[:40],
+                sorts=", ".join(SORTS),
+            ),
+            field="sort",
         )
     kept = list(items) if chosen is None else chosen.kept(items)
     kept.sort(key=attrgetter("order"))
@@ -211,4 +217,8 @@ def _read(path: Path) -> tuple[Header, bool]:
     except (CheckpointError, ConfigError) as error:
         return Header(None, str(error), 0), not isinstance(error.__cause__, OSError)
     except Exception as error:  # noqa: BLE001  no file may end the scan of the others
-        return Header(None, f"It cannot be read ({type(error).__name__}: {error}).", 0), False
+        return Header(
+            None,
+            tr("It cannot be read ({type}: {error}).", type=type(error).__name__, error=error),
+            0,
+        ), False

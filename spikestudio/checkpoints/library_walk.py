@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spikestudio.checkpoints.catalog import SUFFIXES
+from spikestudio.language import tr, tr_n
 
 MAX_FILES = 2_000  # whose headers are read, of one folder with those in it
 MAX_DEPTH = 8  # folders inside one another
@@ -54,16 +55,27 @@ class Search:
             return self.error
         parts = []
         if len(self.files) < self.num_found:
-            of = "" if self.is_whole else "more than "
-            parts.append(f"first {len(self.files):,} of {of}{self.num_found:,} files")
+            of = "" if self.is_whole else tr("more than ")
+            parts.append(
+                tr(
+                    "first {num_files:,} of {of}{num_found:,} files",
+                    num_files=len(self.files),
+                    of=of,
+                    num_found=self.num_found,
+                )
+            )
         if not self.is_whole:
-            parts.append(f"the search ended after {self.limits.seen:,} names")
+            parts.append(tr("the search ended after {seen:,} names", seen=self.limits.seen))
         if self.num_deep:
             parts.append(
-                f"{_folders(self.num_deep)} deeper than {self.limits.depth} levels left out"
+                tr(
+                    "{folders} deeper than {depth} levels left out",
+                    folders=_folders(self.num_deep),
+                    depth=self.limits.depth,
+                )
             )
         if self.num_unreadable:
-            parts.append(f"{_folders(self.num_unreadable)} could not be read")
+            parts.append(tr("{folders} could not be read", folders=_folders(self.num_unreadable)))
         return ", ".join(parts)
 
     def run(self, known: set[str]) -> Iterator[None]:
@@ -157,9 +169,9 @@ def _is_hidden(entry: os.DirEntry[str]) -> bool:
 
 def _cannot_open(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "there is no such folder now"
-    return f"it cannot be read ({error.strerror or error})"
+        return tr("there is no such folder now")
+    return tr("it cannot be read ({strerror})", strerror=error.strerror or error)
 
 
 def _folders(number: int) -> str:
-    return f"{number:,} folder{'' if number == 1 else 's'}"
+    return tr_n("{number:,} folder", "{number:,} folders", number, number=number)

@@ -20,6 +20,7 @@ from spikestudio.checkpoints.devices import pick_device
 from spikestudio.checkpoints.official import Choices
 from spikestudio.checkpoints.safetensors_io import AUXILIARY, hash_state
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.nodes import LIFNode, set_threshold, spiking_layers
 from spikestudio.types import LayerInfo
 
@@ -116,18 +117,30 @@ class LoadedModel:
         """
         if tuple(x.shape[1:]) != self._input_shape or not len(x):
             raise ConfigError(
-                f"{self.name} takes a batch of shape {self._input_shape}, not {tuple(x.shape)}.",
+                tr(
+                    "{name} takes a batch of shape {input_shape}, not {tuple}.",
+                    name=self.name,
+                    input_shape=self._input_shape,
+                    tuple=tuple(x.shape),
+                ),
                 field="x",
             )
         times = torch.as_tensor(t).expand(len(x))
         if self.num_classes is None:
             if y is not None:
-                raise ConfigError(f"{self.name} has no classes: leave the label out.", field="y")
+                raise ConfigError(
+                    tr("{name} has no classes: leave the label out.", name=self.name), field="y"
+                )
             return self._evaluate(self.network, x, times)
         labels = torch.as_tensor(self.num_classes if y is None else y).expand(len(x))
         if labels.min() < 0 or labels.max() > self.num_classes:
             raise ConfigError(
-                f"{self.name} has the classes 0 to {self.num_classes - 1}, not {labels.tolist()}.",
+                tr(
+                    "{name} has the classes 0 to {num_classes}, not {tolist}.",
+                    name=self.name,
+                    num_classes=self.num_classes - 1,
+                    tolist=labels.tolist(),
+                ),
                 field="y",
             )
         noise, variance = self._evaluate(self.network, x, times, labels).chunk(2, dim=1)
@@ -167,7 +180,13 @@ class LoadedModel:
 
     def _codec(self, name: str) -> Callable[..., Tensor]:
         if not self.is_token_model:
-            raise ConfigError(f"{self.name} works on pixels: it has no tokens to {name}.")
+            raise ConfigError(
+                tr(
+                    "{name} works on pixels: it has no tokens to {name_2}.",
+                    name=self.name,
+                    name_2=name,
+                )
+            )
         return getattr(self.network, name)  # type: ignore[no-any-return]
 
     @property

@@ -33,6 +33,7 @@ from spikestudio.checkpoints.state_dict import State, read_state
 from spikestudio.checkpoints.torch_file import read_tensors
 from spikestudio.data.registry import DatasetInfo
 from spikestudio.errors import CheckpointError, ConfigError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +108,13 @@ def read_official(
             return _spiking_diffusion(first, mate, choices)
         if second is not None:
             raise ConfigError(
-                f"{path} is a whole {first.stage} model: leave {second} out.", field="second"
+                tr(
+                    "{path} is a whole {stage} model: leave {second} out.",
+                    path=path,
+                    stage=first.stage,
+                    second=second,
+                ),
+                field="second",
             )
         require_known(choices.renames, first.applied)
         return _single(first, choices)
@@ -124,8 +131,13 @@ def _find_second(first: State) -> Path:
             return candidate
     what = "auto-encoder" if first.stage == "vqsvae" else "denoiser"
     raise CheckpointError(
-        f"{first.file.path} is only the {what} of a Spiking-Diffusion model: put {name} beside it, or "
-        "give both files to spikestudio convert.",
+        tr(
+            "{file_path} is only the {what} of a Spiking-Diffusion model: put {name} beside it, or "
+            "give both files to spikestudio convert.",
+            file_path=first.file.path,
+            what=what,
+            name=name,
+        ),
         path=first.file.path,
     )
 
@@ -148,8 +160,12 @@ def _spiking_diffusion(first: State, second: State, choices: Choices) -> Officia
     stages = {state.stage: state for state in (first, second)}
     if set(stages) != {"vqsvae", "sdid"}:
         raise CheckpointError(
-            f"{first.file.path} and {second.file.path} are not the two halves of a Spiking-Diffusion "
-            "model: give its auto-encoder (model.pth) and its denoiser (diff_model.pth).",
+            tr(
+                "{file_path} and {file_path_2} are not the two halves of a Spiking-Diffusion "
+                "model: give its auto-encoder (model.pth) and its denoiser (diff_model.pth).",
+                file_path=first.file.path,
+                file_path_2=second.file.path,
+            ),
             path=second.file.path,
         )
     sizes = _sizes(choices)
@@ -194,8 +210,14 @@ def _official(
 
     if dataset is not None and dataset.channels > config["image_channels"]:
         raise ConfigError(
-            f"{path} makes images of {config['image_channels']} channel and {dataset.name} has "
-            f"{dataset.channels}: choose another data set.",
+            tr(
+                "{path} makes images of {image_channels} channel and {dataset} has "
+                "{channels}: choose another data set.",
+                path=path,
+                image_channels=config["image_channels"],
+                dataset=dataset.name,
+                channels=dataset.channels,
+            ),
             field="dataset",
         )
     if dataset is not None:
@@ -235,11 +257,11 @@ def _training_facts(
         ascii(state.file.path.name)[1:-1][:60] + (f" ({state.part[:40]})" if state.part else "")
         for _, state in parts
     )
-    assumed = [*sizes.assumed, "threshold 1", "data range"]
+    assumed = [*sizes.assumed, tr("threshold 1"), tr("data range")]
     if "codebook_size" in sizes.config:
-        assumed.append("mask id")
+        assumed.append(tr("mask id"))
     facts: dict[str, Scalar] = {
-        "source": f"official: {sources}",
+        "source": tr("official: {sources}", sources=sources),
         "numerics": "strict" if choices.strict else "default",
         "assumed": ", ".join(assumed),
     }

@@ -15,6 +15,8 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
+from spikestudio.language import tr
+
 MAX_BYTES = 1024 * 1024  # of a pickle; official files with optimiser state have less
 MAX_OPCODES = 400_000
 PICKLE = b"\x80"  # opcode of every pickle since protocol 2
@@ -104,12 +106,12 @@ def parse(data: bytes, start: int = 0) -> Reading:
             warnings.simplefilter("ignore", DeprecationWarning)
             for count, (opcode, arg, _) in enumerate(pickletools.genops(stream)):
                 if count > MAX_OPCODES:
-                    raise _MalformedError("it is too long")
+                    raise _MalformedError(tr("it is too long"))
                 machine.step(opcode.name, arg)
         reading.value = machine.pop()
     except (ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         # Messages of other modules may quote the file.
-        reading.error = str(error) if isinstance(error, _MalformedError) else "it is malformed"
+        reading.error = str(error) if isinstance(error, _MalformedError) else tr("it is malformed")
     reading.end = stream.tell()
     return reading
 
@@ -125,7 +127,7 @@ class _Machine:
     def pop(self) -> Any:  # noqa: ANN401  any value
         value = self.stack.pop()
         if value is _MARK:
-            raise _MalformedError("it is malformed")
+            raise _MalformedError(tr("it is malformed"))
         return value
 
     def pop_to_mark(self) -> list[Any]:
@@ -134,7 +136,7 @@ class _Machine:
                 items = self.stack[i + 1 :]
                 del self.stack[i:]
                 return items
-        raise _MalformedError("it is malformed")
+        raise _MalformedError(tr("it is malformed"))
 
     def step(self, name: str, arg: Any) -> None:  # noqa: ANN401  as pickletools gives it
         push = self.stack.append
@@ -210,7 +212,9 @@ class _Machine:
             case _ if arg is not None:
                 push(arg)  # a number, text or bytes
             case _:
-                raise _MalformedError(f"it has the opcode {name}, which PyTorch does not write")
+                raise _MalformedError(
+                    tr("it has the opcode {name}, which PyTorch does not write", name=name)
+                )
 
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
@@ -219,7 +223,7 @@ class _Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             # Hashing a number takes time in proportion to its digits, every time.
             if not isinstance(key, str) and not (type(key) is int and abs(key) < 2**63):
-                raise _MalformedError("a dictionary in it has odd keys")
+                raise _MalformedError(tr("a dictionary in it has odd keys"))
             target[key] = value
 
     def global_(self, module: object, attribute: object) -> _Global:
@@ -248,12 +252,12 @@ class _Machine:
         match reference:
             case ("storage", _Global(name), str(key), str(), int(numel), *_):
                 if name not in _STORAGES:
-                    raise _MalformedError(f"it has numbers of the kind {name}")
+                    raise _MalformedError(tr("it has numbers of the kind {name}", name=name))
                 if len(key) <= 100 and 0 <= numel < 2**48:
                     storage = StorageRef(key, _STORAGES[name], numel)
                     if self.reading.storages.setdefault(key, storage) == storage:
                         return storage
-        raise _MalformedError("it refers to numbers in a way that PyTorch does not")
+        raise _MalformedError(tr("it refers to numbers in a way that PyTorch does not"))
 
 
 def _tensor(storage: object, offset: object, shape: object, strides: object) -> TensorRef:
@@ -273,7 +277,7 @@ def _tensor(storage: object, offset: object, shape: object, strides: object) -> 
         # No more items than are stored: an axis with stride 0 would make gigabytes of one number.
         if 0 <= offset <= storage.numel >= numel and (numel == 0 or last < storage.numel):
             return tensor
-    raise _MalformedError("it has a tensor that does not fit its storage")
+    raise _MalformedError(tr("it has a tensor that does not fit its storage"))
 
 
 def _are_sizes(values: object) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 
 def renamed(name: str, renames: Mapping[str, str]) -> tuple[str, str]:
@@ -33,8 +34,11 @@ def require_known(renames: Mapping[str, str], applied: Iterable[str]) -> None:
     for old in renames:
         if old not in applied:
             raise ConfigError(
-                f"The file has no tensor {old[:80]!a} to rename: take the name as the table of "
-                "findings shows it.",
+                tr(
+                    "The file has no tensor {old!a} to rename: take the name as the table of "
+                    "findings shows it.",
+                    old=old[:80],
+                ),
                 field="renames",
             )
 
@@ -44,7 +48,8 @@ def unique(names: dict[str, str], pairs: Iterable[tuple[str, str]]) -> dict[str,
     for new, old in pairs:
         if new in names:
             raise ConfigError(
-                f"Two tensors would get the same name {new[:80]!a}: rename others.", field="renames"
+                tr("Two tensors would get the same name {new!a}: rename others.", new=new[:80]),
+                field="renames",
             )
         names[new] = old
     return names

@@ -23,6 +23,7 @@ from spikestudio.checkpoints.dtypes import ITEM_BYTES, read_flat, torch_dtypes
 from spikestudio.checkpoints.files import damaged, require_file, unreadable
 from spikestudio.checkpoints.torch_file import is_torch_file, read_torch_file
 from spikestudio.errors import CheckpointError, UnknownFormatError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,13 +88,13 @@ def read_header(path: Path) -> Header:
     except OSError as error:
         raise unreadable(path, error) from error
     if len(data) < length:
-        raise damaged(path, "it is truncated")
+        raise damaged(path, tr("it is truncated"))
     try:
         entries = strict_json.parse(data)
     except ValueError as error:
-        raise damaged(path, f"of its header, {error}") from None
+        raise damaged(path, tr("of its header, {error}", error=error)) from None
     if not isinstance(entries, dict):
-        raise damaged(path, "its header is not a table")
+        raise damaged(path, tr("its header is not a table"))
     metadata = entries.pop("__metadata__", {})
     tensors = _tensor_table(path, entries, 8 + length, size)
     return Header(path, size, _card(path, metadata), tensors)
@@ -124,15 +125,18 @@ def read_tensors(
                 flat = read_flat(file, prod(info.shape), info.dtype)
                 if flat is None or not is_same:
                     raise CheckpointError(
-                        f"{path} changed while it was read; load it again.", path=path
+                        tr("{path} changed while it was read; load it again.", path=path), path=path
                     )
                 tensors[renames.get(name, name)] = flat.view(info.shape)
     except OSError as error:
         raise unreadable(path, error) from error
     if verify and hash_state(tensors) != header.card.tensors_sha256:
         raise CheckpointError(
-            f"The tensors of {path} are not those its card was written for (their SHA-256 differs): "
-            "the file is damaged, so get it again.",
+            tr(
+                "The tensors of {path} are not those its card was written for (their SHA-256 differs): "
+                "the file is damaged, so get it again.",
+                path=path,
+            ),
             path=path,
         )
     return tensors
@@ -187,48 +191,70 @@ def _described(
 def _check_start(path: Path, start: bytes, size: int, length: int) -> None:
     if size == 0:
         raise UnknownFormatError(
-            f"Cannot open {path}: it is empty, so get it again or choose another file.", path=path
+            tr(
+                "Cannot open {path}: it is empty, so get it again or choose another file.",
+                path=path,
+            ),
+            path=path,
         )
     if is_torch_file(path):
         read_torch_file(path)  # says so if it is unsafe
         raise UnknownFormatError(
-            f"Cannot use {path} as it is: it is a pickled PyTorch file without a SpikeStudio card, so "
-            "convert it with spikestudio convert.",
+            tr(
+                "Cannot use {path} as it is: it is a pickled PyTorch file without a SpikeStudio "
+                "card, so "
+                "convert it with spikestudio convert.",
+                path=path,
+            ),
             path=path,
         )
     if len(start) < 8 or length < 2 or length > MAX_HEADER_BYTES:
         raise UnknownFormatError(
-            f"Cannot open {path}: it is not a safetensors file; choose a checkpoint that ends in "
-            ".safetensors.",
+            tr(
+                "Cannot open {path}: it is not a safetensors file; choose a checkpoint that ends in "
+                ".safetensors.",
+                path=path,
+            ),
             path=path,
         )
     if 8 + length > size:
-        raise damaged(path, "it is truncated, or no safetensors file")
+        raise damaged(path, tr("it is truncated, or no safetensors file"))
 
 
 def _tensor_table(
     path: Path, entries: dict[str, Any], data_start: int, size: int
 ) -> dict[str, TensorInfo]:
     if len(entries) > MAX_TENSORS:
-        raise damaged(path, f"it lists {len(entries)} tensors where {MAX_TENSORS} are allowed")
+        raise damaged(
+            path,
+            tr(
+                "it lists {num_entries} tensors where {max_tensors} are allowed",
+                num_entries=len(entries),
+                max_tensors=MAX_TENSORS,
+            ),
+        )
     tensors = {}
     for name, entry in entries.items():
         if not _NAME.fullmatch(name):
-            raise damaged(path, f"it holds a tensor of the odd name {name[:40]!a}")
+            raise damaged(path, tr("it holds a tensor of the odd name {name!a}", name=name[:40]))
         info = _tensor_info(entry, data_start)
         if info is None:
-            raise damaged(path, f"the entry of its tensor {name[:80]!r} makes no sense")
+            raise damaged(
+                path, tr("the entry of its tensor {name!r} makes no sense", name=name[:80])
+            )
         tensors[name] = info
     # Tensors fill the rest of the file without gaps or overlaps, as the format demands.
     position = data_start
     for info in sorted(tensors.values(), key=lambda info: (info.begin, info.end)):
         if info.begin != position:
-            raise damaged(path, "its tensors overlap or leave gaps")
+            raise damaged(path, tr("its tensors overlap or leave gaps"))
         position = info.end
     if position > size:
-        raise damaged(path, f"it is truncated ({size} bytes of {position})")
+        raise damaged(
+            path, tr("it is truncated ({size} bytes of {position})", size=size, position=position)
+        )
     if position < size:
-        raise damaged(path, f"it has {size - position} bytes too many")
+        raise damaged(path, tr("it has {size} bytes too many", size=size - position))
     return tensors
 
 
@@ -256,12 +282,15 @@ def _card(path: Path, metadata: object) -> Card:
     text = metadata.get(CARD_KEY) if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise UnknownFormatError(
-            f"{path} has no SpikeStudio card, so its architecture and settings are unknown: "
-            "use a checkpoint made by SpikeStudio.",
+            tr(
+                "{path} has no SpikeStudio card, so its architecture and settings are unknown: "
+                "use a checkpoint made by SpikeStudio.",
+                path=path,
+            ),
             path=path,
         )
     try:
         data = text.encode()
     except UnicodeEncodeError:
-        raise damaged(path, "its card is not text") from None
+        raise damaged(path, tr("its card is not text")) from None
     return Card.from_bytes(data, path)

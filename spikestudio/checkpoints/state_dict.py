@@ -13,6 +13,7 @@ from spikestudio.checkpoints.pickle_io import TensorRef
 from spikestudio.checkpoints.renames import renamed, unique
 from spikestudio.checkpoints.torch_file import TorchFile, is_torch_file, read_torch_file
 from spikestudio.errors import ConfigError, UnknownFormatError
+from spikestudio.language import tr
 
 PARTS = ("net_model", "ema_model", "model", "state_dict")
 """Entries that hold a state dict, the one that is taken first."""
@@ -56,18 +57,29 @@ def read_state(path: Path, part: str | None, renames: Mapping[str, str]) -> Stat
     require_file(path)
     if not is_torch_file(path):
         raise UnknownFormatError(
-            f"Cannot open {path}: it is not a PyTorch file; choose a .pt or .pth file of the papers' "
-            "code.",
+            tr(
+                "Cannot open {path}: it is not a PyTorch file; choose a .pt or .pth file of the "
+                "papers' "
+                "code.",
+                path=path,
+            ),
             path=path,
         )
     file = read_torch_file(path)
     part, entries = _find_part(file, part)
     tensors = {name: value for name, value in entries.items() if isinstance(value, TensorRef)}
     if len(tensors) > _MAX_TENSORS:
-        raise damaged(path, f"it lists {len(tensors)} tensors where {_MAX_TENSORS} are allowed")
+        raise damaged(
+            path,
+            tr(
+                "it lists {num_tensors} tensors where {_max_tensors} are allowed",
+                num_tensors=len(tensors),
+                _max_tensors=_MAX_TENSORS,
+            ),
+        )
     odd = [name for name in tensors if not (isinstance(name, str) and _NAME.fullmatch(name))]
     if odd:
-        raise damaged(path, f"it holds a tensor of the odd name {str(odd[0])[:40]!a}")
+        raise damaged(path, tr("it holds a tensor of the odd name {odd!a}", odd=str(odd[0])[:40]))
     originals, applied = _rename(_without_prefixes(tensors), renames)
     stage = _stage(originals)
     for _ in range(_MAX_WRAPPERS):
@@ -80,9 +92,14 @@ def read_state(path: Path, part: str | None, renames: Mapping[str, str]) -> Stat
     if not stage:
         names = ", ".join(list(tensors)[:3]) or "none"
         raise UnknownFormatError(
-            f"Cannot open {path}: it is a pickled PyTorch file whose {len(cleaned)} tensors "
-            f"({names[:200]}) are of no network that SpikeStudio knows; choose an SDDPM, SDM, "
-            "Spiking-Diffusion or SDiT file.",
+            tr(
+                "Cannot open {path}: it is a pickled PyTorch file whose {num_cleaned} tensors "
+                "({name}) are of no network that SpikeStudio knows; choose an SDDPM, SDM, "
+                "Spiking-Diffusion or SDiT file.",
+                path=path,
+                num_cleaned=len(cleaned),
+                name=names[:200],
+            ),
             path=path,
         )
     return State(file, stage, part, cleaned, originals, applied)
@@ -97,15 +114,20 @@ def _find_part(file: TorchFile, wanted: str | None) -> tuple[str, Mapping[Any, A
             if not isinstance(contents.get(wanted), dict):
                 there = ", ".join(parts) or "none"
                 raise ConfigError(
-                    f"{file.path} has no entry {wanted[:40]!r} with weights: choose one of those it "
-                    f"has ({there}).",
+                    tr(
+                        "{file_path} has no entry {wanted!r} with weights: choose one of those it "
+                        "has ({there}).",
+                        file_path=file.path,
+                        wanted=wanted[:40],
+                        there=there,
+                    ),
                     field="part",
                 )
             return wanted, contents[wanted]
         if parts:
             return parts[0], contents[parts[0]]
         return "", contents
-    raise damaged(file.path, "it is not a dictionary of tensors")
+    raise damaged(file.path, tr("it is not a dictionary of tensors"))
 
 
 def _without_prefixes(names: Mapping[str, object]) -> dict[str, str]:

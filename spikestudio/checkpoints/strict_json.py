@@ -6,6 +6,8 @@ import json
 from math import isfinite
 from typing import Any, NoReturn
 
+from spikestudio.language import tr
+
 MAX_DEPTH = 8
 MAX_LINEAGE = 64  # of provenance: a branch of a branch is two levels deeper
 _MAX_INT = 2**63 - 1
@@ -22,36 +24,44 @@ def parse(data: bytes, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401  any 
             object_pairs_hook=_unique,
         )
     except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8 text") from None
+        raise ValueError(tr("it is not UTF-8 text")) from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON ({error.msg} at character {error.pos})") from None
+        raise ValueError(
+            tr("it is not JSON ({msg} at character {pos})", msg=error.msg, pos=error.pos)
+        ) from None
     except RecursionError:
-        raise ValueError(f"it is nested more than {max_depth} levels deep") from None
+        raise ValueError(
+            tr("it is nested more than {max_depth} levels deep", max_depth=max_depth)
+        ) from None
     _check_depth(value, max_depth)
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"it holds {name}, which is not a finite number")
+    raise ValueError(tr("it holds {name}, which is not a finite number", name=name))
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not isfinite(value):
-        raise ValueError(f"it holds {text[:20]}, which is not a finite number")
+        raise ValueError(
+            tr("it holds {the_text}, which is not a finite number", the_text=text[:20])
+        )
     return value
 
 
 def _bounded(text: str) -> int:
     if len(text) > 20 or abs(int(text)) > _MAX_INT:
-        raise ValueError(f"it holds the number {text[:20]}…, which is too large")
+        raise ValueError(
+            tr("it holds the number {the_text}…, which is too large", the_text=text[:20])
+        )
     return int(text)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = dict(pairs)
     if len(names) != len(pairs):
-        raise ValueError("a name occurs twice in it")
+        raise ValueError(tr("a name occurs twice in it"))
     return names
 
 
@@ -66,4 +76,4 @@ def _check_depth(value: Any, max_depth: int) -> None:  # noqa: ANN401
         ]
         if not level:
             return
-    raise ValueError(f"it is nested more than {max_depth} levels deep")
+    raise ValueError(tr("it is nested more than {max_depth} levels deep", max_depth=max_depth))

@@ -10,6 +10,7 @@ from typing import Any
 from spikestudio.checkpoints.official import Choices
 from spikestudio.data.registry import DATASETS, dataset_info
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 _SIZES = {"snn_steps": (1, 64), "image_size": (4, 1024), "num_train_timesteps": (1, 100_000)}
 
@@ -41,15 +42,26 @@ class Told:
         known |= dict.fromkeys(_SIZES, int)
         for name, value in values.items():
             if name not in known or type(value) is not known[name]:
-                raise ConfigError(f"A file cannot be told {name[:40]!r} {value!r:.40}.", field=name)
+                raise ConfigError(
+                    tr(
+                        "A file cannot be told {name!r} {value!r:.40}.", name=name[:40], value=value
+                    ),
+                    field=name,
+                )
         for name, (low, high) in _SIZES.items():
             if not low <= values.get(name, low) <= high:
-                raise ConfigError(f"{name} must be from {low} to {high}.", field=name)
+                raise ConfigError(
+                    tr("{name} must be from {low} to {high}.", name=name, low=low, high=high),
+                    field=name,
+                )
         if values.get("dataset", "") not in ("", *DATASETS):
-            raise ConfigError(f"There is no data set {values['dataset']!r:.40}.", field="dataset")
+            raise ConfigError(
+                tr("There is no data set {dataset!r:.40}.", dataset=values["dataset"]),
+                field="dataset",
+            )
         renames = values.get("renames", {})
         if not all(type(old) is type(new) is str for old, new in renames.items()):
-            raise ConfigError("Renames must be pairs of names.", field="renames")
+            raise ConfigError(tr("Renames must be pairs of names."), field="renames")
         choices = Choices(
             **{name: values.get(name) for name in _SIZES},
             dataset=dataset_info(values["dataset"]) if values.get("dataset") else None,

@@ -26,6 +26,7 @@ from spikestudio.checkpoints.pickle_io import (
     parse,
 )
 from spikestudio.errors import UnknownFormatError, UnsafeCheckpointError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -93,7 +94,7 @@ def read_tensors(file: TorchFile, tensors: Mapping[str, TensorRef]) -> dict[str,
     import torch
 
     if sum(_num_bytes(tensor) for tensor in tensors.values()) > file.size_bytes:
-        raise damaged(file.path, "its tensors share memory and are larger than the file")
+        raise damaged(file.path, tr("its tensors share memory and are larger than the file"))
     result: dict[str, Tensor] = {}
     by_storage: dict[str, list[str]] = {}
     for name, tensor in tensors.items():
@@ -104,7 +105,9 @@ def read_tensors(file: TorchFile, tensors: Mapping[str, TensorRef]) -> dict[str,
                 storage = tensors[names[0]].storage
                 flat = _read_storage(stream, storage, file.storages.get(storage.key))
                 if flat is None:
-                    raise damaged(file.path, f"the numbers of {names[0]} are missing or changed")
+                    raise damaged(
+                        file.path, tr("the numbers of {name} are missing or changed", name=names[0])
+                    )
                 for name in names:
                     t = tensors[name]
                     view = flat.as_strided(t.shape, t.strides, t.offset)
@@ -137,7 +140,7 @@ class _Bounded(io.FileIO):
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > MAX_BYTES:
-            raise zipfile.BadZipFile("its table of contents is too long")
+            raise zipfile.BadZipFile(tr("its table of contents is too long"))
         data = super().read(MAX_BYTES if size is None or size < 0 else size)
         return data or b""
 
@@ -148,23 +151,26 @@ def _read_zip(path: Path, file: _Bounded, size: int) -> TorchFile:
             members = {info.filename: info for info in archive.infolist()}
     except (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, struct.error) as error:
         reason = "".join(c for c in str(error)[:100] if c.isprintable())
-        raise damaged(path, f"it is a damaged archive ({reason})") from error
+        raise damaged(path, tr("it is a damaged archive ({reason})", reason=reason)) from error
     pickles = [name for name in members if name.rpartition("/")[2] == "data.pkl"]
     if len(pickles) != 1:
         raise UnknownFormatError(
-            f"Cannot open {path}: it is a zip archive and not a checkpoint; choose a .safetensors, "
-            ".pt or .pth file.",
+            tr(
+                "Cannot open {path}: it is a zip archive and not a checkpoint; choose a .safetensors, "
+                ".pt or .pth file.",
+                path=path,
+            ),
             path=path,
         )
     data = _read_span(file, _span(path, file, members[pickles[0]], size), MAX_BYTES)
     if data is None:
-        raise damaged(path, "its table of tensors is too long or was changed")
+        raise damaged(path, tr("its table of tensors is too long or was changed"))
     reading = parse(data)
     _check(path, reading)
     folder = pickles[0].removesuffix("data.pkl")
     order = members.get(f"{folder}byteorder")
     if order is not None and _read_span(file, _span(path, file, order, size), 16) != b"little":
-        raise damaged(path, "its numbers are stored with the largest byte first")
+        raise damaged(path, tr("its numbers are stored with the largest byte first"))
     storages = {
         key: _span(path, file, members[name], size)
         for key in reading.storages
@@ -176,15 +182,15 @@ def _read_zip(path: Path, file: _Bounded, size: int) -> TorchFile:
 def _span(path: Path, file: _Bounded, info: zipfile.ZipInfo, size: int) -> Span:
     """Where the bytes of a member lie; it must be stored as it is, which torch always does."""
     if not 0 <= info.header_offset < size:
-        raise damaged(path, "it is a damaged archive (a part lies outside)")
+        raise damaged(path, tr("it is a damaged archive (a part lies outside)"))
     file.seek(info.header_offset)
     header = file.read(_LOCAL_HEADER)
     names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
     begin = info.header_offset + _LOCAL_HEADER + names
     if header[:4] != _ZIP or begin + info.file_size > size:
-        raise damaged(path, "it is a damaged archive (a part lies outside)")
+        raise damaged(path, tr("it is a damaged archive (a part lies outside)"))
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-        raise damaged(path, "it is a compressed archive, which PyTorch does not write")
+        raise damaged(path, tr("it is a compressed archive, which PyTorch does not write"))
     return Span(begin, begin + info.file_size, info.CRC)
 
 
@@ -202,15 +208,18 @@ def _read_stream(path: Path, file: _Bounded, size: int) -> TorchFile:
         end, known = reading.end, known | reading.storages
         if values[0] != _MAGIC:
             raise UnknownFormatError(
-                f"Cannot open {path}: it is a pickle and not a checkpoint of PyTorch; choose a "
-                ".safetensors, .pt or .pth file.",
+                tr(
+                    "Cannot open {path}: it is a pickle and not a checkpoint of PyTorch; choose a "
+                    ".safetensors, .pt or .pth file.",
+                    path=path,
+                ),
                 path=path,
             )
     match values:
         case [_, int(protocol), {"little_endian": True}, contents, list(keys)]:
             if protocol == _OLD_PROTOCOL:
                 return TorchFile(path, size, contents, _spans(path, file, size, end, keys, known))
-    raise damaged(path, "it is no PyTorch file of a version that is known")
+    raise damaged(path, tr("it is no PyTorch file of a version that is known"))
 
 
 def _spans(
@@ -225,12 +234,12 @@ def _spans(
     spans = {}
     for key in keys:
         if not isinstance(key, str) or key not in known:
-            raise damaged(path, "it lists numbers that no tensor has")
+            raise damaged(path, tr("it lists numbers that no tensor has"))
         file.seek(begin)
         numel = int.from_bytes(file.read(8), "little")
         end = begin + 8 + numel * ITEM_BYTES[known[key].dtype]
         if end > size:
-            raise damaged(path, "it is truncated")
+            raise damaged(path, tr("it is truncated"))
         spans[key] = Span(begin + 8, end)
         begin = end
     return spans
@@ -248,15 +257,20 @@ def _read_span(file: io.IOBase | Any, span: Span, limit: int | None = None) -> b
 def _check(path: Path, reading: Reading) -> None:
     wanted = sorted(reading.wanted)
     if wanted:
-        more = f" and {len(wanted) - 3} more" if len(wanted) > 3 else ""
+        more = tr(" and {num_wanted} more", num_wanted=len(wanted) - 3) if len(wanted) > 3 else ""
         raise UnsafeCheckpointError(
-            f"Did not open {path}: it is a pickle that would run {', '.join(wanted[:3])}{more} when "
-            "read; use a file that holds tensors only, from a source you trust.",
+            tr(
+                "Did not open {path}: it is a pickle that would run {wanted}{more} when "
+                "read; use a file that holds tensors only, from a source you trust.",
+                path=path,
+                wanted=", ".join(wanted[:3]),
+                more=more,
+            ),
             path=path,
             wanted=wanted,
         )
     if reading.error is not None:
-        raise damaged(path, f"of its table of tensors, {reading.error}")
+        raise damaged(path, tr("of its table of tensors, {error}", error=reading.error))
 
 
 def _num_bytes(tensor: TensorRef) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from spikestudio.atomic import check_writable
 from spikestudio.data.readers import CIFAR_ARCHIVE
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 _TIMEOUT_S = 30
 _ATTEMPTS = 3  # per mirror, each going on where the one before broke off
@@ -92,8 +93,12 @@ def fetch_dataset(
     """Download the files of data set ``name`` into ``folder``; see ``fetch_files``."""
     if name not in SOURCES:
         raise DataError(
-            f"There is no mirror for {name!r}: choose one of {', '.join(SOURCES)}, or copy the "
-            "files of the data set into a folder yourself."
+            tr(
+                "There is no mirror for {name!r}: choose one of {sources}, or copy the "
+                "files of the data set into a folder yourself.",
+                name=name,
+                sources=", ".join(SOURCES),
+            )
         )
     return fetch_files(SOURCES[name], folder, on_progress)
 
@@ -125,8 +130,12 @@ def fetch_files(
             paths.append(path)
     except OSError as error:
         raise DataError(
-            f"The data set cannot be stored in {folder} ({error.strerror or error}): choose another "
-            "folder or free some space.",
+            tr(
+                "The data set cannot be stored in {folder} ({strerror}): choose another "
+                "folder or free some space.",
+                folder=folder,
+                strerror=error.strerror or error,
+            ),
             path=folder,
         ) from error
     return tuple(paths)
@@ -160,15 +169,21 @@ def _download(file: RemoteFile, path: Path, on_progress: Progress) -> None:
                 part.replace(path)
                 return
             if part.stat().st_size < file.size_bytes:
-                failure = f"{url}: the connection broke off"
+                failure = tr("{url}: the connection broke off", url=url)
                 continue
             part.unlink()
-            failure = f"{url}: what came is not the published file, its checksum differs"
+            failure = tr(
+                "{url}: what came is not the published file, its checksum differs", url=url
+            )
             if not is_resumed:
                 break
     raise DataError(
-        f"{file.name} could not be fetched ({failure}): try again later, which goes on where this "
-        "broke off.",
+        tr(
+            "{file} could not be fetched ({failure}): try again later, which goes on where this "
+            "broke off.",
+            file=file.name,
+            failure=failure,
+        ),
         path=path,
     )
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 _UINT8 = 8
 
@@ -43,10 +44,15 @@ def read_idx(path: Path, *, num_dims: int, max_values: int) -> NDArray[np.uint8]
         with closing(_open(path)) as file:
             return _read(file, path, num_dims, max_values)
     except FileNotFoundError as error:
-        raise DataError(f"The file {path} does not exist.", path=path) from error
+        raise DataError(tr("The file {path} does not exist.", path=path), path=path) from error
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(
-            f"{path} cannot be read ({error}): fetch or copy the file again.", path=path
+            tr(
+                "{path} cannot be read ({error}): fetch or copy the file again.",
+                path=path,
+                error=error,
+            ),
+            path=path,
         ) from error
 
 
@@ -64,27 +70,47 @@ def _read(file: BufferedIOBase, path: Path, num_dims: int, max_values: int) -> N
     magic = file.read(4)
     if magic != bytes((0, 0, _UINT8, num_dims)):
         raise DataError(
-            f"{path} is not an IDX file of bytes in {num_dims} dimension(s): it starts with "
-            f"{magic.hex(' ') or 'nothing'}; fetch or copy the file again.",
+            tr(
+                "{path} is not an IDX file of bytes in {num_dims} dimension(s): it starts with "
+                "{hex}; fetch or copy the file again.",
+                path=path,
+                num_dims=num_dims,
+                hex=magic.hex(" ") or tr("nothing"),
+            ),
             path=path,
         )
     header = file.read(4 * num_dims)
     if len(header) != 4 * num_dims:
-        raise DataError(f"{path} ends within its header: fetch or copy it again.", path=path)
+        raise DataError(
+            tr("{path} ends within its header: fetch or copy it again.", path=path), path=path
+        )
     shape = tuple(np.frombuffer(header, ">u4").tolist())
     num_values = prod(shape)
     if num_values > max_values:
         raise DataError(
-            f"{path} claims the shape {shape}, which is more than this data set holds: "
-            "choose the file of the right data set.",
+            tr(
+                "{path} claims the shape {shape}, which is more than this data set holds: "
+                "choose the file of the right data set.",
+                path=path,
+                shape=shape,
+            ),
             path=path,
         )
     payload = file.read(num_values + 1)
     if len(payload) != num_values:
-        found = f"only {len(payload):,}" if len(payload) < num_values else "more"
+        found = (
+            tr("only {num_payload:,}", num_payload=len(payload))
+            if len(payload) < num_values
+            else tr("more")
+        )
         raise DataError(
-            f"{path} claims {num_values:,} bytes of data but holds {found}: "
-            "fetch or copy the file again.",
+            tr(
+                "{path} claims {num_values:,} bytes of data but holds {found}: "
+                "fetch or copy the file again.",
+                path=path,
+                num_values=num_values,
+                found=found,
+            ),
             path=path,
         )
     return np.frombuffer(payload, np.uint8).reshape(shape).copy()  # writable

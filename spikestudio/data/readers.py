@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from spikestudio.data.idx import read_idx
 from spikestudio.data.registry import DatasetInfo, dataset_info
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 SPLITS = ("train", "test")
 CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
@@ -63,9 +64,9 @@ def load_dataset(folder: Path, name: str, split: str = "train") -> Dataset:
     """
     info = dataset_info(name)
     if split not in SPLITS:
-        raise DataError(f"Unknown split {split!r}: choose train or test.")
+        raise DataError(tr("Unknown split {split!r}: choose train or test.", split=split))
     if not folder.is_dir():
-        raise DataError(f"The data folder {folder} does not exist.", path=folder)
+        raise DataError(tr("The data folder {folder} does not exist.", folder=folder), path=folder)
     match info.layout:
         case "idx":
             return _load_idx(folder, info, split)
@@ -86,21 +87,39 @@ def _load_idx(folder: Path, info: DatasetInfo, split: str) -> Dataset:
     labels = read_idx(label_path, num_dims=1, max_values=size).astype(np.int64) - info.first_label
     if images.shape[1:] != (info.image_size, info.image_size):
         raise DataError(
-            f"{image_path} holds images of {images.shape[1]}x{images.shape[2]} pixels but "
-            f"{info.title} has {info.image_size}x{info.image_size}: choose the right data set.",
+            tr(
+                "{image_path} holds images of {images_shape}x{images_shape_2} pixels but "
+                "{info} has {image_size}x{image_size}: choose the right data set.",
+                image_path=image_path,
+                images_shape=images.shape[1],
+                images_shape_2=images.shape[2],
+                info=info.title,
+                image_size=info.image_size,
+            ),
             path=image_path,
         )
     expected = part if part is not None else size
     if len(images) != expected:
         raise DataError(
-            f"{image_path} holds {len(images):,} images instead of {expected:,}: "
-            "fetch or copy the file again.",
+            tr(
+                "{image_path} holds {num_images:,} images instead of {expected:,}: "
+                "fetch or copy the file again.",
+                image_path=image_path,
+                num_images=len(images),
+                expected=expected,
+            ),
             path=image_path,
         )
     if part != label_part or len(labels) != len(images):
         raise DataError(
-            f"{label_path} holds {len(labels):,} labels but {image_path.name} holds "
-            f"{len(images):,} images: the two files must belong together.",
+            tr(
+                "{label_path} holds {num_labels:,} labels but {image_path} holds "
+                "{num_images:,} images: the two files must belong together.",
+                label_path=label_path,
+                num_labels=len(labels),
+                image_path=image_path.name,
+                num_images=len(images),
+            ),
             path=label_path,
         )
     _check_labels(labels, info, label_path)
@@ -126,8 +145,14 @@ def _find_idx(folder: Path, info: DatasetInfo, stem: str, kind: str) -> tuple[Pa
     )
     if not found:
         raise DataError(
-            f"The folder {folder} has no {stem}-{kind}-ubyte file (plain, .gz or .xz): choose the "
-            f"folder of {info.title}, or fetch the data set first.",
+            tr(
+                "The folder {folder} has no {stem}-{kind}-ubyte file (plain, .gz or .xz): choose the "
+                "folder of {info}, or fetch the data set first.",
+                folder=folder,
+                stem=stem,
+                kind=kind,
+                info=info.title,
+            ),
             path=folder,
         )
     part, _, path = found[0]
@@ -137,9 +162,16 @@ def _find_idx(folder: Path, info: DatasetInfo, stem: str, kind: str) -> tuple[Pa
 def _check_labels(labels: NDArray[np.int64], info: DatasetInfo, path: Path) -> None:
     if labels.size and not 0 <= labels.min() <= labels.max() < len(info.classes):
         raise DataError(
-            f"{path} holds labels from {labels.min() + info.first_label} to "
-            f"{labels.max() + info.first_label} but {info.title} has {len(info.classes)} classes: "
-            "choose the right data set.",
+            tr(
+                "{path} holds labels from {min} to "
+                "{max} but {info} has {num_classes} classes: "
+                "choose the right data set.",
+                path=path,
+                min=labels.min() + info.first_label,
+                max=labels.max() + info.first_label,
+                info=info.title,
+                num_classes=len(info.classes),
+            ),
             path=path,
         )
 
@@ -169,8 +201,12 @@ def _load_cifar(folder: Path, info: DatasetInfo, split: str) -> Dataset:
 def _read_cifar_file(path: Path) -> NDArray[np.uint8]:
     if not path.is_file():
         raise DataError(
-            f"{path} does not exist: choose the folder with CIFAR-10's binary version "
-            f"({CIFAR_ARCHIVE} or its .bin files), or fetch the data set first.",
+            tr(
+                "{path} does not exist: choose the folder with CIFAR-10's binary version "
+                "({cifar_archive} or its .bin files), or fetch the data set first.",
+                path=path,
+                cifar_archive=CIFAR_ARCHIVE,
+            ),
             path=path,
         )
     with path.open("rb") as file:
@@ -188,11 +224,23 @@ def _read_cifar_archive(archive: Path, names: list[str]) -> list[NDArray[np.uint
                     batches[name] = _cifar_records(file, archive / name)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise DataError(
-            f"{archive} cannot be read ({error}): fetch or copy the file again.", path=archive
+            tr(
+                "{archive} cannot be read ({error}): fetch or copy the file again.",
+                archive=archive,
+                error=error,
+            ),
+            path=archive,
         ) from error
     missing = [name for name in names if name not in batches]
     if missing:
-        raise DataError(f"{archive} lacks {missing[0]}: fetch the file again.", path=archive)
+        raise DataError(
+            tr(
+                "{archive} lacks {missing}: fetch the file again.",
+                archive=archive,
+                missing=missing[0],
+            ),
+            path=archive,
+        )
     return [batches[name] for name in names]
 
 
@@ -200,8 +248,13 @@ def _cifar_records(file: IO[bytes], path: Path) -> NDArray[np.uint8]:
     payload = file.read(_CIFAR_MAX_RECORDS * _CIFAR_RECORD + 1)
     if not payload or len(payload) % _CIFAR_RECORD:
         raise DataError(
-            f"{path} is not a CIFAR-10 batch: its size is not a whole number of "
-            f"{_CIFAR_RECORD}-byte records up to {_CIFAR_MAX_RECORDS:,}; fetch the file again.",
+            tr(
+                "{path} is not a CIFAR-10 batch: its size is not a whole number of "
+                "{_cifar_record}-byte records up to {_cifar_max_records:,}; fetch the file again.",
+                path=path,
+                _cifar_record=_CIFAR_RECORD,
+                _cifar_max_records=_CIFAR_MAX_RECORDS,
+            ),
             path=path,
         )
     return np.frombuffer(payload, np.uint8).reshape(-1, _CIFAR_RECORD)
@@ -219,12 +272,17 @@ def load_image_folder(
     root = folder / split if (folder / split).is_dir() else folder
     if split == "test" and root == folder:
         raise DataError(
-            f"The folder {folder} has no subfolder named test: put the test pictures there.",
+            tr(
+                "The folder {folder} has no subfolder named test: put the test pictures there.",
+                folder=folder,
+            ),
             path=folder,
         )
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in _IMAGE_SUFFIXES)
     if not paths:
-        raise DataError(f"The folder {root} holds no pictures (PNG, JPEG, WebP, BMP).", path=root)
+        raise DataError(
+            tr("The folder {root} holds no pictures (PNG, JPEG, WebP, BMP).", root=root), path=root
+        )
     images = np.empty((len(paths), size, size, channels), np.uint8)
     for k, path in enumerate(paths):
         images[k] = _read_picture(path, size, channels)
@@ -255,6 +313,11 @@ def _read_picture(path: Path, size: int, channels: int) -> NDArray[np.uint8]:
         *(Image.DecompressionBombError, Image.DecompressionBombWarning),
     ) as error:
         raise DataError(
-            f"The picture {path} cannot be read ({error}): repair or remove it.", path=path
+            tr(
+                "The picture {path} cannot be read ({error}): repair or remove it.",
+                path=path,
+                error=error,
+            ),
+            path=path,
         ) from error
     return np.asarray(fitted, np.uint8).reshape(size, size, channels)

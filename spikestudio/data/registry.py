@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 DIGITS = tuple("0123456789")
 
@@ -134,5 +135,11 @@ DATASETS: dict[str, DatasetInfo] = {info.name: info for info in _ALL}
 def dataset_info(name: str) -> DatasetInfo:
     """Return the facts of the data set called ``name``; raises ``DataError`` if unknown."""
     if name not in DATASETS:
-        raise DataError(f"Unknown data set {name!r}: choose one of {', '.join(DATASETS)}.")
+        raise DataError(
+            tr(
+                "Unknown data set {name!r}: choose one of {datasets}.",
+                name=name,
+                datasets=", ".join(DATASETS),
+            )
+        )
     return DATASETS[name]

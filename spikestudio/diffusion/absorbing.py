@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,11 @@ def unmask_times(steps: int, num_timesteps: int = 49, *, strict_time: bool = Fal
     """
     if not 1 <= steps <= num_timesteps:
         raise ConfigError(
-            f"This model unmasks in 1 to {num_timesteps} denoising steps, not {steps}.",
+            tr(
+                "This model unmasks in 1 to {num_timesteps} denoising steps, not {steps}.",
+                num_timesteps=num_timesteps,
+                steps=steps,
+            ),
             field="steps",
         )
     countdown = range(steps, 0, -1)

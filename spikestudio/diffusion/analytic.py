@@ -15,6 +15,7 @@ from torch import Tensor
 
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 TABLE = "gamma"  # float64 [N], one entry per diffusion time; in a file under aux.
 _LAST_STD = 2 * (2 / 255) * sqrt(pi / 2)  # noise of the last step: on average two of 255 levels
@@ -57,15 +58,20 @@ def check_table(gamma: Tensor | None, num_train_timesteps: int) -> Tensor:
     """Return the table in float64; raises ``ConfigError`` if there is none or it does not fit."""
     if gamma is None:
         raise ConfigError(
-            "The sampler analytic needs a table that this model's file does not have: add it with "
-            "spikestudio gamma FILE --data DIR, or choose ancestral.",
+            tr(
+                "The sampler analytic needs a table that this model's file does not have: add it with "
+                "spikestudio gamma FILE --data DIR, or choose ancestral."
+            ),
             field="sampler",
         )
     table = gamma.detach().cpu().to(torch.float64)
     if table.shape != (num_train_timesteps,) or not bool((table.isfinite() & (table >= 0)).all()):
         raise ConfigError(
-            f"The table for the sampler analytic must hold {num_train_timesteps} numbers from 0 on: "
-            "make it again with spikestudio gamma FILE --data DIR.",
+            tr(
+                "The table for the sampler analytic must hold {num_train_timesteps} numbers from 0 on: "
+                "make it again with spikestudio gamma FILE --data DIR.",
+                num_train_timesteps=num_train_timesteps,
+            ),
             field="sampler",
         )
     return table

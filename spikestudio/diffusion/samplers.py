@@ -24,6 +24,7 @@ from spikestudio.diffusion.gaussian import learned_log_variance, posterior_mean,
 from spikestudio.diffusion.schedules import GaussianSchedule, gather, respaced
 from spikestudio.diffusion.solvers import SCHEDULERS
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 Predict = Callable[[Tensor, Tensor], Tensor | tuple[Tensor, Tensor]]
 ConditionalPredict = Callable[[Tensor, Tensor, Tensor], Tensor | tuple[Tensor, Tensor]]
@@ -118,8 +119,12 @@ def ddpm(
     del strict, gamma, eta  # the published code does the same
     if len(times) != len(schedule):
         raise ConfigError(
-            f"The sampler ddpm needs all {len(schedule)} denoising steps, not {len(times)}: "
-            "choose ddim or ancestral for fewer.",
+            tr(
+                "The sampler ddpm needs all {num_schedule} denoising steps, not {num_times}: "
+                "choose ddim or ancestral for fewer.",
+                num_schedule=len(schedule),
+                num_times=len(times),
+            ),
             field="steps",
         )
     log_variance = schedule.fixedlarge_log_variance

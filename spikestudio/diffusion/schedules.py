@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +34,9 @@ class GaussianSchedule:
 
     def __post_init__(self) -> None:
         if self.betas.dtype != torch.float64 or self.betas.shape != self.times.shape:
-            raise ConfigError("A noise schedule needs one float64 beta for each of its times.")
+            raise ConfigError(tr("A noise schedule needs one float64 beta for each of its times."))
         if not bool(((self.betas > 0) & (self.betas < 1)).all()):
-            raise ConfigError("Every beta of a noise schedule must lie between 0 and 1.")
+            raise ConfigError(tr("Every beta of a noise schedule must lie between 0 and 1."))
 
     @classmethod
     def linear(
@@ -53,7 +54,10 @@ class GaussianSchedule:
         """
         if num_train_timesteps < 1:
             raise ConfigError(
-                f"A noise schedule needs at least one step, not {num_train_timesteps}.",
+                tr(
+                    "A noise schedule needs at least one step, not {num_train_timesteps}.",
+                    num_train_timesteps=num_train_timesteps,
+                ),
                 field="num_train_timesteps",
             )
         betas = torch.linspace(beta_start, beta_end, num_train_timesteps, dtype=beta_dtype)
@@ -180,8 +184,12 @@ def upstream_times(num_train_timesteps: int, steps: int) -> list[int]:
 def _check_steps(num_train_timesteps: int, steps: int) -> None:
     if not 1 <= steps <= num_train_timesteps:
         raise ConfigError(
-            f"The model was trained with {num_train_timesteps} denoising steps and cannot sample "
-            f"in {steps}: choose from 1 to {num_train_timesteps}.",
+            tr(
+                "The model was trained with {num_train_timesteps} denoising steps and cannot sample "
+                "in {steps}: choose from 1 to {num_train_timesteps}.",
+                num_train_timesteps=num_train_timesteps,
+                steps=steps,
+            ),
             field="steps",
         )
 
@@ -190,6 +198,10 @@ def _check_times(schedule: GaussianSchedule, times: Sequence[int]) -> None:
     outside = [t for t in times if not 0 <= t < len(schedule)]
     if outside or not times or len(set(times)) != len(times):
         raise ConfigError(
-            f"Sampling times must be distinct and from 0 to {len(schedule) - 1}, not {list(times)}.",
+            tr(
+                "Sampling times must be distinct and from 0 to {num_schedule}, not {list}.",
+                num_schedule=len(schedule) - 1,
+                list=list(times),
+            ),
             field="times",
         )

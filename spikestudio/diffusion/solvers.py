@@ -13,9 +13,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 PREFIX = "diffusers:"
-INSTALL = "pip install 'spikestudio[solvers]'"
+INSTALL = tr("pip install 'spikestudio[solvers]'")
 WITH_ETA = ("ddim", f"{PREFIX}ddim")
 
 
@@ -67,11 +68,11 @@ class Scheduler(Solver):
 
 
 OURS: dict[str, Solver] = {
-    "ddpm": Solver("DDPM, every step", "Every trained step, with fresh noise."),
-    "ddim": Solver("DDIM", "Few steps, no fresh noise; eta adds some."),
-    "ancestral": Solver("Ancestral, strided", "DDPM over some steps, with fresh noise."),
-    "analytic": Solver("Analytic variance", "Ancestral, with the best noise on average."),
-    "absorbing": Solver("Absorbing state", "Starts all masked, reveals tokens for good."),
+    "ddpm": Solver(tr("DDPM, every step"), tr("Every trained step, with fresh noise.")),
+    "ddim": Solver("DDIM", tr("Few steps, no fresh noise; eta adds some.")),
+    "ancestral": Solver(tr("Ancestral, strided"), tr("DDPM over some steps, with fresh noise.")),
+    "analytic": Solver(tr("Analytic variance"), tr("Ancestral, with the best noise on average.")),
+    "absorbing": Solver(tr("Absorbing state"), tr("Starts all masked, reveals tokens for good.")),
 }
 _TRAILING = {"timestep_spacing": "trailing"}  # every level of the respaced schedule
 _TO_LAST = {"final_sigmas_type": "sigma_min"}  # that of time 0
@@ -80,8 +81,8 @@ SCHEDULERS: dict[str, Scheduler] = {
     PREFIX + name: scheduler
     for name, scheduler in {
         "dpm++": Scheduler(
-            "DPM-Solver++ 2M",
-            "Second order, from the last two images.",
+            tr("DPM-Solver++ 2M"),
+            tr("Second order, from the last two images."),
             *_MULTISTEP,
             {**_TO_LAST, "euler_at_final": True},
             is_multistep=True,
@@ -89,8 +90,8 @@ SCHEDULERS: dict[str, Scheduler] = {
             slots=1,
         ),
         "dpm++3m": Scheduler(
-            "DPM-Solver++ 3M",
-            "Third order, from the last three images.",
+            tr("DPM-Solver++ 3M"),
+            tr("Third order, from the last three images."),
             *_MULTISTEP,
             {**_TO_LAST, "euler_at_final": True, "solver_order": 3},
             is_multistep=True,
@@ -98,8 +99,8 @@ SCHEDULERS: dict[str, Scheduler] = {
             slots=2,
         ),
         "dpm++sde": Scheduler(
-            "DPM-Solver++ 2M SDE",
-            "DPM-Solver++ 2M with fresh noise.",
+            tr("DPM-Solver++ 2M SDE"),
+            tr("DPM-Solver++ 2M with fresh noise."),
             *_MULTISTEP,
             {**_TO_LAST, "euler_at_final": True, "algorithm_type": "sde-dpmsolver++"},
             is_multistep=True,
@@ -107,8 +108,8 @@ SCHEDULERS: dict[str, Scheduler] = {
             slots=1,
         ),
         "dpm++2s": Scheduler(
-            "DPM-Solver++ 2S",
-            "Second order, in pairs of steps.",
+            tr("DPM-Solver++ 2S"),
+            tr("Second order, in pairs of steps."),
             "dpmsolver_singlestep",
             "DPMSolverSinglestepScheduler",
             {**_TO_LAST, "lower_order_final": True},
@@ -118,7 +119,7 @@ SCHEDULERS: dict[str, Scheduler] = {
         ),
         "unipc": Scheduler(
             "UniPC",
-            "Second order, corrected by the next step.",
+            tr("Second order, corrected by the next step."),
             "unipc_multistep",
             "UniPCMultistepScheduler",
             _TO_LAST,
@@ -128,7 +129,7 @@ SCHEDULERS: dict[str, Scheduler] = {
         ),
         "deis": Scheduler(
             "DEIS",
-            "Second order, from the last two noises.",
+            tr("Second order, from the last two noises."),
             "deis_multistep",
             "DEISMultistepScheduler",
             is_multistep=True,
@@ -136,8 +137,8 @@ SCHEDULERS: dict[str, Scheduler] = {
             slots=1,
         ),
         "heun": Scheduler(
-            "Heun",
-            "Second order; each time counts twice.",
+            tr("Heun"),
+            tr("Second order; each time counts twice."),
             "heun_discrete",
             "HeunDiscreteScheduler",
             _TRAILING,
@@ -146,22 +147,22 @@ SCHEDULERS: dict[str, Scheduler] = {
             slots=2,
         ),
         "euler": Scheduler(
-            "Euler",
-            "First order; DDIM, but for clipping.",
+            tr("Euler"),
+            tr("First order; DDIM, but for clipping."),
             "euler_discrete",
             "EulerDiscreteScheduler",
             _TRAILING,
         ),
         "euler-a": Scheduler(
-            "Euler ancestral",
-            "Euler with fresh noise.",
+            tr("Euler ancestral"),
+            tr("Euler with fresh noise."),
             "euler_ancestral_discrete",
             "EulerAncestralDiscreteScheduler",
             _TRAILING,
         ),
         "lms": Scheduler(
             "LMS",
-            "Fourth order, from the last four slopes.",
+            tr("Fourth order, from the last four slopes."),
             "lms_discrete",
             "LMSDiscreteScheduler",
             _TRAILING,
@@ -169,8 +170,8 @@ SCHEDULERS: dict[str, Scheduler] = {
             slots=3,
         ),
         "pndm": Scheduler(
-            "PNDM (PLMS)",
-            "Fourth order, from the last four noises.",
+            tr("PNDM (PLMS)"),
+            tr("Fourth order, from the last four noises."),
             "pndm",
             "PNDMScheduler",
             {**_TRAILING, "skip_prk_steps": True},
@@ -180,16 +181,16 @@ SCHEDULERS: dict[str, Scheduler] = {
             slots=3,
         ),
         "ddim": Scheduler(
-            "DDIM of diffusers",
-            "The same as DDIM, for comparison.",
+            tr("DDIM of diffusers"),
+            tr("The same as DDIM, for comparison."),
             "ddim",
             "DDIMScheduler",
             _TRAILING,
             clips=True,
         ),
         "ddpm": Scheduler(
-            "DDPM of diffusers",
-            "The same as Ancestral, for comparison.",
+            tr("DDPM of diffusers"),
+            tr("The same as Ancestral, for comparison."),
             "ddpm",
             "DDPMScheduler",
             _TRAILING,
@@ -198,24 +199,30 @@ SCHEDULERS: dict[str, Scheduler] = {
     }.items()
 }
 ABSENT: dict[str, str] = {
-    "KDPM2DiscreteScheduler": "it evaluates between two times, and the networks know whole ones only",
-    "KDPM2AncestralDiscreteScheduler": (
+    "KDPM2DiscreteScheduler": tr(
         "it evaluates between two times, and the networks know whole ones only"
     ),
-    "DPMSolverSDEScheduler": (
-        "it draws one Brownian path for the whole batch, so an image would depend on its batch"
+    "KDPM2AncestralDiscreteScheduler": (
+        tr("it evaluates between two times, and the networks know whole ones only")
     ),
-    "SASolverScheduler": "its noise is laid out over the trained times, not over those of a run",
-    "IPNDMScheduler": "it has a noise schedule of its own instead of the model's",
-    "LCMScheduler": "it needs a network distilled for it",
-    "TCDScheduler": "it needs a network distilled for it",
-    "CMStochasticIterativeScheduler": "it needs a consistency model",
-    "EDMEulerScheduler": "it needs a network of the EDM family",
-    "EDMDPMSolverMultistepScheduler": "it needs a network of the EDM family",
-    "FlowMatchEulerDiscreteScheduler": "it needs a network trained by flow matching",
-    "FlowMatchHeunDiscreteScheduler": "it needs a network trained by flow matching",
-    "ScoreSdeVeScheduler": "it needs a network trained on noise that is added without shrinking",
-    "VQDiffusionScheduler": "it works on tokens of another model than Spiking-Diffusion",
+    "DPMSolverSDEScheduler": (
+        tr("it draws one Brownian path for the whole batch, so an image would depend on its batch")
+    ),
+    "SASolverScheduler": tr(
+        "its noise is laid out over the trained times, not over those of a run"
+    ),
+    "IPNDMScheduler": tr("it has a noise schedule of its own instead of the model's"),
+    "LCMScheduler": tr("it needs a network distilled for it"),
+    "TCDScheduler": tr("it needs a network distilled for it"),
+    "CMStochasticIterativeScheduler": tr("it needs a consistency model"),
+    "EDMEulerScheduler": tr("it needs a network of the EDM family"),
+    "EDMDPMSolverMultistepScheduler": tr("it needs a network of the EDM family"),
+    "FlowMatchEulerDiscreteScheduler": tr("it needs a network trained by flow matching"),
+    "FlowMatchHeunDiscreteScheduler": tr("it needs a network trained by flow matching"),
+    "ScoreSdeVeScheduler": tr(
+        "it needs a network trained on noise that is added without shrinking"
+    ),
+    "VQDiffusionScheduler": tr("it works on tokens of another model than Spiking-Diffusion"),
 }
 """Well-known schedulers of diffusers that cannot be right here."""
 
@@ -239,11 +246,20 @@ def canonical(name: object) -> str:
     if given.startswith(PREFIX) and short in _BY_CLASS:
         return _BY_CLASS[short]
     if given.startswith(PREFIX) and short in ABSENT:
-        raise _error(f"The sampler {given!r} is not offered: {ABSENT[short]}")
+        raise _error(
+            tr("The sampler {given!r} is not offered: {absent}", given=given, absent=ABSENT[short])
+        )
     known = (*OURS, *SCHEDULERS)
     near = [PREFIX + given] if PREFIX + given in known else get_close_matches(given, known, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    raise _error(f"Unknown sampler {name!r}: choose one of {', '.join(known)}{hint}")
+    hint = tr(" (did you mean {near}?)", near=near[0]) if near else ""
+    raise _error(
+        tr(
+            "Unknown sampler {name!r}: choose one of {known}{hint}",
+            name=name,
+            known=", ".join(known),
+            hint=hint,
+        )
+    )
 
 
 def is_installed() -> bool:
@@ -256,13 +272,13 @@ def why_absent(name: str, *, is_token_model: bool, has_table: bool = True) -> st
     if is_token_model:
         if name == "absorbing":
             return ""
-        return "its tokens are masked and revealed, and carry no Gaussian noise to take away"
+        return tr("its tokens are masked and revealed, and carry no Gaussian noise to take away")
     if name == "absorbing":
-        return "it works on pixels and has no tokens to reveal"
+        return tr("it works on pixels and has no tokens to reveal")
     if name == "analytic" and not has_table:
-        return "its file has no table for it; spikestudio gamma FILE --data DIR adds one"
+        return tr("its file has no table for it; spikestudio gamma FILE --data DIR adds one")
     if name in SCHEDULERS and not is_installed():
-        return f"the package diffusers is not installed; {INSTALL} adds it"
+        return tr("the package diffusers is not installed; {install} adds it", install=INSTALL)
     return ""
 
 

@@ -15,6 +15,7 @@ import torch
 from spikestudio.diffusion.absorbing import unmask_times
 from spikestudio.diffusion.schedules import GaussianSchedule, upstream_times
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 SAMPLERS = {
     "sddpm": ("ddpm", "ddim", "ancestral", "analytic"),
@@ -60,8 +61,13 @@ def upstream_course(
     """
     if sampler not in SAMPLERS[architecture]:
         raise ConfigError(
-            f"In strict numerics {architecture} is sampled with {' or '.join(SAMPLERS[architecture])}, "
-            f"not {sampler}: convert the checkpoint without --strict for other samplers.",
+            tr(
+                "In strict numerics {architecture} is sampled with {sampler}, "
+                "not {sampler_2}: convert the checkpoint without --strict for other samplers.",
+                architecture=architecture,
+                sampler=" or ".join(SAMPLERS[architecture]),
+                sampler_2=sampler,
+            ),
             field="sampler",
         )
     if architecture == "spiking-diffusion":
@@ -77,8 +83,12 @@ def upstream_course(
         course = UpstreamCourse(times, times, strict=False)
     if sampler == "ddpm" and len(course.times) != num_train_timesteps:
         raise ConfigError(
-            f"The sampler ddpm needs all {num_train_timesteps} denoising steps, not {steps}: "
-            "choose ddim or ancestral for fewer.",
+            tr(
+                "The sampler ddpm needs all {num_train_timesteps} denoising steps, not {steps}: "
+                "choose ddim or ancestral for fewer.",
+                num_train_timesteps=num_train_timesteps,
+                steps=steps,
+            ),
             field="steps",
         )
     return course
@@ -93,8 +103,12 @@ def upstream_schedule(architecture: str, num_train_timesteps: int) -> GaussianSc
 def _improved_diffusion_times(n: int, steps: int, *, is_ddim: bool) -> tuple[int, ...]:
     if not 1 <= steps <= n:
         raise ConfigError(
-            f"The model was trained with {n} denoising steps and cannot sample in {steps}: "
-            f"choose from 1 to {n}.",
+            tr(
+                "The model was trained with {n} denoising steps and cannot sample in {steps}: "
+                "choose from 1 to {n}.",
+                n=n,
+                steps=steps,
+            ),
             field="steps",
         )
     if is_ddim:
@@ -102,8 +116,12 @@ def _improved_diffusion_times(n: int, steps: int, *, is_ddim: bool) -> tuple[int
             if len(range(0, n, stride)) == steps:
                 return tuple(reversed(range(0, n, stride)))
         raise ConfigError(
-            f"In strict numerics ddim visits every k-th of the {n} times, and there is no k for "
-            f"{steps} steps: choose a divisor of {n}.",
+            tr(
+                "In strict numerics ddim visits every k-th of the {n} times, and there is no k for "
+                "{steps} steps: choose a divisor of {n}.",
+                n=n,
+                steps=steps,
+            ),
             field="steps",
         )
     stride_of_times = 1.0 if steps == 1 else (n - 1) / (steps - 1)

@@ -19,6 +19,7 @@ from spikestudio.export.frames import Scene
 from spikestudio.export.images import write_picture
 from spikestudio.export.metadata import files_of, fill_sidecar, picture_options
 from spikestudio.export.progress import ExportCancelledError, Progress
+from spikestudio.language import tr
 
 FORMATS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG", ".webp": "WEBP", ".mp4": "MP4"}
 
@@ -48,9 +49,9 @@ class Timing:
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.fps <= 50:
-            raise ConfigError("The frame rate must be 0.1 to 50 per second.", field="fps")
+            raise ConfigError(tr("The frame rate must be 0.1 to 50 per second."), field="fps")
         if not 0 <= self.hold <= 60:
-            raise ConfigError("The last frame can stay 0 to 60 seconds.", field="hold")
+            raise ConfigError(tr("The last frame can stay 0 to 60 seconds."), field="hold")
 
     def durations(self, frames: int) -> list[int]:
         """Milliseconds of every frame; those of a GIF are rounded to hundredths of a second."""
@@ -64,12 +65,20 @@ def check_animation(path: Path | str) -> str:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise ExportError(
-            f"Cannot write {path}: an animation must end in {', '.join(FORMATS)}.", path=path
+            tr(
+                "Cannot write {path}: an animation must end in {formats}.",
+                path=path,
+                formats=", ".join(FORMATS),
+            ),
+            path=path,
         )
     if kind == "MP4" and not _has_ffmpeg():
         raise ExportError(
-            "MP4 needs the package imageio-ffmpeg, which is not installed or finds no ffmpeg: install "
-            "spikestudio[video], or write a .gif, .png or .webp.",
+            tr(
+                "MP4 needs the package imageio-ffmpeg, which is not installed or finds no "
+                "ffmpeg: install "
+                "spikestudio[video], or write a .gif, .png or .webp."
+            ),
             path=path,
         )
     return kind
@@ -126,8 +135,14 @@ def save_animation(
     needed = first.width * first.height * len(scene.steps) * _BYTES[kind]
     if needed > _MEMORY:
         raise ExportError(
-            f"{len(scene.steps):,} frames of {first.width:,} x {first.height:,} pixels are too many "
-            f"for a {path.suffix} file: choose fewer steps or a smaller size, or write an .mp4.",
+            tr(
+                "{num_steps:,} frames of {width:,} x {height:,} pixels are too many "
+                "for a {suffix} file: choose fewer steps or a smaller size, or write an .mp4.",
+                num_steps=len(scene.steps),
+                width=first.width,
+                height=first.height,
+                suffix=path.suffix,
+            ),
             path=path,
         )
     with atomic_files(*files_of(path, kind, provenance)) as (temporary, *beside):
@@ -151,7 +166,7 @@ def _watched(
     for k in range(len(scene.steps)):
         if is_cancelled is not None and is_cancelled():
             raise ExportCancelledError(
-                f"{path.name} was cancelled; nothing was written.", path=path
+                tr("{path} was cancelled; nothing was written.", path=path.name), path=path
             )
         yield next(drawn)
         if progress is not None:

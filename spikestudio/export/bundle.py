@@ -28,6 +28,7 @@ from spikestudio.export.draw import style
 from spikestudio.export.figures import DRAWERS, FONTS, FORMATS, VECTOR_DPI, FigureData, figure_bytes
 from spikestudio.export.metadata import BUNDLE_ENTRY
 from spikestudio.export.progress import ExportCancelledError, Progress
+from spikestudio.language import tr
 from spikestudio.paths import resource
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same figure is the same file
@@ -85,7 +86,8 @@ def save_bundle(
     for done, kind in enumerate(FORMATS, 1):
         if is_cancelled is not None and is_cancelled():
             raise ExportCancelledError(
-                f"{Path(path).name} was cancelled; nothing was written.", path=Path(path)
+                tr("{path} was cancelled; nothing was written.", path=Path(path).name),
+                path=Path(path),
             )
         drawn[f"figure{kind}"] = figure_bytes(figure, kind[1:], provenance)
         if progress is not None:
@@ -124,8 +126,11 @@ def _body(module: ModuleType) -> str:
         source = inspect.getsource(module)
     except OSError as error:
         raise ExportError(
-            "A figure bundle cannot be made by this installation, as it comes without its source code: "
-            "export the figure and its data one by one."
+            tr(
+                "A figure bundle cannot be made by this installation, as it comes without its "
+                "source code: "
+                "export the figure and its data one by one."
+            )
         ) from error
     lines = source.splitlines()
     for node in ast.parse(source).body:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import mark, tr
 from spikestudio.recording.values import Readable
 from spikestudio.types import LayerInfo
 
@@ -41,17 +42,25 @@ def parse_steps(text: str | None, recording: Readable) -> range:
     """
     first, last = recording.first_step + 1, recording.steps_done
     if last < first:
-        raise ConfigError("The recording ends before its first denoising step.", field="steps")
+        raise ConfigError(tr("The recording ends before its first denoising step."), field="steps")
     if text is None:
         return range(first - 1, last)
     match = re.fullmatch(r"\s*(\d{1,9})\s*(?:(-)\s*(\d{1,9})?)?\s*", text)
     if match is None:
-        raise ConfigError(f"{text!r} are no steps: write 3, 1-10 or 5-.", field="steps")
+        raise ConfigError(
+            tr("{the_text!r} are no steps: write 3, 1-10 or 5-.", the_text=text), field="steps"
+        )
     start = int(match[1])
     stop = int(match[3]) if match[3] else last if match[2] else start
     if not first <= start <= stop <= last:
         raise ConfigError(
-            f"Steps {text} are not recorded: the recording holds {first} to {last}.", field="steps"
+            tr(
+                "Steps {the_text} are not recorded: the recording holds {first} to {last}.",
+                the_text=text,
+                first=first,
+                last=last,
+            ),
+            field="steps",
         )
     return range(start - 1, stop)
 
@@ -63,7 +72,9 @@ def parse_neurons(text: str) -> list[int]:
         match = re.fullmatch(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9}))?\s*", part)
         start, stop = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if stop < start or len(ids) + stop - start >= MAX_ROWS:
-            raise ConfigError(f"{text!r} are no neurons: write 1,2,10-14.", field="neurons")
+            raise ConfigError(
+                tr("{the_text!r} are no neurons: write 1,2,10-14.", the_text=text), field="neurons"
+            )
         ids.extend(range(start, stop + 1))
     return ids
 
@@ -74,11 +85,18 @@ def find_layer(recording: Readable, layer_id: str | None, *, has_spikes: bool = 
     layer = next((each for each in recording.layers if each.id == wanted), None)
     if layer is None:
         names = ", ".join(each.id for each in recording.layers)
-        raise ConfigError(f"There is no layer {wanted!r}: choose one of {names}.", field="layer")
+        raise ConfigError(
+            tr("There is no layer {wanted!r}: choose one of {names}.", wanted=wanted, names=names),
+            field="layer",
+        )
     if has_spikes and wanted not in recording.recorded:
         names = ", ".join(recording.recorded) or "none"
         raise ConfigError(
-            f"No spikes of {wanted} were recorded: the recording holds those of {names}.",
+            tr(
+                "No spikes of {wanted} were recorded: the recording holds those of {names}.",
+                wanted=wanted,
+                names=names,
+            ),
             field="layer",
         )
     return layer
@@ -101,13 +119,20 @@ def choose(
         ids = np.array(neurons, np.intp)
         if not ids.size or ids.min() < 0 or ids.max() >= layer.num_neurons:
             raise ConfigError(
-                f"{layer.id} has neurons 0 to {layer.num_neurons - 1:,}: choose among these.",
+                tr(
+                    "{layer} has neurons 0 to {num_neurons:,}: choose among these.",
+                    layer=layer.id,
+                    num_neurons=layer.num_neurons - 1,
+                ),
                 field="neurons",
             )
         return Neurons(layer, ids, "chosen")
     if rule not in RULES:
         names = ", ".join(RULES)
-        raise ConfigError(f"There is no rule {rule!r}: choose one of {names}.", field="rule")
+        raise ConfigError(
+            tr("There is no rule {rule!r}: choose one of {names}.", rule=rule, names=names),
+            field="rule",
+        )
     counts = np.zeros(layer.num_neurons, np.int64)
     first = np.full(layer.num_neurons, np.iinfo(np.int64).max)
     for step in steps:
@@ -119,19 +144,21 @@ def choose(
         first = np.where(spikes.any(axis=0), np.minimum(first, at), first)
     ids = RULES[rule](counts, first)[: max(1, min(rows, MAX_ROWS))]
     if not ids.size:
-        raise ConfigError(f"No neuron of {layer.id} fired in these steps.", field="rule")
+        raise ConfigError(
+            tr("No neuron of {layer} fired in these steps.", layer=layer.id), field="rule"
+        )
     return Neurons(layer, ids, rule)
 
 
 Counts = NDArray[np.int64]
 RULES: dict[str, Callable[[Counts, Counts], NDArray[np.intp]]] = {
-    "highest rate": lambda counts, _: np.argsort(-counts, kind="stable"),
-    "first spike": lambda _, first: np.argsort(first, kind="stable"),
-    "evenly spaced": lambda counts, _: np.argsort(
+    mark("highest rate"): lambda counts, _: np.argsort(-counts, kind="stable"),
+    mark("first spike"): lambda _, first: np.argsort(first, kind="stable"),
+    mark("evenly spaced"): lambda counts, _: np.argsort(
         np.arange(counts.size) * _GOLDEN % 1, kind="stable"
     ),
-    "index": lambda counts, _: np.arange(counts.size),
-    "firing only": lambda counts, _: np.flatnonzero(counts),
+    mark("index"): lambda counts, _: np.arange(counts.size),
+    mark("firing only"): lambda counts, _: np.flatnonzero(counts),
 }
 """Orders of neurons by their spike counts and first spikes; ties in index order."""
 
@@ -172,8 +199,11 @@ def watched_of(
     if not wanted:
         names = ", ".join(f"{index} of {name}" for name, index in list(every)[:8]) or "none"
         raise ConfigError(
-            "No potentials of these neurons were recorded, as they were not watched; the recording "
-            f"holds those of {names}.",
+            tr(
+                "No potentials of these neurons were recorded, as they were not watched; the recording "
+                "holds those of {names}.",
+                names=names,
+            ),
             field="neurons",
         )
     per_step = recording.snn_steps

@@ -27,6 +27,7 @@ from spikestudio.export.draw.style import style
 from spikestudio.export.images import CHUNK
 from spikestudio.export.metadata import into_svg, json_text
 from spikestudio.export.states import code_colours, num_images, token_map
+from spikestudio.language import tr
 from spikestudio.paths import resource
 from spikestudio.recording.values import Readable
 from spikestudio.types import LayerInfo
@@ -66,14 +67,26 @@ class Size:
             value = getattr(self, name)
             if value is not None and not _SIDES[0] <= value <= _SIDES[1]:
                 raise ConfigError(
-                    f"A {name[:-3]} of {value:g} mm is out of range: {_SIDES[0]:g} to {_SIDES[1]:g}.",
+                    tr(
+                        "A {name} of {value:g} mm is out of range: {_side:g} to {_side_2:g}.",
+                        name=name[:-3],
+                        value=value,
+                        _side=_SIDES[0],
+                        _side_2=_SIDES[1],
+                    ),
                     field=name[:-3],
                 )
         if not 4 <= self.font_pt <= 40:
-            raise ConfigError("The font must have 4 to 40 points.", field="font")
+            raise ConfigError(tr("The font must have 4 to 40 points."), field="font")
         if not _DPI[0] <= self.dpi <= _DPI[1]:
             raise ConfigError(
-                f"{self.dpi} dpi are out of range: {_DPI[0]} to {_DPI[1]:,}.", field="dpi"
+                tr(
+                    "{dpi} dpi are out of range: {_dpi} to {_dpi_2:,}.",
+                    dpi=self.dpi,
+                    _dpi=_DPI[0],
+                    _dpi_2=_DPI[1],
+                ),
+                field="dpi",
             )
 
 
@@ -135,7 +148,7 @@ def layers_figure(
 ) -> FigureData:
     """Spikes of some neurons of several layers, one below the other."""
     if not chosen:
-        raise ConfigError("No spikes were recorded.", field="layer")
+        raise ConfigError(tr("No spikes were recorded."), field="layer")
     spikes = np.concatenate([choice.spikes_of(recording, each, steps) for each in chosen])
     thresholds = choice.thresholds_of(recording, steps)
     count = int((spikes == 1).sum())
@@ -172,7 +185,7 @@ def sweep_figure(
     """Measures of a sweep along one of its axes, one panel each."""
     known = [each for each in curves if np.isfinite(each.mean).any()]
     if not known:
-        raise ConfigError("No cell of the sweep is done yet.", field="curve")
+        raise ConfigError(tr("No cell of the sweep is done yet."), field="curve")
     arrays: dict[str, NDArray[Any]] = {}
     for k, each in enumerate(known):
         arrays |= {f"x{k}": each.x, f"mean{k}": each.mean}
@@ -289,7 +302,9 @@ def tokens_figure(
     """The token map of one image after a step."""
     image = recording.image if image is None else image
     if not 0 <= image < num_images(recording):
-        raise ConfigError(f"There is no image {image + 1} in the recording.", field="image")
+        raise ConfigError(
+            tr("There is no image {image} in the recording.", image=image + 1), field="image"
+        )
     arrays = token_map(recording, step, image)
     revealed, total = int((arrays["revealed"] >= 0).sum()), arrays["tokens"].size
     masked = "; hatched: masked" if revealed < total else ""
@@ -334,7 +349,11 @@ def save_figure(path: Path | str, figure: FigureData, provenance: Mapping[str, A
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ExportError(
-            f"Cannot write {path}: a figure must end in {', '.join(FORMATS)}, or in .zip for a bundle.",
+            tr(
+                "Cannot write {path}: a figure must end in {formats}, or in .zip for a bundle.",
+                path=path,
+                formats=", ".join(FORMATS),
+            ),
             path=path,
         )
     data = figure_bytes(figure, path.suffix.lower()[1:], provenance)
@@ -354,7 +373,12 @@ def figure_bytes(figure: FigureData, kind: str, provenance: Mapping[str, Any]) -
             )
             if wide * high > _MAX_PIXELS:
                 raise ConfigError(
-                    f"A figure of {wide:,.0f} x {high:,.0f} pixels is too large: choose a lower dpi.",
+                    tr(
+                        "A figure of {wide:,.0f} x {high:,.0f} pixels is too large: choose a "
+                        "lower dpi.",
+                        wide=wide,
+                        high=high,
+                    ),
                     field="dpi",
                 )
             render(figure, buffer, kind, {CHUNK: text, "Title": title, "Software": None})

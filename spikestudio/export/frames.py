@@ -18,6 +18,7 @@ from spikestudio.export.choice import Neurons
 from spikestudio.export.draw.style import style
 from spikestudio.export.pictures import GridStyle, tile
 from spikestudio.export.states import noisy, prediction
+from spikestudio.language import tr
 from spikestudio.paths import resource
 from spikestudio.recording.values import Readable
 
@@ -60,9 +61,9 @@ class Scene:
 
     def __post_init__(self) -> None:
         if not 120 <= self.height <= 2160:
-            raise ConfigError("A frame must be 120 to 2,160 pixels high.", field="height")
+            raise ConfigError(tr("A frame must be 120 to 2,160 pixels high."), field="height")
         if "raster" in self.parts and self.chosen is None:
-            raise ConfigError("A raster needs neurons.", field="parts")
+            raise ConfigError(tr("A raster needs neurons."), field="parts")
 
     def frames(self, steps: Iterable[int] | None = None) -> Iterator[Image.Image]:
         """Draw one RGB frame after the other, all of the same even size; of all steps if None."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from spikestudio.atomic import atomic_folder, atomic_write, export_error, is_temporary
 from spikestudio.errors import ExportError
 from spikestudio.export.provenance import of_image
+from spikestudio.language import tr
 
 if TYPE_CHECKING:  # pillow is imported when something is drawn
     from PIL import Image, PngImagePlugin
@@ -41,8 +42,12 @@ def output_kind(out: str) -> Kind:
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         raise ExportError(
-            f"Cannot write {out}: the format {path.suffix} is not known; give a name that ends in "
-            ".png or .npz, or a folder.",
+            tr(
+                "Cannot write {out}: the format {suffix} is not known; give a name that ends in "
+                ".png or .npz, or a folder.",
+                out=out,
+                suffix=path.suffix,
+            ),
             path=path,
         )
     return kind
@@ -75,7 +80,12 @@ def grid(
     height, width = PADDING + rows * (h + PADDING), PADDING + per_row * (w + PADDING)
     if max(height, width) > _MAX_SIDE:
         raise ExportError(
-            f"A grid of {width} x {height} pixels is too large: choose other columns, or write an .npz."
+            tr(
+                "A grid of {width} x {height} pixels is too large: choose other columns, or "
+                "write an .npz.",
+                width=width,
+                height=height,
+            )
         )
     canvas = np.full((height, width, c), GAP, np.uint8)
     for k, image in enumerate(images):
@@ -167,7 +177,11 @@ def _earlier_output(path: Path) -> list[Path]:
     try:
         if path.exists() and not path.is_dir():
             raise ExportError(
-                f"Cannot write {path}: a file of that name exists; give another folder.", path=path
+                tr(
+                    "Cannot write {path}: a file of that name exists; give another folder.",
+                    path=path,
+                ),
+                path=path,
             )
         entries = (
             [each for each in path.iterdir() if not is_temporary(each)] if path.is_dir() else []
@@ -177,7 +191,10 @@ def _earlier_output(path: Path) -> list[Path]:
     names = {entry.name for entry in entries}
     if entries and not (SIDECAR in names and all(map(_SINGLE.fullmatch, names - {SIDECAR}))):
         raise ExportError(
-            f"Cannot write {path}: the folder holds other files; give an empty or a new one.",
+            tr(
+                "Cannot write {path}: the folder holds other files; give an empty or a new one.",
+                path=path,
+            ),
             path=path,
         )
     return entries
@@ -186,10 +203,14 @@ def _earlier_output(path: Path) -> list[Path]:
 def _checked(images: NDArray[np.uint8], *, rgb: bool) -> NDArray[np.uint8]:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise ExportError(
-            f"Images must be uint8 [B, H, W, 1 or 3], not {images.dtype} {list(images.shape)}."
+            tr(
+                "Images must be uint8 [B, H, W, 1 or 3], not {dtype} {list}.",
+                dtype=images.dtype,
+                list=list(images.shape),
+            )
         )
     if not len(images):
-        raise ExportError("There is no image to write.")
+        raise ExportError(tr("There is no image to write."))
     return np.repeat(images, 3, axis=-1) if rgb and images.shape[-1] == 1 else images
 
 

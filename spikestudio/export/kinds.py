@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from spikestudio.export import recordings
 from spikestudio.export.choice import DEFAULT_ROWS, DEFAULT_RULE, RULES
 from spikestudio.export.snapshot import Snapshot
+from spikestudio.language import mark, tr
 from spikestudio.types import LayerInfo
 
 if TYPE_CHECKING:
     from spikestudio.metrics.codebook import CodebookInfo
 
 FOLDER = ""  # in the place of a suffix
-AS_SHOWN = "as in the raster dock"
+AS_SHOWN = mark("as in the raster dock")
 LABELS = ("none", "number", "class", "seed", "uses")
 _PICTURES = (".png", ".jpg", ".webp", ".tiff")
 _FIGURES = (".png", ".svg", ".pdf")
@@ -31,20 +32,20 @@ _SIZE = ("preset", "width_mm", "height_mm", "font_pt", "dpi")
 _NEURONS = ("steps", "rule", "rows")
 _TILES = ("columns", "padding", "scale", "labels")
 FORMAT_NAMES = {
-    ".png": "PNG picture",
-    ".jpg": "JPEG picture, not exact",
-    ".webp": "WebP picture",
-    ".tiff": "TIFF picture",
-    ".svg": "SVG, vector",
-    ".pdf": "PDF, vector",
-    ".npz": "NPZ arrays",
-    ".csv": "CSV table",
-    ".zip": "Zip bundle",
+    ".png": tr("PNG picture"),
+    ".jpg": tr("JPEG picture, not exact"),
+    ".webp": tr("WebP picture"),
+    ".tiff": tr("TIFF picture"),
+    ".svg": tr("SVG, vector"),
+    ".pdf": tr("PDF, vector"),
+    ".npz": tr("NPZ arrays"),
+    ".csv": tr("CSV table"),
+    ".zip": tr("Zip bundle"),
     ".gif": "GIF",
-    ".apng": "APNG, all colours",
-    ".mp4": "MP4 video",
-    ".h5": "HDF5 recording",
-    FOLDER: "Folder of PNG pictures",
+    ".apng": tr("APNG, all colours"),
+    ".mp4": tr("MP4 video"),
+    ".h5": tr("HDF5 recording"),
+    FOLDER: tr("Folder of PNG pictures"),
 }
 
 
@@ -61,27 +62,43 @@ class Kind:
 
 
 KINDS = (
-    Kind("grid", "Sample grid", "Images", (*_PICTURES, ".npz"), ("step", *_TILES), {"scale": 4}),
-    Kind("singles", "Single images", "Images", (FOLDER,), ("step",)),
-    Kind("tokens", "Token map", "Images", (*_FIGURES, *_TABLES), ("step", "image", *_SIZE)),
-    Kind("codebook", "Codebook", "Images", _PICTURES, _TILES, {"scale": 8, "labels": "number"}),
-    Kind("raster", "Raster of a layer", "Neurons", _FIGURES, (*_NEURONS, *_SIZE)),
-    Kind("layers", "Raster of all layers", "Neurons", _FIGURES, (*_NEURONS, *_SIZE)),
-    Kind("shown", "Raster as in its dock", "Neurons", (".png",)),
-    Kind("membrane", "Membrane traces", "Neurons", (*_FIGURES, *_TABLES), ("steps", *_SIZE)),
-    Kind("curve", "Firing rates and threshold", "Neurons", _FIGURES, ("steps", *_SIZE)),
-    Kind("rates", "Activity map", "Neurons", (*_FIGURES, *_TABLES), ("steps", *_SIZE)),
-    Kind("spikes", "Spikes as numbers", "Neurons", _TABLES, _NEURONS),
+    Kind(
+        "grid",
+        tr("Sample grid"),
+        tr("Images"),
+        (*_PICTURES, ".npz"),
+        ("step", *_TILES),
+        {"scale": 4},
+    ),
+    Kind("singles", tr("Single images"), tr("Images"), (FOLDER,), ("step",)),
+    Kind("tokens", tr("Token map"), tr("Images"), (*_FIGURES, *_TABLES), ("step", "image", *_SIZE)),
+    Kind(
+        "codebook",
+        tr("Codebook"),
+        tr("Images"),
+        _PICTURES,
+        _TILES,
+        {"scale": 8, "labels": "number"},
+    ),
+    Kind("raster", tr("Raster of a layer"), tr("Neurons"), _FIGURES, (*_NEURONS, *_SIZE)),
+    Kind("layers", tr("Raster of all layers"), tr("Neurons"), _FIGURES, (*_NEURONS, *_SIZE)),
+    Kind("shown", tr("Raster as in its dock"), tr("Neurons"), (".png",)),
+    Kind(
+        "membrane", tr("Membrane traces"), tr("Neurons"), (*_FIGURES, *_TABLES), ("steps", *_SIZE)
+    ),
+    Kind("curve", tr("Firing rates and threshold"), tr("Neurons"), _FIGURES, ("steps", *_SIZE)),
+    Kind("rates", tr("Activity map"), tr("Neurons"), (*_FIGURES, *_TABLES), ("steps", *_SIZE)),
+    Kind("spikes", tr("Spikes as numbers"), tr("Neurons"), _TABLES, _NEURONS),
     Kind(
         "animation",
-        "Animation",
-        "Run",
+        tr("Animation"),
+        tr("Run"),
         (".gif", ".apng", ".webp", ".mp4"),
         ("steps", "beside", "image", "height", "fps", "hold", "loop"),
     ),
-    Kind("bundle", "Figure bundle", "Run", (".zip",), ("figure", *_NEURONS, *_SIZE)),
-    Kind("recording", "Recording", "Run", (".h5",)),
-    Kind("sweep", "Sweep curve", "Sweep", _FIGURES, _SIZE),
+    Kind("bundle", tr("Figure bundle"), tr("Run"), (".zip",), ("figure", *_NEURONS, *_SIZE)),
+    Kind("recording", tr("Recording"), tr("Run"), (".h5",)),
+    Kind("sweep", tr("Sweep curve"), tr("Sweep"), _FIGURES, _SIZE),
 )
 FIGURES = tuple(each.id for each in KINDS if ".svg" in each.formats)
 
@@ -173,35 +190,39 @@ class Material:
 def why_not(kind: str, material: Material) -> str:
     """Why a kind cannot be exported now, in a few words; empty if nothing speaks against it."""
     if kind == "codebook":
-        return "" if material.codebook is not None else "no token model is loaded"
+        return "" if material.codebook is not None else tr("no token model is loaded")
     if kind == "sweep":
-        return "" if material.sweep is not None else "no sweep with a curve was done"
+        return "" if material.sweep is not None else tr("no sweep with a curve was done")
     run = material.run
     if run is None:
-        return "nothing was sampled yet"
+        return tr("nothing was sampled yet")
     if run.steps_done <= run.first_step and material.images is None:
-        return "no step is done yet"
+        return tr("no step is done yet")
     match kind:
         case "grid" | "singles":
             is_there = material.images is not None or run.state(run.steps_done - 1) is not None
-            return "" if is_there else "the run has no images"
+            return "" if is_there else tr("the run has no images")
         case "tokens":
-            return "" if material.has_tokens else "no token model"
+            return "" if material.has_tokens else tr("no token model")
         case "raster" | "spikes":
             is_there = run.selected in run.recorded
-            return "" if is_there else f"no spikes of {run.selected} were recorded"
+            return (
+                ""
+                if is_there
+                else tr("no spikes of {selected} were recorded", selected=run.selected)
+            )
         case "layers":
-            return "" if run.recorded else "no spikes were recorded"
+            return "" if run.recorded else tr("no spikes were recorded")
         case "shown":
-            return "" if material.shown is not None else "the raster dock is not open"
+            return "" if material.shown is not None else tr("the raster dock is not open")
         case "membrane":
-            return "" if has_watched(run) else "no neuron was watched"
+            return "" if has_watched(run) else tr("no neuron was watched")
         case "animation":
             steps = range(run.first_step, run.steps_done)
             is_there = run.file is not None or all(run.state(step) is not None for step in steps)
-            return "" if is_there else "pictures of some steps were let go to save memory"
+            return "" if is_there else tr("pictures of some steps were let go to save memory")
         case "bundle":
-            return "" if any(not why_not(each, material) for each in FIGURES) else "no figure"
+            return "" if any(not why_not(each, material) for each in FIGURES) else tr("no figure")
         case "recording":
             return recordings.cannot_record(run).rstrip(".")
     return ""
@@ -210,7 +231,7 @@ def why_not(kind: str, material: Material) -> str:
 def why_not_format(suffix: str) -> str:
     """Why a format cannot be written by this installation; empty if it can."""
     if suffix == ".mp4" and find_spec("imageio_ffmpeg") is None:
-        return "needs the extra video"
+        return tr("needs the extra video")
     return ""
 
 

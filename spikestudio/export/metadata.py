@@ -27,6 +27,7 @@ from spikestudio.checkpoints import strict_json
 from spikestudio.errors import SpikeStudioError
 from spikestudio.export.images import CHUNK, png_info
 from spikestudio.export.provenance import SCHEMA_VERSION
+from spikestudio.language import tr
 
 MAX_TEXT = 16 * 1024 * 1024  # bytes of a provenance, in any file
 MAX_FILE = 256 * 1024 * 1024  # bytes of an SVG or PDF that are searched
@@ -139,25 +140,29 @@ def read_provenance(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():  # a pipe would never end
-        raise _unusable(path, "there is no such file", "check the path")
+        raise _unusable(path, tr("there is no such file"), tr("check the path"))
     try:
         data = _embedded(path)
     except SpikeStudioError:
         raise
     except (*_BROKEN, expat.ExpatError, Image.DecompressionBombError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise _unusable(path, f"it is damaged ({reason})", "choose another file") from error
+        raise _unusable(
+            path, tr("it is damaged ({reason})", reason=reason), tr("choose another file")
+        ) from error
     try:
         if data is None and sidecar(path).is_file():
             values = _in_sidecar(strict_json.parse(_bounded(sidecar(path)), _DEPTH))
         elif data is None:
             raise _unusable(
-                path, "nothing is said of it in the file or beside it", "choose another file"
+                path,
+                tr("nothing is said of it in the file or beside it"),
+                tr("choose another file"),
             )
         else:
             values = _in_sidecar(strict_json.parse(data, _DEPTH))
     except (OSError, ValueError) as error:
-        raise _unusable(path, f"{error}", "choose another file") from error
+        raise _unusable(path, f"{error}", tr("choose another file")) from error
     return _checked(path, values)
 
 
@@ -169,10 +174,12 @@ def _in_sidecar(values: object) -> object:
 def _checked(path: Path, values: object) -> dict[str, Any]:
     version = values.get("schema_version") if isinstance(values, dict) else None
     if not isinstance(values, dict) or type(version) is not int or version < 1:
-        raise _unusable(path, "it is not one that SpikeStudio wrote", "choose another file")
+        raise _unusable(path, tr("it is not one that SpikeStudio wrote"), tr("choose another file"))
     if version > SCHEMA_VERSION:
         raise _unusable(
-            path, f"it is of version {version}, which is newer", "update SpikeStudio to read it"
+            path,
+            tr("it is of version {version}, which is newer", version=version),
+            tr("update SpikeStudio to read it"),
         )
     return values
 
@@ -211,7 +218,7 @@ def _check_chunks(path: Path) -> None:
             if kind == b"IDAT":
                 return
             if kind in (b"tEXt", b"zTXt", b"iTXt") and length > MAX_TEXT:
-                raise ValueError("its text is too long")
+                raise ValueError(tr("its text is too long"))
             file.seek(length + 4, os.SEEK_CUR)
 
 
@@ -260,10 +267,10 @@ def _text_array(file: Any) -> bytes:  # noqa: ANN401  a member of a zip
 
     version = npy.read_magic(file)
     if version != (1, 0):
-        raise ValueError("its text has an unknown header")
+        raise ValueError(tr("its text has an unknown header"))
     shape, _, dtype = npy.read_array_header_1_0(file)
     if shape != () or dtype.kind != "U" or dtype.itemsize > 4 * MAX_TEXT:
-        raise ValueError("its entry is no text")
+        raise ValueError(tr("its entry is no text"))
     data = file.read(dtype.itemsize)
     order = "utf-32-le" if dtype.str.startswith("<") else "utf-32-be"
     return data.decode(order).rstrip("\0").encode()  # type: ignore[no-any-return]
@@ -281,7 +288,7 @@ def _from_svg(path: Path) -> bytes | None:
         if state["inside"]:
             state["size"] += len(part)
             if state["size"] > MAX_TEXT:
-                raise ValueError("its text is too long")
+                raise ValueError(tr("its text is too long"))
             found.append(part)
 
     def end(name: str) -> None:
@@ -289,7 +296,7 @@ def _from_svg(path: Path) -> bytes | None:
             raise _FoundError
 
     def refuse(*_: object) -> None:
-        raise ValueError("it declares entities")
+        raise ValueError(tr("it declares entities"))
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler, parser.EntityDeclHandler = text, refuse
@@ -312,7 +319,7 @@ class _FoundError(Exception):
 def _from_pdf(path: Path) -> bytes | None:
     """The keywords in the clear, as matplotlib writes them."""
     if path.stat().st_size > MAX_FILE:
-        raise ValueError("it is too large")
+        raise ValueError(tr("it is too large"))
     data = path.read_bytes()
     start = data.rfind(_KEYWORDS)
     if start < 0:
@@ -320,7 +327,7 @@ def _from_pdf(path: Path) -> bytes | None:
     start += len(_KEYWORDS)
     match = _PDF_TEXT.match(data, start, start + 2 * MAX_TEXT)
     if match is None or data[match.end() : match.end() + 1] != b")":
-        raise ValueError("its keywords are not complete")
+        raise ValueError(tr("its keywords are not complete"))
     text = re.sub(rb"\\(.)", lambda each: each[1], match[0], flags=re.DOTALL)
     return _within(text) if text[:1] == b"{" else None
 
@@ -332,9 +339,17 @@ def _bounded(path: Path) -> bytes:
 
 def _within(data: bytes) -> bytes:
     if len(data) > MAX_TEXT:
-        raise ValueError("its text is too long")
+        raise ValueError(tr("its text is too long"))
     return data
 
 
 def _unusable(path: Path, reason: str, advice: str) -> ProvenanceError:
-    return ProvenanceError(f"The origin of {path} is not known because {reason}: {advice}.", path)
+    return ProvenanceError(
+        tr(
+            "The origin of {path} is not known because {reason}: {advice}.",
+            path=path,
+            reason=reason,
+            advice=advice,
+        ),
+        path,
+    )

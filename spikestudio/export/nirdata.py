@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.export.images import CHUNK
+from spikestudio.language import tr
 from spikestudio.recording.values import Readable
 
 MAX_BYTES = 2 * 1024**3  # of spikes, one byte each, which are in memory at once
@@ -86,7 +87,9 @@ def save_nirdata(
 
 def _check(recording: Readable, names: tuple[str, ...], steps: range) -> None:
     if not names:
-        raise ConfigError("No spikes are recorded: record the spikes of a layer.", field="layer")
+        raise ConfigError(
+            tr("No spikes are recorded: record the spikes of a layer."), field="layer"
+        )
     missing = [
         f"{name} in step {step + 1} ({why})"
         for name in names
@@ -97,16 +100,23 @@ def _check(recording: Readable, names: tuple[str, ...], steps: range) -> None:
     if missing:
         more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
         raise ConfigError(
-            f"NIRData has no mark for spikes that are missing: {', '.join(missing[:3])}{more}; choose "
-            "other steps or layers.",
+            tr(
+                "NIRData has no mark for spikes that are missing: {missing}{more}; choose "
+                "other steps or layers.",
+                missing=", ".join(missing[:3]),
+                more=more,
+            ),
             field="steps",
         )
     sizes = {each.id: each.num_neurons for each in recording.layers}
     num_bytes = len(steps) * recording.snn_steps * sum(sizes[name] for name in names)
     if num_bytes > MAX_BYTES:
         raise ConfigError(
-            f"These are {num_bytes:,} spikes and silences, more than NIRData can be made of here: "
-            "choose fewer layers or steps.",
+            tr(
+                "These are {num_bytes:,} spikes and silences, more than NIRData can be made of here: "
+                "choose fewer layers or steps.",
+                num_bytes=num_bytes,
+            ),
             field="layer",
         )
 

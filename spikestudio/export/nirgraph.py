@@ -29,6 +29,7 @@ from spikestudio.atomic import atomic_write
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.export.nirdata import why_not_nir
+from spikestudio.language import tr
 from spikestudio.models.spiking_diffusion.layers import SpikingSequential
 from spikestudio.neurons.nodes import IFNode, LIFNode
 
@@ -112,8 +113,14 @@ def make_graph(model: LoadedModel, part: str = "", dt: float = DT) -> Any:  # no
         names = ", ".join(f"{each.name or 'the network'} ({each.why})" for each in missing)
         parts = ", ".join(expressible_parts(model.network)) or "none"
         raise ConfigError(
-            f"NIR cannot express {len(missing):,} layers and blocks of {part or model.name}: {names}; "
-            f"choose a part that it can: {parts}.",
+            tr(
+                "NIR cannot express {num_missing:,} layers and blocks of {part}: {names}; "
+                "choose a part that it can: {parts}.",
+                num_missing=len(missing),
+                part=part or model.name,
+                names=names,
+                parts=parts,
+            ),
             field="part",
         )
     row = plain_row(model.network, part)
@@ -144,7 +151,11 @@ def _module(network: nn.Module, part: str) -> nn.Module:
     except AttributeError as error:
         parts = ", ".join(expressible_parts(network)) or "none"
         raise ConfigError(
-            f"The model has no part {part!r}: choose one that NIR can express: {parts}.",
+            tr(
+                "The model has no part {part!r}: choose one that NIR can express: {parts}.",
+                part=part,
+                parts=parts,
+            ),
             field="part",
         ) from error
 

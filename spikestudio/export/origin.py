@@ -15,6 +15,7 @@ from typing import Any
 from spikestudio.errors import ConfigError
 from spikestudio.export.images import CHUNK
 from spikestudio.export.provenance import flags, versions
+from spikestudio.language import tr
 from spikestudio.paths import resource
 from spikestudio.sampling.branch import Branch, Change, branch_of
 from spikestudio.sampling.request import SamplingRequest
@@ -39,7 +40,12 @@ class Difference:
     @property
     def text(self) -> str:
         """As ``threads: 2 there, 4 here``."""
-        return self.note or f"{_cut(self.field)}: {_cut(self.there)} there, {_cut(self.here)} here"
+        return self.note or tr(
+            "{cut}: {cut_2} there, {cut_3} here",
+            cut=_cut(self.field),
+            cut_2=_cut(self.there),
+            cut_3=_cut(self.here),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -75,7 +81,7 @@ class Origin:
             branch = branch_of(values)
             changes = tuple(Change(**each) for each in values["changes"])
         except RecursionError as error:
-            raise _unusable("it is nested too deeply") from error
+            raise _unusable(tr("it is nested too deeply")) from error
         name, done, times = (
             values["checkpoint"]["name"],
             values["steps_done"],
@@ -83,11 +89,11 @@ class Origin:
         )
         first = 0 if branch is None else branch.step
         if done > len(times) or any(each.step >= len(times) for each in changes):
-            raise _unusable("it tells of more steps than the run has")
+            raise _unusable(tr("it tells of more steps than the run has"))
         if not name.isprintable() or not 0 < len(name) <= _MAX_NAME:
-            raise _unusable("its checkpoint has no name that a file can have")
+            raise _unusable(tr("its checkpoint has no name that a file can have"))
         if values.get("image", 0) >= request.num:
-            raise _unusable("it is of an image that the run does not have")
+            raise _unusable(tr("it is of an image that the run does not have"))
         return cls(
             values=values,
             request=request,
@@ -191,7 +197,7 @@ def _misfit(values: object) -> str:
     if error is None:
         return ""
     where = ".".join(str(part) for part in error.absolute_path)[:_LONGEST] or "it"
-    return f"{where} does not fit the schema"
+    return tr("{where} does not fit the schema", where=where)
 
 
 @cache
@@ -204,7 +210,7 @@ def _validator() -> Any:  # noqa: ANN401  jsonschema's validator class is made a
 
 def _unusable(reason: str) -> ConfigError:
     return ConfigError(
-        f"This provenance cannot be used because {reason}: choose another file.",
+        tr("This provenance cannot be used because {reason}: choose another file.", reason=reason),
         field="provenance",
     )
 

@@ -16,6 +16,7 @@ from spikestudio.atomic import atomic_files
 from spikestudio.errors import ConfigError, ExportError
 from spikestudio.export.images import GAP, PADDING, grid, write_picture
 from spikestudio.export.metadata import PICTURES, files_of, fill_sidecar, picture_options
+from spikestudio.language import tr
 from spikestudio.paths import resource
 
 _MAX_SIDE = 30_000
@@ -47,7 +48,10 @@ class GridStyle:
     def __post_init__(self) -> None:
         for name, low, high in (("padding", 0, 200), ("scale", 1, 64)):
             if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"The {name} must be {low} to {high} pixels.", field=name)
+                raise ConfigError(
+                    tr("The {name} must be {low} to {high} pixels.", name=name, low=low, high=high),
+                    field=name,
+                )
 
 
 def tile(images: NDArray[np.uint8], style: GridStyle) -> Image.Image:
@@ -55,7 +59,13 @@ def tile(images: NDArray[np.uint8], style: GridStyle) -> Image.Image:
     if style == GridStyle(columns=style.columns):
         return grid(images, style.columns)
     if style.labels and len(style.labels) != len(images):
-        raise ConfigError(f"There are {len(style.labels)} labels for {len(images)} images.")
+        raise ConfigError(
+            tr(
+                "There are {num_labels} labels for {num_images} images.",
+                num_labels=len(style.labels),
+                num_images=len(images),
+            )
+        )
     big = images.repeat(style.scale, axis=1).repeat(style.scale, axis=2)
     count, height, width, channels = big.shape
     font = _font(width)
@@ -68,7 +78,11 @@ def tile(images: NDArray[np.uint8], style: GridStyle) -> Image.Image:
     )
     if max(size) > _MAX_SIDE:
         raise ExportError(
-            f"A grid of {size[0]:,} x {size[1]:,} pixels is too large: choose a smaller scale."
+            tr(
+                "A grid of {size:,} x {size_2:,} pixels is too large: choose a smaller scale.",
+                size=size[0],
+                size_2=size[1],
+            )
         )
     paper = _PAPER if style.labels else (GAP,) * 3
     is_grey = channels == 1
@@ -125,7 +139,12 @@ def save_picture(
     kind = PICTURES.get(path.suffix.lower())
     if kind is None:
         raise ExportError(
-            f"Cannot write {path}: a picture must end in {', '.join(PICTURES)}.", path=path
+            tr(
+                "Cannot write {path}: a picture must end in {pictures}.",
+                path=path,
+                pictures=", ".join(PICTURES),
+            ),
+            path=path,
         )
     options: dict[str, Any] = picture_options(kind, provenance)
     if dpi is not None:
@@ -136,7 +155,7 @@ def save_picture(
         options |= {"lossless": True}
         options.pop("dpi", None)
         if max(picture.size) > 16_383:
-            raise ExportError("A WebP picture has at most 16,383 pixels per side.", path=path)
+            raise ExportError(tr("A WebP picture has at most 16,383 pixels per side."), path=path)
     elif kind == "TIFF":
         options |= {"compression": "tiff_deflate"}
     with atomic_files(*files_of(path, kind, provenance)) as (temporary, *beside):

@@ -16,6 +16,7 @@ from spikestudio.export.draw.style import MM_PER_INCH
 from spikestudio.export.kinds import AS_SHOWN, Material, Options
 from spikestudio.export.product_images import Limit, Preview, check_step, origin_at, run_of
 from spikestudio.export.snapshot import Snapshot
+from spikestudio.language import tr
 
 _LINES = 14  # of a table
 
@@ -37,7 +38,9 @@ def chosen_of(material: Material, options: Options, steps: range) -> Neurons:
         return choice.choose(run, layer, steps, rule=options.rule, rows=options.rows)
     shown = material.shown
     if shown is None or shown.mode != "spikes" or shown.groups[0][0].id != layer.id:
-        raise ConfigError(f"The raster dock does not show spikes of {layer.id}.", field="rule")
+        raise ConfigError(
+            tr("The raster dock does not show spikes of {layer}.", layer=layer.id), field="rule"
+        )
     page = f", page {shown.page:,} of {shown.pages:,}" if shown.pages > 1 else ""
     return Neurons(layer, shown.groups[0][1], f"{shown.rule}{page}")
 
@@ -82,7 +85,7 @@ def figure_of(kind: str, material: Material, options: Options) -> figures.Figure
         case "curve":
             layer = choice.find_layer(run, None, has_spikes=False)
             return figures.curve_figure(run, steps, size, layer)
-    raise ConfigError(f"There is no figure {kind!r}.", field="figure")
+    raise ConfigError(tr("There is no figure {kind!r}.", kind=kind), field="figure")
 
 
 def watched_of(material: Material, steps: range) -> tuple[Any, tuple[int, ...] | None]:
@@ -99,7 +102,7 @@ def watched_of(material: Material, steps: range) -> tuple[Any, tuple[int, ...] |
 def _sweep_figure(material: Material, size: figures.Size) -> figures.FigureData:
     sweep = material.sweep
     if sweep is None:
-        raise ExportError("No sweep with a curve was done: sweep an axis of numbers first.")
+        raise ExportError(tr("No sweep with a curve was done: sweep an axis of numbers first."))
     curves = [figures.SweepCurve(title, *values.T) for title, values in sweep.curves]
     return figures.sweep_figure(curves, sweep.axis, sweep.title, sweep.caption, size)
 
@@ -151,7 +154,7 @@ def table_of(kind: str, material: Material, options: Options) -> tables.Table:
                 check_step(run, options.step)
                 steps = range(options.step - 1, options.step)
             return tables.tokens_table(run, steps)
-    raise ConfigError(f"There are no numbers of {kind!r}.", field="format")
+    raise ConfigError(tr("There are no numbers of {kind!r}.", kind=kind), field="format")
 
 
 def preview_table(table: tables.Table, suffix: str) -> Preview:

@@ -15,6 +15,7 @@ from spikestudio.export import states
 from spikestudio.export.kinds import Material, Options
 from spikestudio.export.pictures import GridStyle, layout, tile
 from spikestudio.export.snapshot import Snapshot
+from spikestudio.language import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ Limit = tuple[int, int] | None
 def run_of(material: Material) -> Snapshot:
     """The run; raises ``ExportError`` if there is none."""
     if material.run is None:
-        raise ExportError("Nothing was sampled yet: sample first.")
+        raise ExportError(tr("Nothing was sampled yet: sample first."))
     return material.run
 
 
@@ -52,7 +53,7 @@ def images_of(material: Material, options: Options) -> tuple[NDArray[np.uint8], 
     if not (is_whole and is_current) and run.state(run.steps_done - 1) is not None:
         return states.prediction(run, run.steps_done - 1, size), run.steps_done
     if newest is None:
-        raise ExportError("The run has no images.")
+        raise ExportError(tr("The run has no images."))
     return newest, material.images_step
 
 
@@ -61,7 +62,12 @@ def check_step(run: Snapshot, step: int) -> None:
     first, last = run.first_step + 1, run.steps_done
     if not first <= step <= last:
         raise ConfigError(
-            f"Step {step} is not recorded: choose {first} to {last}, or 0 for the newest.",
+            tr(
+                "Step {step} is not recorded: choose {first} to {last}, or 0 for the newest.",
+                step=step,
+                first=first,
+                last=last,
+            ),
             field="step",
         )
 
@@ -93,7 +99,7 @@ def _style(kind: str, material: Material, options: Options, number: int) -> Grid
 
 def _patches(material: Material) -> NDArray[np.uint8]:
     if material.codebook is None:
-        raise ExportError("No token model is loaded: load one to export its codebook.")
+        raise ExportError(tr("No token model is loaded: load one to export its codebook."))
     return material.codebook.patches
 
 
@@ -104,13 +110,15 @@ def _labels(kind: str, material: Material, wanted: str, count: int) -> list[str]
         if wanted != "uses":
             return [f"{k}" for k in range(count)]
         if material.uses is None:
-            raise ConfigError("No run of this model is shown, so no code was used.", field="labels")
+            raise ConfigError(
+                tr("No run of this model is shown, so no code was used."), field="labels"
+            )
         return [f"{k}: {uses:,}" for k, uses in enumerate(material.uses.tolist())]
     origin = run_of(material).origin
     if wanted == "class":
         labels = origin.get("labels")
         if labels is None:
-            raise ConfigError("The images of this run have no classes.", field="labels")
+            raise ConfigError(tr("The images of this run have no classes."), field="labels")
         return [_name(material, label) for label in labels[:count]]
     if wanted == "seed":
         return [f"{seed}" for seed in origin["image_seeds"][:count]]

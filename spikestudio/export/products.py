@@ -46,6 +46,7 @@ from spikestudio.export.product_images import (
 from spikestudio.export.progress import Progress
 from spikestudio.export.rasters import Rows, raster_bytes, save_raster
 from spikestudio.export.snapshot import Snapshot
+from spikestudio.language import tr
 from spikestudio.recording.values import Readable
 
 _PREVIEW = (1400, 1600)  # pixels at most
@@ -137,7 +138,7 @@ def save(
 def _shown(material: Material) -> tuple[NDArray[Any], Rows]:
     run, shown = run_of(material), material.shown
     if shown is None:
-        raise ExportError("The raster shows nothing: sample first.")
+        raise ExportError(tr("The raster shows nothing: sample first."))
     cells: NDArray[Any] = np.concatenate(
         [raster_cells(run, layer.id, rows, shown.mode) for layer, rows in shown.groups]
     )

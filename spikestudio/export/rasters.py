@@ -25,6 +25,7 @@ from spikestudio.errors import ExportError
 from spikestudio.export.draw import style
 from spikestudio.export.figures import lock
 from spikestudio.export.images import CHUNK
+from spikestudio.language import tr
 
 NOT_RECORDED = 255  # among spikes
 ROWS_CHUNK = f"{CHUNK}-rows"  # PNG text chunk that says which neurons the rows are
@@ -122,7 +123,7 @@ def raster_bytes(
 ) -> bytes:
     """The file that ``save_raster`` writes."""
     if cells.ndim != 2 or not cells.size:
-        raise ExportError(f"There is nothing recorded of {rows.layer} to draw.")
+        raise ExportError(tr("There is nothing recorded of {layer} to draw.", layer=rows.layer))
     texts = {
         CHUNK: json.dumps(provenance, allow_nan=False),
         ROWS_CHUNK: json.dumps(asdict(rows)),

@@ -15,6 +15,7 @@ from spikestudio.atomic import atomic_write, export_error
 from spikestudio.errors import ExportError
 from spikestudio.export.progress import ExportCancelledError, Progress
 from spikestudio.export.snapshot import Snapshot
+from spikestudio.language import tr
 from spikestudio.recording.hdf5 import RecordingWriter
 from spikestudio.recording.layout import TOTALS
 from spikestudio.recording.values import Parameters, StepRecord
@@ -80,7 +81,8 @@ def save_recording(
                 for record in _records(run, plain.recorded):
                     if is_cancelled is not None and is_cancelled():
                         raise ExportCancelledError(
-                            f"{path.name} was cancelled; nothing was written.", path=path
+                            tr("{path} was cancelled; nothing was written.", path=path.name),
+                            path=path,
                         )
                     writer.add(record)
                     if progress is not None:
@@ -136,8 +138,11 @@ def _logits(run: Snapshot, step: int) -> NDArray[np.float32]:
     known = [part for part in parts if part is not None]
     if len(known) < len(parts):  # let go since it was asked
         raise ExportError(
-            f"The recorder let go what the model said in step {step + 1}: export again to see what is "
-            "still there."
+            tr(
+                "The recorder let go what the model said in step {step}: export again to see what is "
+                "still there.",
+                step=step + 1,
+            )
         )
     return np.stack(known)
 

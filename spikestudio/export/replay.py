@@ -21,6 +21,7 @@ from spikestudio.export.metadata import read_provenance
 from spikestudio.export.origin import Difference, Origin
 from spikestudio.export.provenance import images_sha256, provenance
 from spikestudio.export.stored import Shape, stored_images
+from spikestudio.language import tr
 from spikestudio.recording.pictures import pictures
 from spikestudio.recording.record import Record
 
@@ -174,8 +175,12 @@ def find_checkpoint(origin: Origin) -> Path:
     entry = entry_of(origin)
     if entry is None:
         raise CheckpointError(
-            f"The run was made with {origin.checkpoint} (tensors {origin.tensors_sha256[:12]}…), which "
-            "is not among the checkpoints at hand: name its file with --checkpoint.",
+            tr(
+                "The run was made with {checkpoint} (tensors {tensors_sha256}…), which "
+                "is not among the checkpoints at hand: name its file with --checkpoint.",
+                checkpoint=origin.checkpoint,
+                tensors_sha256=origin.tensors_sha256[:12],
+            ),
         )
     return entry.path
 

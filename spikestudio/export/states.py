@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.recording.pictures import pictures
 from spikestudio.recording.values import Readable, State
 
@@ -25,7 +26,7 @@ def prediction(
         return pictures(state["x0_hat"], *(size or (None, None)))
     if "decoded" not in state:
         raise ConfigError(
-            "The recording holds no pictures of its tokens: it was made before they were kept.",
+            tr("The recording holds no pictures of its tokens: it was made before they were kept."),
             field="grid",
         )
     return state["decoded"]
@@ -47,7 +48,7 @@ def token_map(recording: Readable, step: int, image: int) -> dict[str, NDArray[A
     """
     state = _state(recording, step)
     if "tokens" not in state:
-        raise ConfigError("The model of this recording has no tokens.", field="tokens")
+        raise ConfigError(tr("The model of this recording has no tokens."), field="tokens")
     if step == recording.num_steps - 1:
         tokens, order = state["guess"], state["revealed"]
         order = np.where(order < 0, np.int32(step), order)
@@ -55,8 +56,11 @@ def token_map(recording: Readable, step: int, image: int) -> dict[str, NDArray[A
         after = recording.state(step + 1)
         if after is None:
             raise ConfigError(
-                f"The recording ends with step {step + 1}, so what it revealed is not known: choose "
-                "an earlier one.",
+                tr(
+                    "The recording ends with step {step}, so what it revealed is not known: choose "
+                    "an earlier one.",
+                    step=step + 1,
+                ),
                 field="steps",
             )
         tokens, order = after["tokens"], after["revealed"]
@@ -89,5 +93,5 @@ def code_colours(tokens: NDArray[np.int32]) -> NDArray[np.uint8]:
 def _state(recording: Readable, step: int) -> State:
     state = recording.state(step)
     if state is None:
-        raise ConfigError(f"Step {step + 1} is not in the recording.", field="steps")
+        raise ConfigError(tr("Step {step} is not in the recording.", step=step + 1), field="steps")
     return state

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spikestudio.export.images import GAP, PADDING, SIDECAR
 from spikestudio.export.metadata import ProvenanceError
+from spikestudio.language import tr
 
 Shape = tuple[int, int, int, int]
 
@@ -93,7 +94,11 @@ def stored_images(
         return _from_picture(path, values, shapes)
     except _BROKEN as error:
         raise ProvenanceError(
-            f"The images of {path} cannot be read because the file is damaged: get it again.", path
+            tr(
+                "The images of {path} cannot be read because the file is damaged: get it again.",
+                path=path,
+            ),
+            path,
         ) from error
 
 
@@ -123,7 +128,7 @@ def images_of_array(path: Path, shapes: Sequence[Shape]) -> NDArray[np.uint8] | 
                 return None
             data = file.read(int(np.prod(shape)))
             if file.read(1):
-                raise ValueError("it is longer than its header says")
+                raise ValueError(tr("it is longer than its header says"))
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 

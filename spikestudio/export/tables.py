@@ -24,6 +24,7 @@ from spikestudio.export import choice
 from spikestudio.export.choice import NOT_RECORDED, Neurons
 from spikestudio.export.images import CHUNK
 from spikestudio.export.metadata import fill_sidecar, json_text, sidecar
+from spikestudio.language import tr
 from spikestudio.recording.values import Readable
 from spikestudio.types import LayerInfo
 
@@ -167,7 +168,7 @@ def tokens_table(recording: Readable, steps: range) -> Table:
     """Token maps that entered every step, of all images."""
     states = [recording.state(step) for step in steps]
     if any(state is None or "tokens" not in state for state in states):
-        raise ConfigError("The model of this recording has no tokens.", field="tokens")
+        raise ConfigError(tr("The model of this recording has no tokens."), field="tokens")
     arrays = {
         name: np.stack([state[name] for state in states if state is not None])
         for name in ("tokens", "revealed", "confidence", "guess")
@@ -191,7 +192,9 @@ def save_table(path: Path | str, table: Table, provenance: Mapping[str, Any]) ->
     """Write NPZ or CSV, by the name; raises ``ExportError``."""
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ExportError(f"Cannot write {path}: data must end in .npz or .csv.", path=path)
+        raise ExportError(
+            tr("Cannot write {path}: data must end in .npz or .csv.", path=path), path=path
+        )
     if path.suffix.lower() == ".npz":
         texts = {
             "manifest": np.array(json.dumps(table.manifest())),

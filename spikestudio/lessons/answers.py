@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ExportError
+from spikestudio.language import tr
 from spikestudio.lessons.equations import number
 from spikestudio.lessons.lesson import ENGLISH, Lesson, Page
 from spikestudio.lessons.progress import (
@@ -112,7 +113,7 @@ def collect(
             rows += (_row(lesson, page, progress, language) for page in lesson.pages)
     if not rows:
         raise ExportError(
-            "There are no answers yet: open a lesson and answer a question, then export.",
+            tr("There are no answers yet: open a lesson and answer a question, then export."),
             path=Path("answers"),
         )
     return Answers(clean_name(student), now(), tuple(rows))

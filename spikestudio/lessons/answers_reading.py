@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr
 from spikestudio.lessons.answers import COLUMNS, KINDS, NO, YES, Answers, Row, clean_name, unsafe
 from spikestudio.lessons.answers import VERSION as KNOWN_VERSION
 from spikestudio.lessons.progress import MOST_EARLIER, Answer
@@ -37,7 +38,11 @@ class AnswersError(SpikeStudioError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"{path.name} cannot be used because {reason}: ask for the file as it was exported."
+            tr(
+                "{path} cannot be used because {reason}: ask for the file as it was exported.",
+                path=path.name,
+                reason=reason,
+            )
         )
         self.path, self.reason = path, reason
 
@@ -48,17 +53,20 @@ def read(path: Path) -> Answers:
     if suffix in PAGES:
         match = _INSIDE.search(_bytes(path, MOST_PAGE))
         if match is None:
-            raise AnswersError(path, "it is a page without answers in it")
+            raise AnswersError(path, tr("it is a page without answers in it"))
         try:
             data = base64.b64decode(match[1], validate=True)
         except binascii.Error:
-            raise AnswersError(path, "the answers in it are damaged") from None
+            raise AnswersError(path, tr("the answers in it are damaged")) from None
         if len(data) > MOST_TABLE:
-            raise AnswersError(path, f"its answers are larger than {MOST_TABLE // 1024:,} KiB")
+            raise AnswersError(
+                path,
+                tr("its answers are larger than {most_table:,} KiB", most_table=MOST_TABLE // 1024),
+            )
     elif suffix in TABLES:
         data = _bytes(path, MOST_TABLE)
     else:
-        raise AnswersError(path, "its name ends neither in .csv nor in .html")
+        raise AnswersError(path, tr("its name ends neither in .csv nor in .html"))
     return parse(data, path)
 
 
@@ -67,23 +75,23 @@ def parse(data: bytes, path: Path) -> Answers:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise AnswersError(path, "it is not UTF-8 text") from None
+        raise AnswersError(path, tr("it is not UTF-8 text")) from None
     if "\0" in text:
-        raise AnswersError(path, "it is no text")
+        raise AnswersError(path, tr("it is no text"))
     header = text.partition("\n")[0].strip()
     for delimiter in _DELIMITERS:
         if header.replace('"', "").split(delimiter)[: len(COLUMNS)] == list(COLUMNS):
             break
     else:
-        raise AnswersError(path, "its first line does not have the columns of exported answers")
+        raise AnswersError(path, tr("its first line does not have the columns of exported answers"))
     try:
         lines = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
-        raise AnswersError(path, f"it is no table ({error})") from None
+        raise AnswersError(path, tr("it is no table ({error})", error=error)) from None
     if not lines:
-        raise AnswersError(path, "it has no answers")
+        raise AnswersError(path, tr("it has no answers"))
     if len(lines) > MOST_ROWS:
-        raise AnswersError(path, f"it has more than {MOST_ROWS:,} rows")
+        raise AnswersError(path, tr("it has more than {most_rows:,} rows", most_rows=MOST_ROWS))
     return _answers(lines, path)
 
 
@@ -93,19 +101,21 @@ def _answers(lines: list[dict[str, Any]], path: Path) -> Answers:
     for line, values in enumerate(lines, 2):
         try:
             if None in values or None in values.values():
-                raise ValueError("it has other cells than the first line names")
+                raise ValueError(tr("it has other cells than the first line names"))
             if values["version"] != str(KNOWN_VERSION):
-                raise ValueError(f"it is of version {_short(values['version'])}")
+                raise ValueError(tr("it is of version {short}", short=_short(values["version"])))
             row = _row(values)
             name = clean_name(unsafe(values["student"]))
             whose.add((name, _matching(values["exported_at"], _TIME, "time")))
         except ValueError as error:
-            raise AnswersError(path, f"row {line:,} is not as exported ({error})") from None
+            raise AnswersError(
+                path, tr("row {line:,} is not as exported ({error})", line=line, error=error)
+            ) from None
         if row.key in rows:
-            raise AnswersError(path, f"row {line:,} answers the same question again")
+            raise AnswersError(path, tr("row {line:,} answers the same question again", line=line))
         rows[row.key] = row
     if len(whose) > 1:
-        raise AnswersError(path, "it holds the answers of more than one export")
+        raise AnswersError(path, tr("it holds the answers of more than one export"))
     student, exported_at = whose.pop()
     return Answers(student, exported_at, tuple(rows.values()))
 
@@ -114,7 +124,7 @@ def _row(values: Mapping[str, str]) -> Row:
     """Read one row; raises ``ValueError`` with the reason."""
     kind = next((each for each in KINDS if each == values["kind"]), None)
     if kind is None:
-        raise ValueError(f"there is no kind {_short(values['kind'])}")
+        raise ValueError(tr("there is no kind {short}", short=_short(values["kind"])))
     read_answer = _ANSWERS.get(kind)
 
     def answer(name: str) -> Answer | None:
@@ -122,7 +132,7 @@ def _row(values: Mapping[str, str]) -> Row:
 
     earlier = [each for each in values["earlier"].split("; ") if each] if read_answer else []
     if len(earlier) > MOST_EARLIER:
-        raise ValueError("it has too many earlier answers")
+        raise ValueError(tr("it has too many earlier answers"))
     return Row(
         lesson=_matching(values["lesson"], _ID, "lesson"),
         page=_matching(values["page"], _ID, "page"),
@@ -161,13 +171,15 @@ def _short(text: object) -> str:
 
 def _matching(text: str, pattern: re.Pattern[str], what: str) -> str:
     if pattern.fullmatch(text) is None:
-        raise ValueError(f"{_short(text)} is no {what}")
+        raise ValueError(tr("{short} is no {what}", short=_short(text), what=what))
     return text
 
 
 def _flag(text: str) -> bool:
     if text not in (YES, NO):
-        raise ValueError(f"{_short(text)} is neither {YES} nor {NO}")
+        raise ValueError(
+            tr("{short} is neither {yes} nor {no}", short=_short(text), yes=YES, no=NO)
+        )
     return text == YES
 
 
@@ -175,22 +187,22 @@ def _number(text: str) -> float:
     try:
         found = float(text[:40])
     except ValueError:
-        raise ValueError(f"{_short(text)} is no number") from None
+        raise ValueError(tr("{short} is no number", short=_short(text))) from None
     if not isfinite(found) or abs(found) > _LARGEST:
-        raise ValueError(f"{_short(text)} is beyond all numbers that are asked for")
+        raise ValueError(tr("{short} is beyond all numbers that are asked for", short=_short(text)))
     return found
 
 
 def _seconds(text: str) -> float:
     found = _number(text)
     if found < 0:
-        raise ValueError(f"{_short(text)} is no time")
+        raise ValueError(tr("{short} is no time", short=_short(text)))
     return found
 
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 7) or int(text) > _MOST_COUNT:
-        raise ValueError(f"{_short(text)} is no count")
+        raise ValueError(tr("{short} is no count", short=_short(text)))
     return int(text)
 
 
@@ -201,7 +213,7 @@ def _choice(text: str) -> Answer:
 def _curve(text: str) -> Answer:
     points = text.split(" ", MOST_POINTS)
     if len(points) > MOST_POINTS:
-        raise ValueError("its curve has too many points")
+        raise ValueError(tr("its curve has too many points"))
     return [_number(each) for each in points]
 
 
@@ -216,13 +228,15 @@ def _bytes(path: Path, most: int) -> bytes:
     """Read a small regular file."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):  # neither a link nor a pipe, which could block
-            raise AnswersError(path, "it is no regular file")
+            raise AnswersError(path, tr("it is no regular file"))
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as error:
-        raise AnswersError(path, f"it cannot be read ({error.strerror or error})") from None
+        raise AnswersError(
+            path, tr("it cannot be read ({strerror})", strerror=error.strerror or error)
+        ) from None
     if len(data) > most:
-        raise AnswersError(path, f"it is larger than {most // 1024:,} KiB")
+        raise AnswersError(path, tr("it is larger than {most:,} KiB", most=most // 1024))
     if not data:
-        raise AnswersError(path, "it is empty")
+        raise AnswersError(path, tr("it is empty"))
     return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from spikestudio.language import tr
 from spikestudio.lessons.states import STATES, Value
 
 Condition = Mapping[str, Any]
@@ -38,23 +39,30 @@ def problem(leaf: Condition) -> tuple[str, str]:
     """Return the key and the reason why a comparison makes no sense; two empty texts if it does."""
     name = leaf["state"]
     if name not in STATES:
-        return "state", f"there is no state {name!r}"
+        return "state", tr("there is no state {name!r}", name=name)
     kind = STATES[name].kind
     if leaf.get("since_start") and kind != "number":
-        return "since_start", f"{name} is no number"
+        return "since_start", tr("{name} is no number", name=name)
     for operator in OPERATORS:
         if operator not in leaf:
             continue
         if kind == "curve":
-            return operator, f"{name} is a curve, which can only be changed"
+            return operator, tr("{name} is a curve, which can only be changed", name=name)
         if operator in ORDER and kind != "number":
-            return operator, f"{name} is no number"
+            return operator, tr("{name} is no number", name=name)
         if operator == "in" and kind in ("names", "flag"):
-            return operator, f"{operator!r} cannot be asked of {name}"
+            return operator, tr(
+                "{operator!r} cannot be asked of {name}", operator=operator, name=name
+            )
         values = leaf[operator] if operator == "in" else [leaf[operator]]
         is_flag = kind == "flag"
         if any(isinstance(v, bool) != is_flag or not isinstance(v, _TYPES[kind]) for v in values):
-            return operator, f"{name} is a {kind}, which {leaf[operator]!r} is not"
+            return operator, tr(
+                "{name} is a {kind}, which {leaf!r} is not",
+                name=name,
+                kind=kind,
+                leaf=leaf[operator],
+            )
     return "", ""
 
 

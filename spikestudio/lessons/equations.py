@@ -11,17 +11,18 @@ from math import exp, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.language import tr
 from spikestudio.recording.memory import MemoryStep
 
 EQUATIONS = {
-    "membrane": "update of the potential at the SNN step that is looked at",
-    "forward": "forward diffusion at the time of the card's figure",
-    "ddpm": "DDPM step of one pixel at the denoising step that is looked at",
-    "ddim": "DDIM step of one pixel at the denoising step that is looked at",
-    "unmasking": "chance of a masked cell at the denoising step that is looked at",
-    "wkv": "recurrence of the WKV sum",
+    "membrane": tr("update of the potential at the SNN step that is looked at"),
+    "forward": tr("forward diffusion at the time of the card's figure"),
+    "ddpm": tr("DDPM step of one pixel at the denoising step that is looked at"),
+    "ddim": tr("DDIM step of one pixel at the denoising step that is looked at"),
+    "unmasking": tr("chance of a masked cell at the denoising step that is looked at"),
+    "wkv": tr("recurrence of the WKV sum"),
 }
-NOT_RECORDED = "not recorded"
+NOT_RECORDED = tr("not recorded")
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -60,11 +61,18 @@ def ddpm(x_t: float, x0_hat: float, x_next: float, share: float, share_next: flo
     to_image = sqrt(share_next) * (1 - kept) / (1 - share)
     to_state = sqrt(kept) * (1 - share_next) / (1 - share)
     mean = to_image * x0_hat + to_state * x_t
-    return (
-        f"μ = {number(to_image)} · x̂₀ + {number(to_state)} · x_t\n"
-        f"{number(mean)} = {number(to_image)} · {_factor(x0_hat)} + "
-        f"{number(to_state)} · {_factor(x_t)}\n"
-        f"next x = μ + noise: {number(x_next)} = {number(mean)} {added(x_next - mean)}"
+    return tr(
+        "μ = {number} · x̂₀ + {number_2} · x_t\n"
+        "{number_3} = {number} · {factor} + "
+        "{number_2} · {factor_2}\n"
+        "next x = μ + noise: {number_4} = {number_3} {added}",
+        number=number(to_image),
+        number_2=number(to_state),
+        number_3=number(mean),
+        factor=_factor(x0_hat),
+        factor_2=_factor(x_t),
+        number_4=number(x_next),
+        added=added(x_next - mean),
     )
 
 
@@ -72,18 +80,27 @@ def ddim(x0_hat: float, x_next: float, share_next: float) -> str:
     """One pixel of a DDIM step without fresh noise; epsilon is what the next state implies."""
     a, b = sqrt(share_next), sqrt(1 - share_next)
     epsilon = (x_next - a * x0_hat) / b
-    return (
-        f"next x = {number(a)} · x̂₀ + {number(b)} · ε\n"
-        f"{number(x_next)} = {number(a)} · {_factor(x0_hat)} + {number(b)} · {_factor(epsilon)}"
+    return tr(
+        "next x = {number} · x̂₀ + {number_2} · ε\n"
+        "{number_3} = {number} · {factor} + {number_2} · {factor_2}",
+        number=number(a),
+        number_2=number(b),
+        number_3=number(x_next),
+        factor=_factor(x0_hat),
+        factor_2=_factor(epsilon),
     )
 
 
 def unmasking(steps_left: int, masked: int) -> str:
     """Chance of every masked cell in a step, with this one ``steps_left`` are to come."""
     chance = 1 / steps_left
-    return (
-        f"P(reveal) = 1 / steps left = 1 / {steps_left} = {number(chance)}\n"
-        f"{masked} masked cells: {number(masked * chance, 1)} expected to be revealed"
+    return tr(
+        "P(reveal) = 1 / steps left = 1 / {steps_left} = {number}\n"
+        "{masked} masked cells: {number_2} expected to be revealed",
+        steps_left=steps_left,
+        number=number(chance),
+        masked=masked,
+        number_2=number(masked * chance, 1),
     )
 
 
@@ -98,15 +115,28 @@ def wkv(step: MemoryStep) -> str:
     a, b, v = step.numerator, step.denominator, step.value
     out = (a + present * v) / (b + present)
     lines = [
-        "wkv = (a + e^(u+k) · v) / (b + e^(u+k))",
+        tr("wkv = (a + e^(u+k) · v) / (b + e^(u+k))"),
         f"{number(out)} = ({number(a)} + {number(present)} · {_factor(v)})"
         f" / ({number(b)} + {number(present)})",
         f"u = {number(step.bonus)}, k = {number(step.key)}, v = {number(v)}",
-        f"next a = {number(step.decay)} · a + e^k · v = {number(step.decay * a + weight * v)}",
-        f"next b = {number(step.decay)} · b + e^k = {number(step.decay * b + weight)}",
+        tr(
+            "next a = {number} · a + e^k · v = {number_2}",
+            number=number(step.decay),
+            number_2=number(step.decay * a + weight * v),
+        ),
+        tr(
+            "next b = {number} · b + e^k = {number_2}",
+            number=number(step.decay),
+            number_2=number(step.decay * b + weight),
+        ),
     ]
     if step.exponent:
-        lines.append(f"a, b and powers are given divided by e^{step.exponent:g}, which cancels")
+        lines.append(
+            tr(
+                "a, b and powers are given divided by e^{exponent:g}, which cancels",
+                exponent=step.exponent,
+            )
+        )
     return "\n".join(lines)
 
 

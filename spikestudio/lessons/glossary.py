@@ -68,19 +68,30 @@ def parse(text: str) -> dict[str, Term]:
 def found_in(text: str, terms: Mapping[str, Term]) -> list[tuple[int, int, str]]:
     """Return where in a text the terms occur first: start, end and id, in order; none overlap.
 
-    Capitals and a plural s do not matter; of two terms that begin at a place the longer one is taken.
+    Capitals and a plural (s, es) do not matter; of two terms that begin at a place the longer one is
+    taken. Words of scripts that put no spaces between words are found within others.
     """
     ids = {name.casefold(): key for key, term in terms.items() for name in term.names}
     if not ids:
         return []
-    words = "|".join(re.escape(name) for name in sorted(ids, key=len, reverse=True))
+    words = "|".join(_pattern(name) for name in sorted(ids, key=len, reverse=True))
     places, seen = [], set()
-    for match in re.finditer(rf"(?<![\w-])({words})s?(?![\w-])", text, flags=re.IGNORECASE):
-        key = ids[match[1].casefold()]
+    for match in re.finditer(words, text, flags=re.IGNORECASE):
+        key = _key(match[0].casefold(), ids)
         if key not in seen and not _OTHER_SENSE.match(text, match.start()):
             seen.add(key)
             places.append((match.start(), match.end(), key))
     return places
+
+
+def _pattern(name: str) -> str:
+    before = r"(?<![\w-])" if name[0].isascii() else ""
+    after = r"(?:e?s)?(?![\w-])" if name[-1].isascii() else ""
+    return f"{before}{re.escape(name)}{after}"
+
+
+def _key(word: str, ids: Mapping[str, str]) -> str:
+    return next(ids[each] for each in (word, word[:-1], word[:-2]) if each in ids)
 
 
 def linked(text: str, terms: Mapping[str, Term]) -> str:

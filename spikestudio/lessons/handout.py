@@ -14,6 +14,7 @@ from string import Template
 from spikestudio import __version__
 from spikestudio.atomic import atomic_write
 from spikestudio.export.progress import ExportCancelledError, Progress
+from spikestudio.language import tr
 from spikestudio.lessons import figures, handout_numbers, handout_text
 from spikestudio.lessons import glossary as words_of
 from spikestudio.lessons.answers import decimals_of
@@ -62,7 +63,7 @@ def page(
     with recordings() as found:
         for index, scene in enumerate(scenes(lesson, found)):
             if is_cancelled is not None and is_cancelled():
-                raise ExportCancelledError("The handout was cancelled; nothing was written.")
+                raise ExportCancelledError(tr("The handout was cancelled; nothing was written."))
             words = lesson.text(scene.page.id, language)
             text, linked = _text(lesson, words, scene, found, terms)
             used |= dict.fromkeys(linked)

@@ -110,6 +110,10 @@ class Lesson:
         found = self.words.get(language, {}).get(page_id)
         return found if found is not None else self.words[ENGLISH][page_id]
 
+    def has(self, page_id: str, language: str) -> bool:
+        """Whether a page is there in a language."""
+        return page_id in self.words.get(language, {})
+
     def title(self, language: str = ENGLISH) -> str:
         """Title of the lesson."""
         return self.text("lesson", language).title

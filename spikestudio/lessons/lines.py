@@ -56,11 +56,10 @@ def line_at(lines: dict[Place, int], place: Any) -> int:  # noqa: ANN401  any se
 
 def line_of_error(error: ValueError, data: bytes) -> int:
     """Return the line of an error of ``strict_json``; 0 if it names no character."""
-    _, _, tail = str(error).rpartition("at character ")
-    digits = tail.rstrip(")")
-    if not digits.isdigit():
+    place = re.search(r"(\d+)\W*$", str(error))  # in whatever language
+    if place is None:
         return 0
-    return data.decode("utf-8", "replace")[: int(digits)].count("\n") + 1
+    return data.decode("utf-8", "replace")[: int(place[1])].count("\n") + 1
 
 
 def page_at(place: Any) -> int:  # noqa: ANN401  any sequence of keys

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from spikestudio.checkpoints import strict_json
+from spikestudio.language import tr
 from spikestudio.lessons.lines import Place, line_at, line_of_error, lines_of, page_at
 from spikestudio.lessons.pack import (
     CONTROL_VALUES,
@@ -30,7 +31,7 @@ from spikestudio.lessons.reading import (
     validator,
 )
 
-MEND = "mend that place and save the pack again"
+MEND = tr("mend that place and save the pack again")
 MOST_BYTES = 32 * 2**20  # of all that is unpacked
 _DEPTH = 8
 _LONGEST = 120
@@ -106,8 +107,12 @@ def check_manifest(path: Path, data: bytes, known: Known) -> None:
     if type(version) is int and version > SCHEMA_VERSION:
         raise PackError(
             path,
-            f"it is of version {version} and this program reads version {SCHEMA_VERSION}",
-            "update SpikeStudio to open it",
+            tr(
+                "it is of version {version} and this program reads version {schema_version}",
+                version=version,
+                schema_version=SCHEMA_VERSION,
+            ),
+            tr("update SpikeStudio to open it"),
             file=MANIFEST,
             line=line_at(lines, ("schema_version",)),
         )
@@ -122,32 +127,39 @@ def _problems(values: Any, known: Known) -> Iterator[tuple[Place, str]]:  # noqa
     error = best_match(validator("pack.json").iter_errors(values))
     if error is not None:
         where = ".".join(str(each) for each in error.absolute_path) or "it"
-        yield tuple(error.absolute_path), f"{where} does not fit: {error.message[:_LONGEST]}"
+        yield (
+            tuple(error.absolute_path),
+            tr("{where} does not fit: {message}", where=where, message=error.message[:_LONGEST]),
+        )
         return
     seen: set[str] = set()
     for index, each in enumerate(values.get("locked", ())):
         at, name = ("locked", index), each["control"]
         if known.controls and name not in known.controls:
-            yield (*at, "control"), f"there is no control {name[:_LONGEST]!r}"
+            yield (*at, "control"), tr("there is no control {name!r}", name=name[:_LONGEST])
         if name in seen:
-            yield (*at, "control"), f"the control {name!r} is locked twice"
+            yield (*at, "control"), tr("the control {name!r} is locked twice", name=name)
         seen.add(name)
         if "value" in each and (reason := value_problem(name, each["value"])):
             yield (*at, "value"), reason
     for index, name in enumerate(values.get("visible", ())):
         if known.controls and name not in known.controls:
-            yield ("visible", index), f"there is no control {name[:_LONGEST]!r}"
+            yield ("visible", index), tr("there is no control {name!r}", name=name[:_LONGEST])
 
 
 def value_problem(control: str, value: float | str) -> str:
     """Return why a control cannot be held at a value; empty if it can."""
     if control not in CONTROL_VALUES:
-        return f"{control!r} has no value of its own to hold"
+        return tr("{control!r} has no value of its own to hold", control=control)
     owner, _, name = CONTROL_VALUES[control].partition(".")
     if owner == "request":
         return request_problem(name, value)
     is_fit = validator("lesson.json", "start").is_valid({"lab": {name: value}})
-    return "" if is_fit else f"the neuron lab has no {name} {str(value)[:_LONGEST]!r}"
+    return (
+        ""
+        if is_fit
+        else tr("the neuron lab has no {name} {value!r}", name=name, value=str(value)[:_LONGEST])
+    )
 
 
 def _check_starts(path: Path, data: bytes, locked: tuple[Locked, ...]) -> None:
@@ -162,7 +174,12 @@ def _check_starts(path: Path, data: bytes, locked: tuple[Locked, ...]) -> None:
             place = ("pages", index, "start", owner, name)
             raise PackError(
                 path,
-                f"it starts with {name} {wanted}, which the pack holds at {each.value}",
+                tr(
+                    "it starts with {name} {wanted}, which the pack holds at {value}",
+                    name=name,
+                    wanted=wanted,
+                    value=each.value,
+                ),
                 MEND,
                 file=FILE,
                 line=line_at(lines_of(data.decode("utf-8")), place),
@@ -172,9 +189,11 @@ def _check_starts(path: Path, data: bytes, locked: tuple[Locked, ...]) -> None:
 
 def _part(source: Source, name: str, most: int) -> bytes:
     if not source.has(name):
-        raise PackError(source.path, f"it lacks {name}")
+        raise PackError(source.path, tr("it lacks {name}", name=name))
     if source.size(name) > most:
-        raise PackError(source.path, f"its {name} is larger than {most // 1024} KiB")
+        raise PackError(
+            source.path, tr("its {name} is larger than {most} KiB", name=name, most=most // 1024)
+        )
     return source.read(name, most)
 
 
@@ -187,7 +206,9 @@ def _unpack(source: Source, folder: Path, names: list[str]) -> None:
         total += len(data)
         if total > MOST_BYTES:
             most = MOST_BYTES // 2**20
-            raise PackError(source.path, f"its pages and pictures are more than {most} MiB")
+            raise PackError(
+                source.path, tr("its pages and pictures are more than {most} MiB", most=most)
+            )
         if is_words:
             check_markup(source.path, name, data)
         target = folder / name
@@ -200,5 +221,5 @@ def check_markup(path: Path, name: str, data: bytes) -> None:
     for number, each in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         found = _MARKUP.search(each)
         if found is not None:
-            reason = f"it holds HTML (<{found[1].lower()}>), which no page may"
+            reason = tr("it holds HTML (<{found}>), which no page may", found=found[1].lower())
             raise PackError(path, reason, MEND, file=name, line=number)

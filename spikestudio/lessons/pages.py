@@ -17,6 +17,7 @@ import numpy as np
 from spikestudio import __version__
 from spikestudio.atomic import atomic_write
 from spikestudio.export.progress import ExportCancelledError, Progress
+from spikestudio.language import tr
 from spikestudio.lessons import figures
 from spikestudio.lessons.answers import ENCODING, Answers, Row, csv_text
 from spikestudio.lessons.equations import number
@@ -59,7 +60,7 @@ def save_summary(
     for done, question in enumerate(summary.questions, 1):
         if is_cancelled is not None and is_cancelled():
             raise ExportCancelledError(
-                f"{path.name} was cancelled; nothing was written.", path=path
+                tr("{path} was cancelled; nothing was written.", path=path.name), path=path
             )
         parts.append(_question(question))
         if progress is not None:

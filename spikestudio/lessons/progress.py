@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ExportError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.lessons.lesson import Predict
@@ -137,8 +138,10 @@ class ProgressStore:
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             with suppress(OSError):
                 path.replace(path.with_suffix(".unusable"))
-            begun = f"The progress in the lesson {lesson_id} begins anew"
-            self.notice = f"{begun}: its file could not be read ({error})."
+            begun = tr("The progress in the lesson {lesson_id} begins anew", lesson_id=lesson_id)
+            self.notice = tr(
+                "{begun}: its file could not be read ({error}).", begun=begun, error=error
+            )
             return Progress()
 
     def save(self, lesson_id: str, progress: Progress) -> None:
@@ -207,7 +210,9 @@ def was_right(predict: Predict, prediction: Prediction) -> bool | None:
 
 def _from_json(values: Any) -> Progress:  # noqa: ANN401  whatever the file holds
     if values["schema_version"] != SCHEMA_VERSION:
-        raise ValueError(f"it is of version {values['schema_version']!r}")
+        raise ValueError(
+            tr("it is of version {schema_version!r}", schema_version=values["schema_version"])
+        )
     predictions = {
         str(page): Prediction(
             _answer(each["predicted"]),
@@ -238,5 +243,5 @@ def _answer(value: Any) -> Answer:  # noqa: ANN401
 def _number(value: Any) -> float:  # noqa: ANN401
     found = float(value)
     if not isfinite(found):
-        raise ValueError("a number in it is not finite")
+        raise ValueError(tr("a number in it is not finite"))
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spikestudio.checkpoints import strict_json
+from spikestudio.language import tr
 from spikestudio.lessons import conditions
 from spikestudio.lessons.equations import EQUATIONS
 from spikestudio.lessons.lesson import ENGLISH, SCHEMA_VERSION, Choice, Lesson, Page, Predict, Start
@@ -78,7 +79,11 @@ def read(folder: Path, known: Known | None = None) -> Lesson:
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise LessonError(
             path,
-            f"it is of version {version} and this program reads version {SCHEMA_VERSION}",
+            tr(
+                "it is of version {version} and this program reads version {schema_version}",
+                version=version,
+                schema_version=SCHEMA_VERSION,
+            ),
             line=line_at(lines, ("schema_version",)),
         )
     for place, reason in _problems(values, known or Known()):
@@ -128,13 +133,16 @@ def _problems(values: Any, known: Known) -> Iterator[tuple[Place, str]]:  # noqa
     error = best_match(validator("lesson.json").iter_errors(values))
     if error is not None:
         where = ".".join(str(each) for each in error.absolute_path) or "it"
-        yield tuple(error.absolute_path), f"{where} does not fit: {error.message[:_LONGEST]}"
+        yield (
+            tuple(error.absolute_path),
+            tr("{where} does not fit: {message}", where=where, message=error.message[:_LONGEST]),
+        )
         return
     seen: set[str] = set()
     for index, page in enumerate(values["pages"]):
         at: Place = ("pages", index)
         if page["id"] in seen or page["id"] == "lesson":
-            yield (*at, "id"), f"the page id {page['id']!r} is taken"
+            yield (*at, "id"), tr("the page id {id!r} is taken", id=page["id"])
         seen.add(page["id"])
         for place, reason in _page_problems(page, known):
             yield (*at, *place), reason
@@ -146,7 +154,7 @@ def _page_problems(page: dict[str, Any], known: Known) -> Iterator[tuple[Place, 
     if "needs" in page:
         others = conditions.names(page["needs"])
         if any(not name.startswith("model.") for name in others):
-            yield ("needs",), "a page can need facts of the model only (model.…)"
+            yield ("needs",), tr("a page can need facts of the model only (model.…)")
     if "point" in page:
         yield from _unknown(("point",), page["point"], known.controls, "control")
     start, predict = page.get("start", {}), page.get("predict", {})
@@ -155,7 +163,7 @@ def _page_problems(page: dict[str, Any], known: Known) -> Iterator[tuple[Place, 
             yield from _unknown(("start", "show", column, row), name, known.docks, "dock")
     for name in ("model", "recording"):
         if name in start:
-            yield from _unknown(("start", name), start[name], known.models, "bundled model")
+            yield from _unknown(("start", name), start[name], known.models, tr("bundled model"))
     yield from _request_problems(start.get("request", {}))
     for index, name in enumerate(predict.get("locks", ())):
         yield from _unknown(("predict", "locks", index), name, known.controls, "control")
@@ -164,13 +172,21 @@ def _page_problems(page: dict[str, Any], known: Known) -> Iterator[tuple[Place, 
     if "state" in predict:
         wanted, name = predict["kind"], predict["state"]
         if name not in STATES:
-            yield ("predict", "state"), f"there is no state {name!r}"
+            yield ("predict", "state"), tr("there is no state {name!r}", name=name)
         elif STATES[name].kind != wanted:
-            yield ("predict", "state"), f"{name} is a {STATES[name].kind}, not a {wanted}"
+            yield (
+                ("predict", "state"),
+                tr(
+                    "{name} is a {state_kind}, not a {wanted}",
+                    name=name,
+                    state_kind=STATES[name].kind,
+                    wanted=wanted,
+                ),
+            )
         if predict["low"] >= predict["high"]:
-            yield ("predict", "low"), "its low is not below its high"
+            yield ("predict", "low"), tr("its low is not below its high")
     if predict and "done" not in page:
-        yield ("predict",), "a page that asks for a prediction needs done, when it is compared"
+        yield ("predict",), tr("a page that asks for a prediction needs done, when it is compared")
 
 
 def _condition_problems(place: Place, condition: Any) -> Iterator[tuple[Place, str]]:  # noqa: ANN401
@@ -202,7 +218,7 @@ def _unknown(
     place: Place, name: str, names: Collection[str], what: str
 ) -> Iterator[tuple[Place, str]]:
     if names and name not in names:
-        yield place, f"there is no {what} {name[:_LONGEST]!r}"
+        yield place, tr("there is no {what} {name!r}", what=what, name=name[:_LONGEST])
 
 
 @cache
@@ -243,7 +259,7 @@ def _predict(values: dict[str, Any]) -> Predict:
 def _languages(folder: Path, pages: tuple[Page, ...], known: Known) -> dict[str, dict[str, Words]]:
     names = sorted(each.name for each in folder.iterdir() if (each / "lesson.md").is_file())
     if ENGLISH not in names:
-        raise LessonError(folder / ENGLISH / "lesson.md", "this file is missing")
+        raise LessonError(folder / ENGLISH / "lesson.md", tr("this file is missing"))
     found = {}
     for name in names[:_LANGUAGES]:
         words = {"lesson": _words(folder, name, "lesson", ("title", "summary"), known)}
@@ -269,17 +285,19 @@ def _words(
         text = _bytes(path, folder, MOST_WORDS).decode("utf-8")
         words = parse(text)
     except UnicodeDecodeError:
-        raise LessonError(path, "it is not UTF-8 text") from None
+        raise LessonError(path, tr("it is not UTF-8 text")) from None
     except ValueError as error:
         raise LessonError(path, str(error)) from None
     for name in front:
         if name not in words.front:
-            raise LessonError(path, f"it lacks the front line '{name}:'", line=1)
+            raise LessonError(path, tr("it lacks the front line '{name}:'", name=name), line=1)
     for name in placeholders(text):
         if name not in STATES and name.removeprefix("equation: ") not in EQUATIONS:
             word = name.rpartition(": ")[2]
             line = next((n for n, each in enumerate(text.splitlines(), 1) if word in each), 0)
-            raise LessonError(path, f"nothing is known under {{{{{name}}}}}", line=line)
+            raise LessonError(
+                path, tr("nothing is known under {{{{{name}}}}}", name=name), line=line
+            )
     for line, is_picture, target in targets(text):
         if reason := _refused(folder, target, is_picture, known):
             raise LessonError(path, reason, line=line)
@@ -289,12 +307,18 @@ def _words(
 def _refused(folder: Path, target: str, is_picture: bool, known: Known) -> str:
     quoted = repr(target[:_LONGEST])
     if is_picture:
-        return "" if picture(folder, target) else f"{quoted} is no PNG or SVG file in its folder"
+        return (
+            ""
+            if picture(folder, target)
+            else tr("{quoted} is no PNG or SVG file in its folder", quoted=quoted)
+        )
     if not target.startswith(SCHEMES):
-        return f"the link {quoted} leads neither to the glossary nor to a web page"
+        return tr(
+            "the link {quoted} leads neither to the glossary nor to a web page", quoted=quoted
+        )
     term = target.removeprefix("glossary:")
     if term != target and known.terms and term not in known.terms:
-        return f"the glossary has no {term[:_LONGEST]!r}"
+        return tr("the glossary has no {term!r}", term=term[:_LONGEST])
     return ""
 
 
@@ -302,12 +326,12 @@ def _bytes(path: Path, folder: Path, most: int) -> bytes:
     """Read a small file that is really in the folder; raises ``LessonError``."""
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise LessonError(path, "it leads out of the lesson's folder")
+            raise LessonError(path, tr("it leads out of the lesson's folder"))
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as error:
-        reason = "this file is missing" if isinstance(error, FileNotFoundError) else str(error)
+        reason = tr("this file is missing") if isinstance(error, FileNotFoundError) else str(error)
         raise LessonError(path, reason) from None
     if len(data) > most:
-        raise LessonError(path, f"it is larger than {most // 1024} KiB")
+        raise LessonError(path, tr("it is larger than {most} KiB", most=most // 1024))
     return data

@@ -10,6 +10,7 @@ from pathlib import Path
 from spikestudio.atomic import atomic_write, is_temporary
 from spikestudio.errors import ConfigError
 from spikestudio.export.progress import ExportCancelledError, Progress
+from spikestudio.language import tr
 from spikestudio.lessons.answers import (
     COLUMNS,
     ENCODING,
@@ -93,7 +94,7 @@ def summarise(
     found: list[tuple[str, Answers]] = []
     for done, path in enumerate(paths[0], 1):
         if is_cancelled is not None and is_cancelled():
-            raise ExportCancelledError("The class summary was cancelled.", path=folder)
+            raise ExportCancelledError(tr("The class summary was cancelled."), path=folder)
         name = str(path.relative_to(folder))
         try:
             if not _is_summary(path):
@@ -175,7 +176,9 @@ def _is_summary(path: Path) -> bool:
 def _names(folder: Path, roster: Path | None) -> list[str] | None:
     """Return the names on the class's list; None without one."""
     if not folder.is_dir():
-        raise ConfigError(f"There is no folder {folder}: choose the one with the answers.")
+        raise ConfigError(
+            tr("There is no folder {folder}: choose the one with the answers.", folder=folder)
+        )
     path = roster or folder / ROSTER
     if roster is None and not path.is_file():
         return None
@@ -184,10 +187,15 @@ def _names(folder: Path, roster: Path | None) -> list[str] | None:
             text = file.read(256 * 1024).decode("utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError(f"The list {path.name} cannot be read: {reason}.") from None
+        raise ConfigError(
+            tr("The list {path} cannot be read: {reason}.", path=path.name, reason=reason)
+        ) from None
     except UnicodeDecodeError:
         raise ConfigError(
-            f"The list {path.name} is not UTF-8 text: save it as text with a name on each line."
+            tr(
+                "The list {path} is not UTF-8 text: save it as text with a name on each line.",
+                path=path.name,
+            )
         ) from None
     names = [clean_name(line) for line in text.splitlines()]
     return [name for name in names if name]

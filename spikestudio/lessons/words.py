@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from spikestudio.language import tr
+
 FENCE = "---"
 PLACEHOLDER = re.compile(r"\{\{\s*([a-z]+(?:\s*:\s*[a-z]+|[.][a-z_]+))\s*\}\}")
 LINK = re.compile(r"(!?)\[[^\]]*\]\(\s*<?([^)\s>]*)[^)]*\)")
@@ -33,16 +35,16 @@ def parse(text: str) -> Words:
     """
     lines = text.replace("\r\n", "\n").split("\n")
     if not lines or lines[0].strip() != FENCE:
-        raise ValueError(f"its first line is not {FENCE}")
+        raise ValueError(tr("its first line is not {fence}", fence=FENCE))
     front: dict[str, str] = {}
     for number, line in enumerate(lines[1:], 2):
         if line.strip() == FENCE:
             return Words(front, "\n".join(lines[number:]).strip())
         name, colon, value = line.partition(":")
         if not colon or not value.strip():
-            raise ValueError(f"line {number} is not of the form 'name: text'")
+            raise ValueError(tr("line {number} is not of the form 'name: text'", number=number))
         front[name.strip()] = value.strip()
-    raise ValueError(f"its front lines do not end with {FENCE}")
+    raise ValueError(tr("its front lines do not end with {fence}", fence=FENCE))
 
 
 def placeholders(text: str) -> list[str]:

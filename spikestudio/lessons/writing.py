@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spikestudio.language import tr
 from spikestudio.lessons.equations import NOT_RECORDED, number
 from spikestudio.lessons.states import STATES, Value
 
@@ -11,7 +12,7 @@ def value_text(name: str, value: Value, unknown: str = NOT_RECORDED) -> str:
     if value is None:
         return unknown
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return tr("yes") if value else tr("no")
     if isinstance(value, tuple):
         return ", ".join(value_text(name, each) for each in value)
     if isinstance(value, int | float):

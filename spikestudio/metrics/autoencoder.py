@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.metrics.weights import read_weights
 
 WIDTHS = (32, 64, 128, 256, 512)
@@ -76,8 +77,11 @@ def load_autoencoder(path: Path) -> Autoencoder:
         network.load_state_dict(tensors)
     except (KeyError, IndexError, TypeError, RuntimeError) as error:
         raise DataError(
-            f"{path} is not an auto-encoder of the Fréchet autoencoder distance: choose a file of "
-            "FullySpikingVAE's or FSDDIM's, or leave it out to have one trained.",
+            tr(
+                "{path} is not an auto-encoder of the Fréchet autoencoder distance: choose a file of "
+                "FullySpikingVAE's or FSDDIM's, or leave it out to have one trained.",
+                path=path,
+            ),
             path=path,
         ) from error
     return network.float().eval()
@@ -87,8 +91,12 @@ def to_input(images: NDArray[np.uint8], network: Autoencoder) -> Tensor:
     """uint8 ``[N, H, W, C]`` to the network's size (Pillow's bilinear filter) and range."""
     if images.shape[3] != network.channels:
         raise DataError(
-            f"The auto-encoder looks at images of {network.channels} channels, not "
-            f"{images.shape[3]}: use one for this data set."
+            tr(
+                "The auto-encoder looks at images of {channels} channels, not "
+                "{images_shape}: use one for this data set.",
+                channels=network.channels,
+                images_shape=images.shape[3],
+            )
         )
     size = (network.size, network.size)
     if images.shape[1:3] != size:

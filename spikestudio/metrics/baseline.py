@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from spikestudio.data.readers import Dataset
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.seeds import derive_seed
 
 
@@ -36,14 +37,18 @@ def gaussian_baseline(
         The data set has no labels, or a class with one image only.
     """
     if train.labels is None:
-        raise DataError(f"The images of {train.name} have no labels, which the baseline needs.")
+        raise DataError(
+            tr("The images of {train} have no labels, which the baseline needs.", train=train.name)
+        )
     generators = [np.random.default_rng(derive_seed(seed, "baseline", k)) for k in range(num)]
     labels = np.array([train.labels[each.integers(len(train))] for each in generators], np.int64)
     images = np.empty((num, *train.images.shape[1:]), np.uint8)
     for label in np.unique(labels):
         own = train.images[train.labels == label]
         if len(own) < 2:
-            raise DataError(f"The baseline needs two images of every class of {train.name}.")
+            raise DataError(
+                tr("The baseline needs two images of every class of {train}.", train=train.name)
+            )
         flat = own.reshape(len(own), -1).astype(np.float32)
         mean = flat.mean(0, dtype=np.float64).astype(np.float32)
         flat -= mean

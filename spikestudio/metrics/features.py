@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.metrics.cache import cached_arrays, image_hash, network_hash
 from spikestudio.metrics.frechet import Moments
 
@@ -67,7 +68,9 @@ def read_features(path: Path) -> FeatureSet | Moments:
                 known = (*_FEATURES, *_PROBABILITIES, "mu", "sigma")
                 arrays = {name: loaded[name] for name in known if name in loaded.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"The features {path} cannot be read ({error}).", path=path) from error
+        raise DataError(
+            tr("The features {path} cannot be read ({error}).", path=path, error=error), path=path
+        ) from error
     matrices = {name: each.astype(np.float64) for name, each in arrays.items() if _is_matrix(each)}
     found = next((matrices[name] for name in _FEATURES if name in matrices), None)
     if found is not None:
@@ -78,8 +81,12 @@ def read_features(path: Path) -> FeatureSet | Moments:
     mean, covariance = arrays.get("mu"), arrays.get("sigma")
     if mean is None or covariance is None or covariance.shape != (mean.size, mean.size):
         raise DataError(
-            f"{path} holds neither features [N, D] nor their mean and covariance (mu, sigma): choose "
-            "a .npy or .npz file of a FID suite.",
+            tr(
+                "{path} holds neither features [N, D] nor their mean and covariance (mu, "
+                "sigma): choose "
+                "a .npy or .npz file of a FID suite.",
+                path=path,
+            ),
             path=path,
         )
     return Moments(mean.ravel().astype(np.float64), covariance.astype(np.float64))

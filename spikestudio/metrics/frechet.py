@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.metrics.protocol import Interval, scatter_interval
 
 Matrix = NDArray[np.float64]
@@ -38,9 +39,9 @@ def moments(features: NDArray[np.floating], counts: NDArray[np.int64] | None = N
     """
     x = np.asarray(features, np.float64)
     if x.ndim != 2 or len(x) < 2:
-        raise DataError("A Fréchet distance needs the features of two images at least.")
+        raise DataError(tr("A Fréchet distance needs the features of two images at least."))
     if not np.isfinite(x).all():
-        raise DataError("The features hold NaN or infinity: compute them again.")
+        raise DataError(tr("The features hold NaN or infinity: compute them again."))
     weights = np.ones(len(x)) if counts is None else counts.astype(np.float64)
     num = weights.sum()
     mean = weights @ x / num
@@ -105,6 +106,10 @@ def _distance(one: Moments, other: Moments, trace_of_root: float) -> float:
 def _check(one: Moments, other: Moments) -> None:
     if one.mean.shape != other.mean.shape:
         raise DataError(
-            f"Features of {len(one.mean)} and of {len(other.mean)} values cannot be compared: "
-            "take both from the same network."
+            tr(
+                "Features of {num_mean} and of {num_mean_2} values cannot be compared: "
+                "take both from the same network.",
+                num_mean=len(one.mean),
+                num_mean_2=len(other.mean),
+            )
         )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spikestudio.errors import ConfigError, DataError
+from spikestudio.language import tr
 from spikestudio.metrics.cache import cached_arrays, image_hash, network_hash
 from spikestudio.metrics.features import FeatureSet
 from spikestudio.metrics.inception_score import softmax
@@ -48,7 +49,11 @@ class Inception:
     def __init__(self, weights: Path, *, resize: str = "tf-bilinear", device: str = "cpu") -> None:
         if resize not in RESIZES:
             raise ConfigError(
-                f"Unknown resize filter {resize[:40]!r}: choose one of {', '.join(RESIZES)}.",
+                tr(
+                    "Unknown resize filter {resize!r}: choose one of {resizes}.",
+                    resize=resize[:40],
+                    resizes=", ".join(RESIZES),
+                ),
                 field="resize",
             )
         self.resize = resize
@@ -125,8 +130,11 @@ def _network(weights: Path) -> torch.nn.Module:
         module = _extractor_module()
     except (ImportError, RuntimeError, OSError) as error:
         raise ConfigError(
-            "Inception features need torch-fidelity, which does not load "
-            f"({str(error).splitlines()[0][:120]}): pip install 'spikestudio[inception]'.",
+            tr(
+                "Inception features need torch-fidelity, which does not load "
+                "({splitline}): pip install 'spikestudio[inception]'.",
+                splitline=str(error).splitlines()[0][:120],
+            ),
             field="inception",
         ) from error
     # It unpickles its file, code and all. What it is given is written here, from tensors alone.
@@ -137,8 +145,11 @@ def _network(weights: Path) -> torch.nn.Module:
         network = module.FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], file)
     except (RuntimeError, ValueError, KeyError) as error:
         raise DataError(
-            f"{weights} holds no weights of the Inception that FID is computed with: give "
-            "weights-inception-2015-12-05-6726825d.pth of torch-fidelity.",
+            tr(
+                "{weights} holds no weights of the Inception that FID is computed with: give "
+                "weights-inception-2015-12-05-6726825d.pth of torch-fidelity.",
+                weights=weights,
+            ),
             path=weights,
         ) from error
     result: torch.nn.Module = network.eval()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.metrics.protocol import Interval, scatter_interval
 
 SPLITS = 10
@@ -31,7 +32,9 @@ class Score:
 def inception_score(probabilities: NDArray[np.floating], splits: int = SPLITS) -> Score:
     """Score of class probabilities ``[N, K]``; raises ``DataError`` if there are fewer than splits."""
     if len(probabilities) < splits:
-        raise DataError(f"A score over {splits} splits needs {splits} images at least.")
+        raise DataError(
+            tr("A score over {splits} splits needs {splits} images at least.", splits=splits)
+        )
     p = np.asarray(probabilities, np.float64)
     values = np.array([_score(part) for part in np.array_split(p, splits)])
     return Score(float(values.mean()), float(values.std()), splits)

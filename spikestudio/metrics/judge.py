@@ -29,6 +29,7 @@ from torch.nn import functional
 from spikestudio.atomic import atomic_write, check_writable
 from spikestudio.data.readers import SPLITS, Dataset, load_dataset
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.metrics.quality import CONFIDENT
 from spikestudio.paths import resource
 
@@ -107,8 +108,13 @@ class Judge:
         size, channels = self.facts.image_size, self.facts.channels
         if images.shape[1:] != (size, size, channels):
             raise DataError(
-                f"The judge looks at {'grey' if channels == 1 else 'colour'} images of {size}x{size} "
-                f"pixels, not at {images.shape[1:]}: bring them to that size first."
+                tr(
+                    "The judge looks at {part} images of {size}x{size} "
+                    "pixels, not at {images_shape}: bring them to that size first.",
+                    part=tr("grey") if channels == 1 else tr("colour"),
+                    size=size,
+                    images_shape=images.shape[1:],
+                )
             )
 
 
@@ -131,8 +137,12 @@ def bundled_judge(dataset: str) -> Path:
     known = sorted(each.stem for each in folder.glob("*.safetensors"))
     if dataset not in known:
         raise DataError(
-            f"There is no judge of {dataset[:40]}: judges of {', '.join(known)} come along, and "
-            "python -m spikestudio.metrics.judge trains others.",
+            tr(
+                "There is no judge of {dataset}: judges of {known} come along, and "
+                "python -m spikestudio.metrics.judge trains others.",
+                dataset=dataset[:40],
+                known=", ".join(known),
+            ),
         )
     return path
 
@@ -149,8 +159,12 @@ def load_judge(path: Path | None = None) -> Judge:
         network.load_state_dict(state | counters)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{path} is not a judge ({type(error).__name__}): train one with "
-            "python -m spikestudio.metrics.judge.",
+            tr(
+                "{path} is not a judge ({type}): train one with "
+                "python -m spikestudio.metrics.judge.",
+                path=path,
+                type=type(error).__name__,
+            ),
             path=path,
         ) from error
     return Judge(network.eval(), facts)
@@ -161,7 +175,7 @@ def train_judge(
 ) -> Iterator[tuple[JudgeNetwork, float]]:
     """Train on lightly distorted images; yields the network and the mean loss after every epoch."""
     if dataset.labels is None:
-        raise DataError("The judge needs labelled images.")
+        raise DataError(tr("The judge needs labelled images."))
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.metrics.protocol import Interval
 
 SUBSETS = 100
@@ -54,7 +55,11 @@ def kernel_distance(
     size = subset_size or min(SUBSET_SIZE, fewest // 2)
     if not 2 <= size <= fewest:
         raise DataError(
-            f"A kernel distance over subsets of {max(size, 2)} images needs more than {fewest}."
+            tr(
+                "A kernel distance over subsets of {size} images needs more than {fewest}.",
+                size=max(size, 2),
+                fewest=fewest,
+            )
         )
     x, y = np.asarray(features, np.float64), np.asarray(reference, np.float64)
     rng = np.random.default_rng(seed)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 NEIGHBOURS = 5
 _CHUNK = 1000  # rows of the matrix of distances at a time
@@ -51,7 +52,10 @@ def manifold(generated: Matrix, real: Matrix, neighbours: int = NEIGHBOURS) -> M
     """
     if min(len(generated), len(real)) <= neighbours:
         raise DataError(
-            f"Precision and recall with {neighbours} neighbours need more than {neighbours} images."
+            tr(
+                "Precision and recall with {neighbours} neighbours need more than {neighbours} images.",
+                neighbours=neighbours,
+            )
         )
     real_radii, own_radii = _radii(real, neighbours), _radii(generated, neighbours)
     precision, density = np.zeros(len(generated)), np.zeros(len(generated))

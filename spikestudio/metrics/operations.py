@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 Values = NDArray[np.float64]
 
@@ -78,7 +79,12 @@ class Costs:
         for name, value in (("MAC", self.mac), ("AC", self.ac)):
             if not (isfinite(value) and value >= 0):
                 raise ConfigError(
-                    f"The energy of one {name} is {value!r} pJ: it must be 0 or more.", field=name
+                    tr(
+                        "The energy of one {name} is {value!r} pJ: it must be 0 or more.",
+                        name=name,
+                        value=value,
+                    ),
+                    field=name,
                 )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spikestudio.checkpoints.card import Measurement
 from spikestudio.data.resize import resize
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.data.readers import Dataset
@@ -66,10 +67,12 @@ def quality_report(
         No images, or a data set that does not fit the judge or has no labels.
     """
     if len(images) == 0:
-        raise DataError("There are no images to measure: sample at least one.")
+        raise DataError(tr("There are no images to measure: sample at least one."))
     check_judge(judge, train.name)
     if test.labels is None:
-        raise DataError(f"The test images of {test.name} have no labels, which are needed here.")
+        raise DataError(
+            tr("The test images of {test} have no labels, which are needed here.", test=test.name)
+        )
     rng = np.random.default_rng(seed)
     images, resizing = fit(images, train.images.shape[1], train.images.shape[3])
     probabilities = judge.probabilities(images)
@@ -112,7 +115,11 @@ def check_judge(judge: Judge, dataset: str) -> None:
     known = judge.facts.dataset
     if known != dataset:
         raise DataError(
-            f"The judge knows {known} and cannot judge {dataset}: choose --dataset {known}."
+            tr(
+                "The judge knows {known} and cannot judge {dataset}: choose --dataset {known}.",
+                known=known,
+                dataset=dataset,
+            )
         )
 
 

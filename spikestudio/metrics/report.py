@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spikestudio.data.readers import Dataset
 from spikestudio.errors import ConfigError, DataError
+from spikestudio.language import tr
 from spikestudio.metrics.autoencoder_distance import (
     STEPS,
     Encoder,
@@ -57,9 +58,12 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.reference_split not in ("train", "test"):
-            raise ConfigError("The reference split is train or test.", field="reference_split")
+            raise ConfigError(tr("The reference split is train or test."), field="reference_split")
         if self.resize not in RESIZES:
-            raise ConfigError(f"The resize filter is one of {', '.join(RESIZES)}.", field="resize")
+            raise ConfigError(
+                tr("The resize filter is one of {resizes}.", resizes=", ".join(RESIZES)),
+                field="resize",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,7 @@ def _by_inception(
     advance = stage("Inception features", len(sets.images))
     generated = network.features(sets.images, advance=advance)
     if isinstance(reference, Moments) and len(reference.mean) != generated.features.shape[1]:
-        raise DataError("The reference has no Inception features of 2048 values.")
+        raise DataError(tr("The reference has no Inception features of 2048 values."))
     yield from set_figures(
         INCEPTION,
         generated,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.metrics.features import FeatureSet
 from spikestudio.metrics.frechet import (
     MAX_BOOTSTRAP_FEATURES,
@@ -242,5 +243,5 @@ def _moments(features: FeatureSet | Moments) -> Moments:
     if isinstance(features, Moments):
         return features
     if not len(features):
-        raise DataError("The reference has no images.")
+        raise DataError(tr("The reference has no images."))
     return moments(features.features)

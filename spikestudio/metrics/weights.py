@@ -13,6 +13,7 @@ from torch import Tensor
 from spikestudio.checkpoints.pickle_io import TensorRef
 from spikestudio.checkpoints.torch_file import is_torch_file, read_tensors, read_torch_file
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 
 _ENTRIES = ("state_dict", "model_state_dict", "model")
 
@@ -31,18 +32,22 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         if not is_torch_file(path):
-            raise ValueError("it is not a PyTorch file")
+            raise ValueError(tr("it is not a PyTorch file"))
         file = read_torch_file(path)
         tensors = _tensors(file.contents)
         if not tensors:
-            raise ValueError("it holds no tensors")
+            raise ValueError(tr("it holds no tensors"))
         return {
             name.removeprefix("module."): tensor
             for name, tensor in read_tensors(file, tensors).items()
         }
     except (OSError, ValueError, SafetensorError) as error:
         raise DataError(
-            f"{path} holds no weights that can be read ({error}): give a .safetensors or .pth file.",
+            tr(
+                "{path} holds no weights that can be read ({error}): give a .safetensors or .pth file.",
+                path=path,
+                error=error,
+            ),
             path=path,
         ) from error
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.sddpm import SDDPM, SDDPMConfig
 from spikestudio.models.sdit import SDiTConfig
 from spikestudio.models.spiking_diffusion import SpikingDiffusion
@@ -73,7 +74,12 @@ def field_of(config: Config, layer: LayerInfo, neuron: int) -> NeuronField:
     """
     if not 0 <= neuron < layer.num_neurons:
         raise ConfigError(
-            f"Layer {layer.id} has no neuron {neuron}: choose one from 0 to {layer.num_neurons - 1}.",
+            tr(
+                "Layer {layer} has no neuron {neuron}: choose one from 0 to {num_neurons}.",
+                layer=layer.id,
+                neuron=neuron,
+                num_neurons=layer.num_neurons - 1,
+            ),
             field="neuron",
         )
     place = tuple(int(each) for each in np.unravel_index(neuron, layer.shape))
@@ -106,12 +112,20 @@ def neuron_at(config: Config, layer: LayerInfo, y: int, x: int, channel: int = 0
     """
     side = config.image_size
     if not (0 <= y < side and 0 <= x < side):
-        raise ConfigError(f"The image is {side} × {side}: it has no pixel {y}, {x}.", field="pixel")
+        raise ConfigError(
+            tr("The image is {side} × {side}: it has no pixel {y}, {x}.", side=side, y=y, x=x),
+            field="pixel",
+        )
     is_token = isinstance(config, SDiTConfig)
     channels = layer.shape[1] if is_token else layer.shape[0]
     if not 0 <= channel < channels:
         raise ConfigError(
-            f"Layer {layer.id} has no channel {channel}: choose one from 0 to {channels - 1}.",
+            tr(
+                "Layer {layer} has no channel {channel}: choose one from 0 to {channels}.",
+                layer=layer.id,
+                channel=channel,
+                channels=channels - 1,
+            ),
             field="channel",
         )
     if isinstance(config, SDiTConfig):
@@ -129,14 +143,14 @@ def _token_field(config: SDiTConfig, token: int) -> NeuronField:
     box: Box | None = None
     patches = config.num_tokens - 1
     if token == 0:
-        note = "token for time and class: it has no place in the image"
+        note = tr("token for time and class: it has no place in the image")
     elif token <= patches:
         per_row, size = config.image_size // config.patch_size, config.patch_size
         row, column = divmod(token - 1, per_row)
         box = Box(row * size, column * size, (row + 1) * size, (column + 1) * size)
-        note = "position of the token's patch; the token also depends on all tokens before it"
+        note = tr("position of the token's patch; the token also depends on all tokens before it")
     else:
-        note = "reconstruction token: it sees the whole image and has no place in it"
+        note = tr("reconstruction token: it sees the whole image and has no place in it")
     return NeuronField(box, box, "image", "image", is_exact=False, note=note)
 
 
@@ -192,7 +206,9 @@ def _convolution_field(
 ) -> NeuronField:
     twin = _twin(config)
     if layer_id not in twin.taps:
-        raise ConfigError(f"The network has no spiking layer {layer_id!r}.", field="layer")
+        raise ConfigError(
+            tr("The network has no spiking layer {layer_id!r}.", layer_id=layer_id), field="layer"
+        )
     run, zero, input_space, output_space = twin.parts(layer_id)
     tap, (y, x) = twin.taps[layer_id], place
     with torch.enable_grad():
@@ -201,8 +217,12 @@ def _convolution_field(
         assert tap.seen is not None
         if tap.seen.shape[-2:] != size:
             raise ConfigError(
-                f"The maps of {layer_id} are {_size_text(tap.seen.shape[-2:])} in this network, "
-                f"not {_size_text(size)}.",
+                tr(
+                    "The maps of {layer_id} are {size} in this network, not {size_2}.",
+                    layer_id=layer_id,
+                    size=_size_text(tap.seen.shape[-2:]),
+                    size_2=_size_text(size),
+                ),
                 field="layer",
             )
         (slope,) = torch.autograd.grad(tap.seen[..., y, x].sum(), source)
@@ -220,7 +240,7 @@ def _convolution_field(
         input_space,
         output_space,
         is_exact=True,
-        note="everything that the neuron can see and can change in one evaluation",
+        note=tr("everything that the neuron can see and can change in one evaluation"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.sddpm import SDDPM, SDDPMConfig
 from spikestudio.models.sdit import SDiT, SDiTConfig
 from spikestudio.models.spiking_diffusion import SpikingDiffusion
@@ -46,5 +47,11 @@ def architecture(name: str) -> Architecture:
     """Look an architecture up; raises ``ConfigError`` naming the choices."""
     if name not in ARCHITECTURES:
         choices = ", ".join(ARCHITECTURES)
-        raise ConfigError(f"Unknown architecture {name!r}: choose one of {choices}.")
+        raise ConfigError(
+            tr(
+                "Unknown architecture {name!r}: choose one of {choices}.",
+                name=name,
+                choices=choices,
+            )
+        )
     return ARCHITECTURES[name]

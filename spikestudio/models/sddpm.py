@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.config import check
 from spikestudio.models.embeddings import sinusoid_table
 from spikestudio.models.readout import MembraneReadout
@@ -38,20 +39,28 @@ class SDDPMConfig:
         check("image_size", self.image_size, 4, 256)
         check("image_channels", self.image_channels, 1, 4)
         check("base_channels", self.base_channels, 2, 1024)
-        check("channel_mult levels", len(self.channel_mult), 1, 6)
+        check(tr("channel_mult levels"), len(self.channel_mult), 1, 6)
         for mult in self.channel_mult:
             check("channel_mult", mult, 1, 16)
         check("num_res_blocks", self.num_res_blocks, 1, 6)
         check("num_snn_steps", self.num_snn_steps, 1, 64)
         check("num_train_timesteps", self.num_train_timesteps, 2, 10_000)
-        check("table of times", self.base_channels * self.num_train_timesteps, 4, 4_000_000)
+        check(tr("table of times"), self.base_channels * self.num_train_timesteps, 4, 4_000_000)
         if self.base_channels % 2:
             raise ConfigError(
-                f"base_channels is {self.base_channels}: it must be even.", field="base_channels"
+                tr(
+                    "base_channels is {base_channels}: it must be even.",
+                    base_channels=self.base_channels,
+                ),
+                field="base_channels",
             )
         if self.image_size % 2 ** (len(self.channel_mult) - 1):
             raise ConfigError(
-                f"image_size {self.image_size} cannot be halved {len(self.channel_mult) - 1} times.",
+                tr(
+                    "image_size {image_size} cannot be halved {num_channel_mult} times.",
+                    image_size=self.image_size,
+                    num_channel_mult=len(self.channel_mult) - 1,
+                ),
                 field="image_size",
             )
 
@@ -220,11 +229,15 @@ class SDDPM(_Level):
         """Run with another number of SNN steps; raises ``ConfigError`` for temporal scales."""
         if self.config.tsm and num_snn_steps != self.config.num_snn_steps:
             raise ConfigError(
-                f"This model learned one scale for each of its {self.config.num_snn_steps} SNN steps "
-                f"and cannot run with {num_snn_steps}.",
+                tr(
+                    "This model learned one scale for each of its {num_snn_steps} SNN steps "
+                    "and cannot run with {num_snn_steps_2}.",
+                    num_snn_steps=self.config.num_snn_steps,
+                    num_snn_steps_2=num_snn_steps,
+                ),
                 field="snn_steps",
             )
-        check("SNN time steps", num_snn_steps, 1, 64)
+        check(tr("SNN time steps"), num_snn_steps, 1, 64)
         for module in self.modules():
             if isinstance(module, _Level):
                 module.num_snn_steps = num_snn_steps

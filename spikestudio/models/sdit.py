@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.config import check
 from spikestudio.models.embeddings import sinusoid_cos_first, unpatchify
 from spikestudio.models.wkv import wkv
@@ -52,10 +53,16 @@ class SDiTConfig:
         check("num_snn_steps", self.num_snn_steps, 1, 64)
         check("num_train_timesteps", self.num_train_timesteps, 2, 10_000)
         if self.depth % 2:
-            raise ConfigError(f"depth is {self.depth}: it must be even.", field="depth")
+            raise ConfigError(
+                tr("depth is {depth}: it must be even.", depth=self.depth), field="depth"
+            )
         if self.image_size % self.patch_size:
             raise ConfigError(
-                f"image_size {self.image_size} cannot be cut into patches of {self.patch_size}.",
+                tr(
+                    "image_size {image_size} cannot be cut into patches of {patch_size}.",
+                    image_size=self.image_size,
+                    patch_size=self.patch_size,
+                ),
                 field="patch_size",
             )
 
@@ -99,7 +106,7 @@ class SDiT(nn.Module):
 
     def set_snn_steps(self, num_snn_steps: int) -> None:
         """Run with another number of SNN steps, from 1 to 64."""
-        check("SNN time steps", num_snn_steps, 1, 64)
+        check(tr("SNN time steps"), num_snn_steps, 1, 64)
         self.num_snn_steps = num_snn_steps
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.overrides import VALUES
 from spikestudio.neurons.reference import SOFT
 
@@ -82,19 +83,19 @@ class Neuron:
     alpha: float = SURROGATES["ATan"]
 
     def __post_init__(self) -> None:
-        _one_of(self.kind, KINDS, "kind", "type of neuron")
+        _one_of(self.kind, KINDS, "kind", tr("type of neuron"))
         _one_of(self.surrogate, tuple(SURROGATES), "surrogate", "surrogate")
         for name, title, limits in (
-            ("tau", "time constant tau", VALUES["tau"]),
+            ("tau", tr("time constant tau"), VALUES["tau"]),
             ("v_threshold", "threshold", VALUES["threshold"]),
-            ("alpha", "alpha of the surrogate", ALPHAS),
+            ("alpha", tr("alpha of the surrogate"), ALPHAS),
         ):
             assert limits is not None
             object.__setattr__(self, name, number(getattr(self, name), limits, name, title))
         if self.reset != SOFT:
             limits = VALUES["hard-reset"]
             assert limits is not None
-            value = number(self.reset, limits, "reset", "reset potential")
+            value = number(self.reset, limits, "reset", tr("reset potential"))
             object.__setattr__(self, "reset", value)
 
     @property
@@ -221,7 +222,15 @@ def _surrogate(neuron: Neuron) -> Any:  # noqa: ANN401
 def _one_of(value: object, choices: tuple[str, ...], field: str, title: str) -> None:
     if value not in choices:
         known = ", ".join(choices)
-        raise ConfigError(f"There is no {title} {value!r}: choose one of {known}.", field=field)
+        raise ConfigError(
+            tr(
+                "There is no {title} {value!r}: choose one of {known}.",
+                title=title,
+                value=value,
+                known=known,
+            ),
+            field=field,
+        )
 
 
 def number(value: object, limits: tuple[float, float], field: str, title: str) -> float:
@@ -231,6 +240,13 @@ def number(value: object, limits: tuple[float, float], field: str, title: str) -
     found = float(value) if is_real and not isinstance(value, bool) else nan  # type: ignore[arg-type]
     if not low <= found <= high:
         raise ConfigError(
-            f"The {title} must be a number from {low:g} to {high:g}, not {value!r}.", field=field
+            tr(
+                "The {title} must be a number from {low:g} to {high:g}, not {value!r}.",
+                title=title,
+                low=low,
+                high=high,
+                value=value,
+            ),
+            field=field,
         )
     return found

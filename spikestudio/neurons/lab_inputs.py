@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.lab import MOST_STEPS, number
 
 Shape = Literal["constant", "stepped", "noisy", "drawn"]
@@ -49,22 +50,31 @@ class Input:
     def __post_init__(self) -> None:
         if self.shape not in SHAPES:
             raise ConfigError(
-                f"There is no input {self.shape!r}: choose one of {', '.join(SHAPES)}.",
+                tr(
+                    "There is no input {shape!r}: choose one of {shapes}.",
+                    shape=self.shape,
+                    shapes=", ".join(SHAPES),
+                ),
                 field="shape",
             )
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ConfigError(
-                f"The seed must be a whole number from 0 on, not {self.seed!r}.", field="seed"
+                tr("The seed must be a whole number from 0 on, not {seed!r}.", seed=self.seed),
+                field="seed",
             )
         if len(self.values) > MOST_STEPS:
             raise ConfigError(
-                f"An input has at most {MOST_STEPS} steps, not {len(self.values)}: leave some out.",
+                tr(
+                    "An input has at most {most_steps} steps, not {num_values}: leave some out.",
+                    most_steps=MOST_STEPS,
+                    num_values=len(self.values),
+                ),
                 field="current",
             )
         amplitude = number(self.amplitude, CURRENTS, "amplitude", "amplitude")
         object.__setattr__(self, "amplitude", amplitude)
         object.__setattr__(self, "noise", number(self.noise, NOISES, "noise", "noise"))
-        values = tuple(number(x, CURRENTS, "current", "input current") for x in self.values)
+        values = tuple(number(x, CURRENTS, "current", tr("input current")) for x in self.values)
         object.__setattr__(self, "values", values)
 
     def over(self, steps: int) -> NDArray[np.float32]:

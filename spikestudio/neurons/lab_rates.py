@@ -31,6 +31,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spikestudio.language import tr
 from spikestudio.neurons.lab import Neuron
 from spikestudio.neurons.reference import SOFT
 
@@ -52,7 +53,7 @@ def closed_counts(neuron: Neuron, currents: ArrayLike, steps: int) -> NDArray[np
         The neuron does not rest below its threshold.
     """
     if not has_closed_form(neuron):
-        raise ValueError("There is no closed form for a neuron that rests above its threshold.")
+        raise ValueError(tr("There is no closed form for a neuron that rests above its threshold."))
     x: Numbers = np.atleast_1d(np.asarray(currents, np.float64))
     gap = neuron.v_threshold - neuron.rest
     if neuron.is_leaky and neuron.reset == SOFT:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.types import LayerInfo
 
 if TYPE_CHECKING:
@@ -85,20 +86,30 @@ class Override:
 
     def __post_init__(self) -> None:
         if not isinstance(self.layer, str) or not self.layer:
-            raise _error("layer", f"The layer must be an id or a pattern, not {self.layer!r}")
+            raise _error(
+                "layer", tr("The layer must be an id or a pattern, not {layer!r}", layer=self.layer)
+            )
         if self.kind not in VALUES:
             raise _error(
-                "kind", f"Unknown kind of override {self.kind!r}: choose one of {', '.join(VALUES)}"
+                "kind",
+                tr(
+                    "Unknown kind of override {kind!r}: choose one of {values}",
+                    kind=self.kind,
+                    values=", ".join(VALUES),
+                ),
             )
         object.__setattr__(self, "value", _value(self.kind, self.value))
         for name in ("neurons", "channels"):
             object.__setattr__(self, name, _ids(name, getattr(self, name)))
         if self.neurons is not None and self.channels is not None:
-            raise _error("neurons", "Choose either neurons or channels of a layer, not both")
+            raise _error("neurons", tr("Choose either neurons or channels of a layer, not both"))
         if self.kind not in LESIONS and not self.is_whole_layer:
             raise _error(
                 "neurons",
-                f"The kind {self.kind} holds for a whole layer: leave neurons and channels out",
+                tr(
+                    "The kind {kind} holds for a whole layer: leave neurons and channels out",
+                    kind=self.kind,
+                ),
             )
         object.__setattr__(self, "steps", _span(self.steps))
 
@@ -137,10 +148,17 @@ class Override:
         known = [field.name for field in fields(cls)]
         for name in mapping:
             if name not in known:
-                raise _error(str(name), f"An override has no {name!r}: use {', '.join(known)}")
+                raise _error(
+                    str(name),
+                    tr(
+                        "An override has no {name!r}: use {known}",
+                        name=name,
+                        known=", ".join(known),
+                    ),
+                )
         for name in ("layer", "kind"):
             if name not in mapping:
-                raise _error(name, f"An override needs a {name}")
+                raise _error(name, tr("An override needs a {name}", name=name))
         return cls(**mapping)
 
 
@@ -152,7 +170,9 @@ def as_overrides(values: object) -> tuple[Override, ...]:
         and all(isinstance(v, Override | Mapping) for v in values)
     ):
         return tuple(v if isinstance(v, Override) else Override.from_json(v) for v in values)
-    raise _error("overrides", f"The overrides must be a list of overrides, not {values!r}")
+    raise _error(
+        "overrides", tr("The overrides must be a list of overrides, not {values!r}", values=values)
+    )
 
 
 def check_overrides(
@@ -168,14 +188,22 @@ def check_overrides(
         if override.kind in MODULES and not any(_stands_for(override, each) for each in concerned):
             raise _error(
                 "layer",
-                f"{override.layer} has no reconstruction module: choose the lif2 of a block of SDiT, "
-                "such as mid_block.lif2, or * for all",
+                tr(
+                    "{layer} has no reconstruction module: choose the lif2 of a block of SDiT, "
+                    "such as mid_block.lif2, or * for all",
+                    layer=override.layer,
+                ),
             )
         if override.steps is not None and override.steps[0] >= num_steps:
             raise _error(
                 "steps",
-                f"An override of {override.layer} begins at denoising step {override.steps[0]}, "
-                f"but the run has the steps 0 to {num_steps - 1}",
+                tr(
+                    "An override of {layer} begins at denoising step {step}, "
+                    "but the run has the steps 0 to {num_steps}",
+                    layer=override.layer,
+                    step=override.steps[0],
+                    num_steps=num_steps - 1,
+                ),
             )
 
 
@@ -262,8 +290,12 @@ def _check_fits(override: Override, layer: LayerInfo) -> None:
     if override.kind == "tau" and layer.tau is None:
         raise _error(
             "tau",
-            f"The {layer.neuron} neurons of layer {layer.id} do not leak, so tau cannot be set: "
-            "choose another layer",
+            tr(
+                "The {neuron} neurons of layer {layer} do not leak, so tau cannot be set: "
+                "choose another layer",
+                neuron=layer.neuron,
+                layer=layer.id,
+            ),
         )
     for name, ids, size in (
         ("neuron", override.neurons, layer.num_neurons),
@@ -272,7 +304,13 @@ def _check_fits(override: Override, layer: LayerInfo) -> None:
         if ids is not None and ids[-1] >= size:
             raise _error(
                 f"{name}s",
-                f"Layer {layer.id} has no {name} {ids[-1]}: choose from 0 to {size - 1}",
+                tr(
+                    "Layer {layer} has no {name} {id}: choose from 0 to {size}",
+                    layer=layer.id,
+                    name=name,
+                    id=ids[-1],
+                    size=size - 1,
+                ),
             )
 
 
@@ -289,21 +327,33 @@ def channel_axis(layer: LayerInfo) -> int:
 def _unknown_layer(wanted: str, layers: Sequence[LayerInfo]) -> str:
     ids = [layer.id for layer in layers]
     near = get_close_matches(wanted, ids, n=1, cutoff=0.5) or ids[:1]
-    return f"No layer of this model fits {wanted!r}: choose one such as {near[0]}, or *"
+    return tr(
+        "No layer of this model fits {wanted!r}: choose one such as {near}, or *",
+        wanted=wanted,
+        near=near[0],
+    )
 
 
 def _value(kind: str, value: Any) -> float | None:  # noqa: ANN401  whatever was given
     limits = VALUES[kind]
     if limits is None:
         if value is not None:
-            raise _error("value", f"The kind {kind} takes no value, not {value!r}")
+            raise _error(
+                "value", tr("The kind {kind} takes no value, not {value!r}", kind=kind, value=value)
+            )
         return None
     low, high = limits
     is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not (is_number and isfinite(value) and low <= value <= high):
         raise _error(
             "value",
-            f"The value of a {kind} must be a number from {low:g} to {high:g}, not {value!r}",
+            tr(
+                "The value of a {kind} must be a number from {low:g} to {high:g}, not {value!r}",
+                kind=kind,
+                low=low,
+                high=high,
+                value=value,
+            ),
         )
     return float(value)
 
@@ -312,7 +362,9 @@ def _ids(name: str, ids: Any) -> tuple[int, ...] | None:  # noqa: ANN401
     if ids is None:
         return None
     if not isinstance(ids, Sequence | np.ndarray) or isinstance(ids, str) or not len(ids):
-        raise _error(name, f"The {name} must be a list of numbers, not {ids!r}")
+        raise _error(
+            name, tr("The {name} must be a list of numbers, not {ids!r}", name=name, ids=ids)
+        )
     return tuple(sorted({_whole(name, each) for each in ids}))
 
 
@@ -320,10 +372,19 @@ def _span(steps: Any) -> tuple[int, int] | None:  # noqa: ANN401
     if steps is None:
         return None
     if not isinstance(steps, Sequence) or len(steps) != 2:
-        raise _error("steps", f"The steps must be the first and the last one, not {steps!r}")
+        raise _error(
+            "steps", tr("The steps must be the first and the last one, not {steps!r}", steps=steps)
+        )
     first, last = (_whole("steps", each) for each in steps)
     if first > last:
-        raise _error("steps", f"The first step, {first}, must not come after the last, {last}")
+        raise _error(
+            "steps",
+            tr(
+                "The first step, {first}, must not come after the last, {last}",
+                first=first,
+                last=last,
+            ),
+        )
     return first, last
 
 
@@ -333,7 +394,14 @@ def _whole(name: str, number: Any) -> int:  # noqa: ANN401
     except TypeError:
         whole = -1
     if not 0 <= whole < 2**31:
-        raise _error(name, f"The {name} must be whole numbers from 0 on, not {number!r}")
+        raise _error(
+            name,
+            tr(
+                "The {name} must be whole numbers from 0 on, not {number!r}",
+                name=name,
+                number=number,
+            ),
+        )
     return whole
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.constants import Constants
 from spikestudio.types import LayerInfo
 
@@ -113,16 +114,27 @@ def what_if(
     for name, value, low in (("threshold", v_threshold, 0.0), ("tau", tau, 1.0)):
         if value is not None and not low < value < float("inf"):
             raise ConfigError(
-                f"The {name} must be a finite number above {low:g}, not {value!r}.", field=name
+                tr(
+                    "The {name} must be a finite number above {low:g}, not {value!r}.",
+                    name=name,
+                    low=low,
+                    value=value,
+                ),
+                field=name,
             )
     if tau is not None and layer.tau is None:
         raise ConfigError(
-            f"The {layer.neuron} neurons of layer {layer.id} do not leak: leave tau out.",
+            tr(
+                "The {neuron} neurons of layer {layer} do not leak: leave tau out.",
+                neuron=layer.neuron,
+                layer=layer.id,
+            ),
             field="tau",
         )
     if isinstance(reset, float | int) and not isfinite(reset):
         raise ConfigError(
-            f"The reset must be a finite potential or soft, not {reset!r}.", field="reset"
+            tr("The reset must be a finite potential or soft, not {reset!r}.", reset=reset),
+            field="reset",
         )
     was = in_force or Constants(layer.v_threshold, layer.v_reset, layer.tau)
     before = integrate(

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.language import mark, tr
+
 DECIMALS = (
     4  # of the value of a step: finer than a control's, so that a slope of thousandths is one
 )
@@ -46,7 +48,9 @@ class Curve:
         if not by_place or not all(
             0 <= at <= 1 and isfinite(value) for at, value in by_place.items()
         ):
-            raise ValueError(f"A curve needs points between 0 and 1, not {self.points!r}.")
+            raise ValueError(
+                tr("A curve needs points between 0 and 1, not {points!r}.", points=self.points)
+            )
         points = tuple(Point(at, by_place[at]) for at in sorted(by_place))
         object.__setattr__(self, "points", points)
 
@@ -146,12 +150,12 @@ def _edge(before: float, after: float, first_after: int, number: int) -> Curve:
 
 
 PRESETS: dict[str, Callable[[float, float, int], Curve]] = {
-    "Constant": _line,
-    "Linear up": _up,
-    "Linear down": _down,
-    "First half only": _first_half,
-    "Last third only": _last_third,
-    "Cosine": _cosine,
+    mark("Constant"): _line,
+    mark("Linear up"): _up,
+    mark("Linear down"): _down,
+    mark("First half only"): _first_half,
+    mark("Last third only"): _last_third,
+    mark("Cosine"): _cosine,
 }
 """Curves by name, made of a threshold, the one elsewhere, and the number of steps."""
 

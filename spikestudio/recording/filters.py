@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr
 
 Kind = Literal["number", "text", "truth"]
 Columns = Mapping[str, NDArray[Any]]
@@ -157,7 +158,11 @@ def parse(text: str) -> Filter:
     """
     if len(text) > MAX_LENGTH:
         raise FilterError(
-            f"The filter has {len(text):,} characters: use at most {MAX_LENGTH:,}.",
+            tr(
+                "The filter has {num_text:,} characters: use at most {max_length:,}.",
+                num_text=len(text),
+                max_length=MAX_LENGTH,
+            ),
             position=MAX_LENGTH,
         )
     if not text.strip():
@@ -181,22 +186,30 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _unexpected_character(text: str, position: int) -> FilterError:
-    character, advice = text[position], "remove it"
+    character, advice = text[position], tr("remove it")
     if character in "\"'":
-        advice = "close the text with the same quote"
+        advice = tr("close the text with the same quote")
     elif character == "=":
-        advice = "write == to compare"
+        advice = tr("write == to compare")
     elif character in "&|!":
-        advice = "write and, or, not"
+        advice = tr("write and, or, not")
     elif character.isdigit() or character in "-+.":
-        return _error("is not a number that can be read", text[position : position + 12], position)
-    return _error(f"does not belong in a filter: {advice}", character, position)
+        return _error(
+            tr("is not a number that can be read"), text[position : position + 12], position
+        )
+    return _error(tr("does not belong in a filter: {advice}", advice=advice), character, position)
 
 
 def _error(problem: str, what: str, position: int) -> FilterError:
     shown = what if len(what) <= 30 else f"{what[:30]}…"
     return FilterError(
-        f"In the filter at character {position + 1}, {shown!r} {problem}.", position=position
+        tr(
+            "In the filter at character {position}, {shown!r} {problem}.",
+            position=position + 1,
+            shown=shown,
+            problem=problem,
+        ),
+        position=position,
     )
 
 
@@ -212,9 +225,11 @@ class _Parser:
     def parse(self) -> _Node:
         root = self._any()
         if (token := self._peek()).kind != "end":
-            problem = "comes where the filter should end: join conditions with and, or"
+            problem = tr("comes where the filter should end: join conditions with and, or")
             if token.text in ("(", "["):
-                problem = "cannot follow a value: functions and indices are not part of a filter"
+                problem = tr(
+                    "cannot follow a value: functions and indices are not part of a filter"
+                )
             raise _error(problem, token.text, token.position)
         return root
 
@@ -243,7 +258,11 @@ class _Parser:
     def _nested(self, part: Callable[[], _Node], token: _Token) -> _Node:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _error(f"is nested more than {MAX_DEPTH} deep", token.text, token.position)
+            raise _error(
+                tr("is nested more than {max_depth} deep", max_depth=MAX_DEPTH),
+                token.text,
+                token.position,
+            )
         node = part()
         self._depth -= 1
         return node
@@ -265,23 +284,31 @@ class _Parser:
             return _Chain(tuple(values), tuple(ops))
         if _kind(values[0]) != "truth":
             raise _error(
-                "is no condition by itself: compare it with something", first.text, first.position
+                tr("is no condition by itself: compare it with something"),
+                first.text,
+                first.position,
             )
         return values[0]
 
     def _membership(self, value: _Field | _Literal, first: _Token) -> _Node:
         self._expect("in")
         if not isinstance(value, _Field):
-            raise _error("is no field: only a field can be in a list", first.text, first.position)
+            raise _error(
+                tr("is no field: only a field can be in a list"), first.text, first.position
+            )
         self._expect("[")
         choices = []
         while not self._is("]"):
             at = self._peek()
             choice = self._value()
             if not isinstance(choice, _Literal):
-                raise _error("is a field: a list holds numbers or texts", at.text, at.position)
+                raise _error(tr("is a field: a list holds numbers or texts"), at.text, at.position)
             if _kind(choice) != _kind(value):
-                raise _error(f"is no {_kind(value)}, as {value.name} is", at.text, at.position)
+                raise _error(
+                    tr("is no {kind}, as {name} is", kind=_kind(value), name=value.name),
+                    at.text,
+                    at.position,
+                )
             choices.append(choice)
             if not self._is("]"):
                 self._expect(",")
@@ -294,7 +321,12 @@ class _Parser:
             number = float(token.text)
             if abs(number) > LARGEST_NUMBER:
                 raise _error(
-                    f"is beyond the largest number, {LARGEST_NUMBER:g}", token.text, token.position
+                    tr(
+                        "is beyond the largest number, {largest_number:g}",
+                        largest_number=LARGEST_NUMBER,
+                    ),
+                    token.text,
+                    token.position,
                 )
             return _Literal(number)
         if token.kind == "text":
@@ -304,29 +336,42 @@ class _Parser:
         if token.kind == "word" and token.text not in WORDS:
             if token.text not in FIELDS:
                 raise _error(
-                    f"is no field: use one of {', '.join(FIELDS)}", token.text, token.position
+                    tr("is no field: use one of {fields}", fields=", ".join(FIELDS)),
+                    token.text,
+                    token.position,
                 )
             self.fields.add(token.text)
             return _Field(token.text)
         if token.kind == "end":
             raise FilterError(
-                f"The filter breaks off at character {token.position + 1}: "
-                "a field, a number or a text is missing.",
+                tr(
+                    "The filter breaks off at character {position}: "
+                    "a field, a number or a text is missing.",
+                    position=token.position + 1,
+                ),
                 position=token.position,
             )
-        raise _error("stands where a field, number or text should", token.text, token.position)
+        raise _error(tr("stands where a field, number or text should"), token.text, token.position)
 
     def _check_kinds(
         self, left: _Field | _Literal, right: _Field | _Literal, op: _Token, at: _Token
     ) -> None:
         if _kind(left) != _kind(right):
             raise _error(
-                f"is a {_kind(right)} and cannot be compared with a {_kind(left)}",
+                tr(
+                    "is a {kind} and cannot be compared with a {kind_2}",
+                    kind=_kind(right),
+                    kind_2=_kind(left),
+                ),
                 at.text,
                 at.position,
             )
         if _kind(left) != "number" and op.text not in ("==", "!="):
-            raise _error(f"does not apply to a {_kind(left)}: use == or !=", op.text, op.position)
+            raise _error(
+                tr("does not apply to a {kind}: use == or !=", kind=_kind(left)),
+                op.text,
+                op.position,
+            )
 
     def _peek(self) -> _Token:
         return self._tokens[self._next]
@@ -347,9 +392,16 @@ class _Parser:
     def _expect(self, text: str) -> None:
         token = self._peek()
         if self._take(text) is None:
-            found = f"not {token.text!r}" if token.text else "but the filter ends"
+            found = (
+                tr("not {token!r}", token=token.text) if token.text else tr("but the filter ends")
+            )
             raise FilterError(
-                f"In the filter at character {token.position + 1}, {text!r} is expected, {found}.",
+                tr(
+                    "In the filter at character {position}, {the_text!r} is expected, {found}.",
+                    position=token.position + 1,
+                    the_text=text,
+                    found=found,
+                ),
                 position=token.position,
             )
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ExportError
+from spikestudio.language import tr
 from spikestudio.recording import layout
 from spikestudio.recording.layout import COMPLETE_STEPS, HEADER, PROVENANCE, Array
 from spikestudio.recording.reading import BROKEN, Recording, open_recording
@@ -113,8 +114,12 @@ class RecordingWriter:
                     file.attrs.modify(PROVENANCE, np.bytes_(text.ljust(self._room)))
         except BROKEN as error:
             raise ExportError(
-                f"The end of the recording {self.path} could not be written ({error}); "
-                "the steps before are there.",
+                tr(
+                    "The end of the recording {path} could not be written ({error}); "
+                    "the steps before are there.",
+                    path=self.path,
+                    error=error,
+                ),
                 path=self.path,
             ) from error
 
@@ -154,8 +159,13 @@ class RecordingWriter:
 
     def _stopped(self, error: OSError, steps: int) -> ExportError:
         return ExportError(
-            f"Recording to {self.path} stopped after {steps} steps because of an error of the disk "
-            f"({error.strerror or error}): what was written stays readable, and the run goes on.",
+            tr(
+                "Recording to {path} stopped after {steps} steps because of an error of the disk "
+                "({strerror}): what was written stays readable, and the run goes on.",
+                path=self.path,
+                steps=steps,
+                strerror=error.strerror or error,
+            ),
             path=self.path,
         )
 

@@ -9,6 +9,7 @@ from functools import cache
 from math import prod
 from typing import Any, NamedTuple
 
+from spikestudio.language import tr
 from spikestudio.paths import resource
 from spikestudio.recording.record import MAX_WATCHED
 from spikestudio.types import LayerInfo
@@ -109,16 +110,16 @@ def problem(header: object) -> str:
     error = best_match(_validator().iter_errors(header))
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path)[:80] or "it"
-        return f"{where} does not fit the schema"
+        return tr("{where} does not fit the schema", where=where)
     assert isinstance(header, dict)  # by the schema
     ids = [layer["id"] for layer in header["layers"]]
     if len(set(ids)) < len(ids):
-        return "a layer occurs twice"
+        return tr("a layer occurs twice")
     shapes = [layer["shape"] for layer in header["layers"]] + list(header["states"].values())
     if header["snn_steps"] * max(map(prod, shapes)) > MAX_ELEMENTS:
-        return "its arrays are larger than any that SpikeStudio writes"
+        return tr("its arrays are larger than any that SpikeStudio writes")
     if len(ids) * header["num_steps"] * header["snn_steps"] > MAX_ELEMENTS // 8:
-        return "it has more layers and steps than any that SpikeStudio writes"
+        return tr("it has more layers and steps than any that SpikeStudio writes")
     return ""
 
 

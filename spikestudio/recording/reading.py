@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spikestudio.checkpoints import strict_json
 from spikestudio.errors import RecordingError
+from spikestudio.language import tr
 from spikestudio.recording import layout
 from spikestudio.recording.layout import COMPLETE_STEPS, HEADER, PROVENANCE, Array
 from spikestudio.recording.record import Neuron
@@ -204,10 +205,10 @@ class Recording:
     def missing(self, layer_id: str, step: int) -> str:
         """Why there are no spikes of a layer in a step, in a few words; empty if there are."""
         if 0 <= step < self.first_step:
-            return "before this run branched off"
+            return tr("before this run branched off")
         if not 0 <= step < self.steps_done:
-            return "the recording does not reach this step"
-        return "" if layer_id in self.recorded else "this layer was not chosen to be recorded"
+            return tr("the recording does not reach this step")
+        return "" if layer_id in self.recorded else tr("this layer was not chosen to be recorded")
 
     def _to_look_at(self) -> str:
         """The layer of the first watched neuron, else the layer with spikes nearest to the middle."""
@@ -229,7 +230,9 @@ class Recording:
             self._file.seek(place)
             data = self._file.read(array.nbytes)
         if len(data) < array.nbytes:
-            raise _unusable(self.path, "it became shorter while it was open", "open it again")
+            raise _unusable(
+                self.path, tr("it became shorter while it was open"), tr("open it again")
+            )
         return np.frombuffer(data, array.dtype).reshape(array.shape)
 
 
@@ -248,10 +251,12 @@ def open_recording(path: Path | str) -> Recording:
 
     path = Path(path)
     if not path.is_file():
-        raise _unusable(path, "there is no such file", "check the path")
+        raise _unusable(path, tr("there is no such file"), tr("check the path"))
     try:
         if not h5py.is_hdf5(path):
-            raise _unusable(path, "it is not a recording of SpikeStudio", "choose another file")
+            raise _unusable(
+                path, tr("it is not a recording of SpikeStudio"), tr("choose another file")
+            )
         with h5py.File(path, "r", locking=False) as file:
             header = _header(path, file)
             origin = _attribute(path, file, PROVENANCE)
@@ -261,8 +266,8 @@ def open_recording(path: Path | str) -> Recording:
                 for name, array in layout.arrays(header).items()
             }
     except BROKEN as error:
-        reason = "it is damaged or incomplete"
-        raise _unusable(path, f"{reason} ({_first_line(error)})", "get it again") from error
+        reason = tr("it is damaged or incomplete")
+        raise _unusable(path, f"{reason} ({_first_line(error)})", tr("get it again")) from error
     return Recording(path, header, origin, places)
 
 
@@ -271,11 +276,15 @@ def _header(path: Path, file: Any) -> dict[str, Any]:  # noqa: ANN401  h5py has 
     version = header.get("schema_version")
     if isinstance(version, int) and version > layout.SCHEMA_VERSION:
         raise _unusable(
-            path, f"it is of version {version}, which is newer", "update SpikeStudio to read it"
+            path,
+            tr("it is of version {version}, which is newer", version=version),
+            tr("update SpikeStudio to read it"),
         )
     problem = layout.problem(header)
     if problem:
-        raise _unusable(path, f"its header is damaged because {problem}", "get it again")
+        raise _unusable(
+            path, tr("its header is damaged because {problem}", problem=problem), tr("get it again")
+        )
     return header
 
 
@@ -289,7 +298,7 @@ def _check_origin(path: Path, origin: Mapping[str, Any]) -> None:
         and _is_branch(origin.get("branch"))
     )
     if not is_whole:
-        raise _unusable(path, "it does not say which run it is of", "choose another file")
+        raise _unusable(path, tr("it does not say which run it is of"), tr("choose another file"))
 
 
 def _is_branch(branch: object) -> bool:
@@ -302,14 +311,20 @@ def _is_branch(branch: object) -> bool:
 def _attribute(path: Path, file: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
     """JSON object in a text of fixed length; raises ``RecordingError``."""
     if name not in file.attrs:
-        raise _unusable(path, "it is not a recording of SpikeStudio", "choose another file")
+        raise _unusable(path, tr("it is not a recording of SpikeStudio"), tr("choose another file"))
     attribute = file.attrs.get_id(name)
     dtype = attribute.dtype
     if attribute.shape != () or dtype.kind != "S" or dtype.itemsize > _MAX_ATTRIBUTE:
-        raise _unusable(path, f"its attribute {name!r} is no JSON text", "choose another file")
+        raise _unusable(
+            path, tr("its attribute {name!r} is no JSON text", name=name), tr("choose another file")
+        )
     values = strict_json.parse(bytes(file.attrs[name]), strict_json.MAX_LINEAGE)
     if not isinstance(values, dict):
-        raise _unusable(path, f"its attribute {name!r} is no JSON object", "choose another file")
+        raise _unusable(
+            path,
+            tr("its attribute {name!r} is no JSON object", name=name),
+            tr("choose another file"),
+        )
     return values
 
 
@@ -325,16 +340,20 @@ def _place(path: Path, file: Any, name: str, array: Array) -> int:  # noqa: ANN4
     data = group[last]
     is_array = isinstance(data, h5py.Dataset)
     if not is_array or data.shape != array.shape or data.dtype != np.dtype(array.dtype):
-        raise _unusable(path, f"its {name} is not as the header says", "get it again")
+        raise _unusable(
+            path, tr("its {name} is not as the header says", name=name), tr("get it again")
+        )
     properties = data.id.get_create_plist()
     place = data.id.get_offset()
     is_inside = properties.get_layout() == h5py.h5d.CONTIGUOUS and not (
         properties.get_external_count()
     )
     if not is_inside or place is None:
-        raise _unusable(path, f"its {name} does not lie in the file", "choose another file")
+        raise _unusable(
+            path, tr("its {name} does not lie in the file", name=name), tr("choose another file")
+        )
     if place + array.nbytes > path.stat().st_size:
-        raise _unusable(path, f"it ends before {name} does", "get it again")
+        raise _unusable(path, tr("it ends before {name} does", name=name), tr("get it again"))
     return int(place)
 
 
@@ -342,13 +361,23 @@ def _check_link(path: Path, group: Any, part: str, name: str) -> None:  # noqa: 
     import h5py
 
     if not isinstance(group, h5py.Group) or part not in group:
-        raise _unusable(path, f"it lacks {name}", "get it again")
+        raise _unusable(path, tr("it lacks {name}", name=name), tr("get it again"))
     if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-        raise _unusable(path, f"its {name} points elsewhere", "choose another file")
+        raise _unusable(
+            path, tr("its {name} points elsewhere", name=name), tr("choose another file")
+        )
 
 
 def _unusable(path: Path, reason: str, advice: str) -> RecordingError:
-    return RecordingError(f"The recording {path} cannot be read because {reason}: {advice}.", path)
+    return RecordingError(
+        tr(
+            "The recording {path} cannot be read because {reason}: {advice}.",
+            path=path,
+            reason=reason,
+            advice=advice,
+        ),
+        path,
+    )
 
 
 def _first_line(error: Exception) -> str:

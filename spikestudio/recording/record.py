@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 
 MEBIBYTE = 1024 * 1024
 DEFAULT_BUDGET_MB = 512
@@ -61,12 +62,18 @@ class Record:
         is_number = isinstance(self.budget_mb, int | float) and not isinstance(self.budget_mb, bool)
         if not (is_number and isfinite(self.budget_mb) and self.budget_mb >= 0):
             raise ConfigError(
-                f"The recorder's budget must be a number of MiB from 0 on, not {self.budget_mb!r}.",
+                tr(
+                    "The recorder's budget must be a number of MiB from 0 on, not {budget_mb!r}.",
+                    budget_mb=self.budget_mb,
+                ),
                 field="budget_mb",
             )
         if not _is_index(self.image):
             raise ConfigError(
-                f"The image to record must be a whole number from 0 on, not {self.image!r}.",
+                tr(
+                    "The image to record must be a whole number from 0 on, not {image!r}.",
+                    image=self.image,
+                ),
                 field="image",
             )
 
@@ -84,13 +91,20 @@ def watch_list(neurons: object) -> tuple[Neuron, ...]:
         is_pair = isinstance(pair, tuple | list) and len(pair) == 2
         if not (is_pair and isinstance(pair[0], str) and _is_index(pair[1])):
             raise ConfigError(
-                f"A neuron to watch must be a layer id and an index from 0 on, not {pair!r}.",
+                tr(
+                    "A neuron to watch must be a layer id and an index from 0 on, not {pair!r}.",
+                    pair=pair,
+                ),
                 field="watch",
             )
         pairs[pair[0], operator.index(pair[1])] = None
     if len(pairs) > MAX_WATCHED:
         raise ConfigError(
-            f"At most {MAX_WATCHED} neurons can be watched, not {len(pairs)}: choose fewer.",
+            tr(
+                "At most {max_watched} neurons can be watched, not {num_pairs}: choose fewer.",
+                max_watched=MAX_WATCHED,
+                num_pairs=len(pairs),
+            ),
             field="watch",
         )
     return tuple(pairs)
@@ -101,7 +115,8 @@ def _ids(layers: object) -> tuple[str, ...] | None:
         return None
     if not isinstance(layers, tuple | list) or not all(isinstance(each, str) for each in layers):
         raise ConfigError(
-            f"The layers to record must be a list of ids, not {layers!r}.", field="layers"
+            tr("The layers to record must be a list of ids, not {layers!r}.", layers=layers),
+            field="layers",
         )
     return tuple(layers)
 

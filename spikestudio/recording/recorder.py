@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError, ExportError
+from spikestudio.language import tr
 from spikestudio.neurons.reference import integrate
 from spikestudio.recording.bits import Bits, Packer, Tally, fetched, unpack
 from spikestudio.recording.record import DEFAULT_BUDGET_MB, MEBIBYTE, Neuron, Record, watch_list
@@ -156,7 +157,12 @@ class Recorder:
             size = self._layer(layer_id).num_neurons
             if index >= size:
                 raise ConfigError(
-                    f"Layer {layer_id} has no neuron {index} to watch: choose from 0 to {size - 1}.",
+                    tr(
+                        "Layer {layer_id} has no neuron {index} to watch: choose from 0 to {size}.",
+                        layer_id=layer_id,
+                        index=index,
+                        size=size - 1,
+                    ),
                     field="watch",
                 )
         self._watch = watch
@@ -211,12 +217,14 @@ class Recorder:
             if (layer_id, step) in self._store.spikes:
                 return ""
         if step < self.first_step:
-            return "before this run branched off"
+            return tr("before this run branched off")
         if step >= self.steps_done:
-            return "not computed yet"
+            return tr("not computed yet")
         if layer_id not in self.recorded:
-            return "this layer was not chosen to be recorded"
-        return f"let go to stay within {self.budget_bytes / MEBIBYTE:g} MiB"
+            return tr("this layer was not chosen to be recorded")
+        return tr(
+            "let go to stay within {budget_bytes:g} MiB", budget_bytes=self.budget_bytes / MEBIBYTE
+        )
 
     def _layer(self, layer_id: str) -> LayerInfo:
         return self.layers[self._index[layer_id]]
@@ -225,7 +233,11 @@ class Recorder:
         if layer_id not in self._index:
             near = get_close_matches(layer_id, self._index, n=1, cutoff=0)
             raise ConfigError(
-                f"This model has no layer {layer_id!r} to record: choose one such as {near[0]}.",
+                tr(
+                    "This model has no layer {layer_id!r} to record: choose one such as {near}.",
+                    layer_id=layer_id,
+                    near=near[0],
+                ),
                 field=field,
             )
 

@@ -7,6 +7,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.language import ENGLISH, current, tr
 from spikestudio.recording.record import MEBIBYTE
 from spikestudio.recording.values import Potentials, State, StepRecord, Watched
 
@@ -72,32 +73,42 @@ class Store:
 
     def sentence(self, budget: int, steps_done: int) -> str:
         """What is no longer there, for the user; empty if nothing is missing."""
-        names = {"potentials": "potentials", "spikes": "spikes", "watched": "watched neurons"}
+        names = {
+            "potentials": tr("potentials"),
+            "spikes": tr("spikes"),
+            "watched": tr("watched neurons"),
+        }
         parts = [
-            f"the {names[kind]} of {_steps(first, steps_done)}"
+            tr("the {name} of {steps}", name=names[kind], steps=_steps(first, steps_done))
             for kind, first in self._first.items()
             if first
         ]
         if self._stride > 1:
-            parts.append(f"the state of every step but each {_ordinal(self._stride)}")
+            parts.append(
+                tr("the state of every step but each {ordinal}", ordinal=ordinal(self._stride))
+            )
         if not self.states and self._stride > 1:
-            parts[-1] = "the state of every step"
+            parts[-1] = tr("the state of every step")
         if not parts:
             return ""
-        listed = " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-        return (
-            f"To stay within {budget / MEBIBYTE:g} MiB the recorder let go {listed}; the counts and "
-            "rates of every step are kept."
+        listed = tr(" and ").join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+        return tr(
+            "To stay within {budget:g} MiB the recorder let go {listed}; the counts and "
+            "rates of every step are kept.",
+            budget=budget / MEBIBYTE,
+            listed=listed,
         )
 
     def shortage(self, budget: int) -> str:
         """That the budget is too small for a single step, for the user; empty if it is not."""
         if self._largest <= budget:
             return ""
-        return (
-            f"One denoising step takes {self._largest / MEBIBYTE:.3g} MiB, which is more than the "
-            f"recorder's {budget / MEBIBYTE:g} MiB, so it keeps the counts and rates of every step and "
-            "of the rest what fits."
+        return tr(
+            "One denoising step takes {largest:.3g} MiB, which is more than the "
+            "recorder's {budget:g} MiB, so it keeps the counts and rates of every step and "
+            "of the rest what fits.",
+            largest=self._largest / MEBIBYTE,
+            budget=budget / MEBIBYTE,
         )
 
     def _thin_states(self, share: int) -> None:
@@ -131,10 +142,13 @@ class Store:
 
 def _steps(first: int, done: int) -> str:
     if first >= done:
-        return "every step so far"
-    return "the first step" if first == 1 else f"the first {first} steps"
+        return tr("every step so far")
+    return tr("the first step") if first == 1 else tr("the first {first} steps", first=first)
 
 
-def _ordinal(number: int) -> str:
+def ordinal(number: int) -> str:
+    """Return a number as the place in an order: 4th, or what the language in force has for it."""
+    if current() != ENGLISH:
+        return tr("no. {number}", number=number)
     tens = 10 <= number % 100 < 20
     return f"{number}{'th' if tens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

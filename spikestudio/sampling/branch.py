@@ -16,16 +16,17 @@ from typing import Any
 
 import numpy as np
 
+from spikestudio.language import tr
 from spikestudio.recording.values import Parameters, Readable
 from spikestudio.sampling.edits import PAINT, TokenEdit, as_edits, edit_error, whole_number
 from spikestudio.sampling.request import SamplingRequest, check_range
 
 KEPT = {
     "sampler": "sampler",
-    "steps": "number of denoising steps",
+    "steps": tr("number of denoising steps"),
     "seed": "seed",
-    "num": "number of images",
-    "first_image": "number of the first image",
+    "num": tr("number of images"),
+    "first_image": tr("number of the first image"),
 }
 """What a branch has from its parent, with the names of it: random streams and times belong to these."""
 
@@ -39,7 +40,7 @@ class Change:
     temperature: float
 
     def __post_init__(self) -> None:
-        whole_number("step of a change", self.step)
+        whole_number(tr("step of a change"), self.step)
         for name in ("threshold", "temperature"):
             check_range(name, getattr(self, name))
 
@@ -105,7 +106,7 @@ class Past:
         checkpoint, changes, branch = (mapping[k] for k in ("checkpoint", "changes", "branch"))
         _check_keys("checkpoint", checkpoint, ("name", "tensors_sha256"))
         if not isinstance(changes, list | tuple) or not isinstance(mapping["request"], Mapping):
-            raise edit_error("The parent of a branch needs a request and a list of changes")
+            raise edit_error(tr("The parent of a branch needs a request and a list of changes"))
         for each in changes:
             _check_keys("change", each, ("step", "threshold", "temperature"))
         return cls(
@@ -147,16 +148,23 @@ class Branch:
     past: Past | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "step", whole_number("step of a branch", self.step))
+        object.__setattr__(self, "step", whole_number(tr("step of a branch"), self.step))
         object.__setattr__(self, "edits", as_edits(self.edits))
         if self.past is None and self.step:
             raise edit_error(
-                f"A run that starts at denoising step {self.step} needs another one to branch from"
+                tr(
+                    "A run that starts at denoising step {step} needs another one to branch from",
+                    step=self.step,
+                )
             )
         if self.past is not None and self.step < self.past.first_step:
             raise edit_error(
-                f"Denoising step {self.step} is before step {self.past.first_step}, at which that run "
-                "itself branched from another one: branch from the other one"
+                tr(
+                    "Denoising step {step} is before step {first_step}, at which that run "
+                    "itself branched from another one: branch from the other one",
+                    step=self.step,
+                    first_step=self.past.first_step,
+                )
             )
 
     @classmethod
@@ -171,10 +179,14 @@ class Branch:
             The run has not come to this step, or an edit is none.
         """
         last = min(record.steps_done, record.num_steps - 1)
-        if whole_number("step of a branch", step) > last:
+        if whole_number(tr("step of a branch"), step) > last:
             raise edit_error(
-                f"A run can be branched at the denoising steps that it came to, here 0 to {last}, "
-                f"not at {step}"
+                tr(
+                    "A run can be branched at the denoising steps that it came to, here 0 to {last}, "
+                    "not at {step}",
+                    last=last,
+                    step=step,
+                )
             )
         return cls(step=step, edits=as_edits(edits), past=Past.of(record, step))
 
@@ -233,11 +245,18 @@ def given_tokens(tokens: Any, masked: Any) -> Branch:  # noqa: ANN401  arrays of
     """
     codes, mask = np.asarray(tokens), np.asarray(masked)
     if codes.ndim not in (2, 3) or codes.dtype.kind not in "iu":
-        raise edit_error("Tokens to start from must be whole numbers of shape [h, w] or [B, h, w]")
+        raise edit_error(
+            tr("Tokens to start from must be whole numbers of shape [h, w] or [B, h, w]")
+        )
     if mask.dtype != bool or mask.shape not in (codes.shape, codes.shape[-2:]):
         raise edit_error(
-            f"The mask must be true or false in every cell of {codes.shape}, not {mask.dtype} of "
-            f"{mask.shape}"
+            tr(
+                "The mask must be true or false in every cell of {codes_shape}, not {dtype} of "
+                "{mask_shape}",
+                codes_shape=codes.shape,
+                dtype=mask.dtype,
+                mask_shape=mask.shape,
+            )
         )
     shown = np.broadcast_to(~mask, codes.shape)
     images = (None,) if codes.ndim == 2 else tuple((k,) for k in range(len(codes)))
@@ -261,4 +280,10 @@ def given_tokens(tokens: Any, masked: Any) -> Branch:  # noqa: ANN401  arrays of
 
 def _check_keys(what: str, mapping: object, keys: tuple[str, ...]) -> None:
     if not isinstance(mapping, Mapping) or {*mapping} != {*keys}:
-        raise edit_error(f"The {what} of a branch must be an object of {', '.join(keys)}")
+        raise edit_error(
+            tr(
+                "The {what} of a branch must be an object of {keys}",
+                what=what,
+                keys=", ".join(keys),
+            )
+        )

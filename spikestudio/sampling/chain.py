@@ -17,6 +17,7 @@ from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.diffusion.solvers import SCHEDULERS
 from spikestudio.diffusion.upstream import upstream_schedule
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.recording.recorder import Probe
 from spikestudio.recording.values import State
 from spikestudio.sampling.plan import plan, strict_course
@@ -191,8 +192,11 @@ def _slots(request: SamplingRequest) -> int:
 def _history(state: State) -> NDArray[Any]:
     if HISTORY not in state:
         raise ConfigError(
-            "This recording lacks what its sampler kept of the steps before, so none of its steps can "
-            "be done again: sample it once more.",
+            tr(
+                "This recording lacks what its sampler kept of the steps before, so none of its "
+                "steps can "
+                "be done again: sample it once more."
+            ),
             field="branch",
         )
     return state[HISTORY]

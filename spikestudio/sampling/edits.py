@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.recording.values import State
 
 _LONGEST = 60  # characters of a wrong value that are shown
@@ -49,7 +50,11 @@ class TokenEdit:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise edit_error(
-                f"Unknown kind of token edit {_cut(self.kind)}: choose one of {', '.join(KINDS)}"
+                tr(
+                    "Unknown kind of token edit {cut}: choose one of {kinds}",
+                    cut=_cut(self.kind),
+                    kinds=", ".join(KINDS),
+                )
             )
         cells = _ids("cells", self.cells)
         if self.kind == PAINT:
@@ -57,13 +62,23 @@ class TokenEdit:
             codes = codes * len(cells) if len(codes) == 1 else codes
             if len(codes) != len(cells):
                 raise edit_error(
-                    f"To paint {len(cells)} cells give as many codes, or one for all, "
-                    f"not {len(codes)}"
+                    tr(
+                        "To paint {num_cells} cells give as many codes, or one for all, "
+                        "not {num_codes}",
+                        num_cells=len(cells),
+                        num_codes=len(codes),
+                    )
                 )
             painted = dict(zip(cells, codes, strict=True))  # the last of a cell named twice
             object.__setattr__(self, "codes", tuple(painted.values()))
         elif self.codes is not None:
-            raise edit_error(f"Only {PAINT} takes codes: leave them out of {self.kind}")
+            raise edit_error(
+                tr(
+                    "Only {paint} takes codes: leave them out of {kind}",
+                    paint=PAINT,
+                    kind=self.kind,
+                )
+            )
         object.__setattr__(self, "cells", tuple(dict.fromkeys(cells)))
         if self.images is not None:
             object.__setattr__(self, "images", _ids("images", self.images))
@@ -78,7 +93,10 @@ class TokenEdit:
         """Make one from plain values; raises ``ConfigError``."""
         if not {"kind", "cells"} <= {*mapping} <= {"kind", "cells", "codes", "images"}:
             raise edit_error(
-                f"A token edit has a kind, cells, codes and images, not {_cut([*mapping])}"
+                tr(
+                    "A token edit has a kind, cells, codes and images, not {cut}",
+                    cut=_cut([*mapping]),
+                )
             )
         return cls(**mapping)
 
@@ -90,7 +108,7 @@ def as_edits(values: object) -> tuple[TokenEdit, ...]:
             v if isinstance(v, TokenEdit) else TokenEdit.from_json(v)
             for v in values  # type: ignore[attr-defined]
         )
-    raise edit_error(f"The token edits must be a list of edits, not {_cut(values)}")
+    raise edit_error(tr("The token edits must be a list of edits, not {cut}", cut=_cut(values)))
 
 
 def check_edits(edits: Iterable[TokenEdit], num: int, num_cells: int, num_codes: int) -> None:
@@ -98,11 +116,18 @@ def check_edits(edits: Iterable[TokenEdit], num: int, num_cells: int, num_codes:
     for edit in edits:
         for ids, size, name in (
             (edit.images, num, "images"),
-            (edit.cells, num_cells, "token cells"),
+            (edit.cells, num_cells, tr("token cells")),
             (edit.codes, num_codes, "codes"),
         ):
             if ids is not None and max(ids) >= size:
-                raise edit_error(f"There are the {name} 0 to {size - 1}, not {max(ids)}")
+                raise edit_error(
+                    tr(
+                        "There are the {name} 0 to {size}, not {ids}",
+                        name=name,
+                        size=size - 1,
+                        ids=max(ids),
+                    )
+                )
 
 
 def edited(
@@ -138,8 +163,13 @@ def _check_revealed(revealed: NDArray[Any], where: Any, step: int) -> None:  # n
     if len(masked):
         image, cell = (int(axis.ravel()[k]) for axis, k in zip(where, masked[0], strict=True))
         raise edit_error(
-            f"Cell {cell} of image {image} is masked when denoising step {step} begins, so there is "
-            "no token to lock: paint one instead"
+            tr(
+                "Cell {cell} of image {image} is masked when denoising step {step} begins, so there is "
+                "no token to lock: paint one instead",
+                cell=cell,
+                image=image,
+                step=step,
+            )
         )
 
 
@@ -150,7 +180,13 @@ def whole_number(what: str, number: Any) -> int:  # noqa: ANN401  whatever was g
     except TypeError:
         whole = -1
     if not 0 <= whole < 2**31:
-        raise edit_error(f"The {what} must be a whole number from 0 on, not {_cut(number)}")
+        raise edit_error(
+            tr(
+                "The {what} must be a whole number from 0 on, not {cut}",
+                what=what,
+                cut=_cut(number),
+            )
+        )
     return whole
 
 
@@ -161,8 +197,14 @@ def edit_error(sentence: str) -> ConfigError:
 
 def _ids(name: str, ids: Any) -> tuple[int, ...]:  # noqa: ANN401
     if not _is_list(ids) or not len(ids):
-        raise edit_error(f"The {name} of a token edit must be a list of numbers, not {_cut(ids)}")
-    return tuple(whole_number(f"{name} of a token edit", each) for each in ids)
+        raise edit_error(
+            tr(
+                "The {name} of a token edit must be a list of numbers, not {cut}",
+                name=name,
+                cut=_cut(ids),
+            )
+        )
+    return tuple(whole_number(tr("{name} of a token edit", name=name), each) for each in ids)
 
 
 def _is_list(values: object) -> bool:

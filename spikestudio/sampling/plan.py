@@ -12,6 +12,7 @@ from spikestudio.diffusion.schedules import spaced_times
 from spikestudio.diffusion.solvers import OURS, SCHEDULERS, WITH_ETA, why_absent
 from spikestudio.diffusion.upstream import UpstreamCourse, upstream_course
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.readout import readouts
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.types import LayerInfo
@@ -30,13 +31,22 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
     if reason:
         choices = [each for each in OURS if (each == "absorbing") == model.is_token_model]
         raise ConfigError(
-            f"{model.name} cannot be sampled with {request.sampler!r}, as {reason}: "
-            f"choose {' or '.join(choices)}.",
+            tr(
+                "{model} cannot be sampled with {sampler!r}, as {reason}: choose {choices}.",
+                model=model.name,
+                sampler=request.sampler,
+                reason=reason,
+                choices=tr(" or ").join(choices),
+            ),
             field="sampler",
         )
     if request.eta and request.sampler not in WITH_ETA:
         raise ConfigError(
-            f"The sampler {request.sampler} has no eta: leave it at 0, or choose ddim.", field="eta"
+            tr(
+                "The sampler {sampler} has no eta: leave it at 0, or choose ddim.",
+                sampler=request.sampler,
+            ),
+            field="eta",
         )
     if request.sampler == "analytic":
         check_table(model.gamma, config.num_train_timesteps)
@@ -44,23 +54,36 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
         classes = model.num_classes
         if classes is None:
             raise ConfigError(
-                f"{model.name} has no classes to choose from: leave the class out.",
+                tr("{model} has no classes to choose from: leave the class out.", model=model.name),
                 field="class_label",
             )
         if not 0 <= request.class_label < classes:
             raise ConfigError(
-                f"{model.name} has the classes 0 to {classes - 1}, not {request.class_label}.",
+                tr(
+                    "{model} has the classes 0 to {classes}, not {class_label}.",
+                    model=model.name,
+                    classes=classes - 1,
+                    class_label=request.class_label,
+                ),
                 field="class_label",
             )
     if getattr(config, "tsm", False) and request.snn_steps != config.num_snn_steps:
         raise ConfigError(
-            f"{model.name} learned one scale for each of its {config.num_snn_steps} SNN time steps "
-            f"and cannot run with {request.snn_steps}.",
+            tr(
+                "{model} learned one scale for each of its {num_snn_steps} SNN time steps "
+                "and cannot run with {snn_steps}.",
+                model=model.name,
+                num_snn_steps=config.num_snn_steps,
+                snn_steps=request.snn_steps,
+            ),
             field="snn_steps",
         )
     if request.rescale_readout and not readouts(model.network):
         raise ConfigError(
-            f"{model.name} averages over its SNN time steps: there is no read-out to rescale.",
+            tr(
+                "{model} averages over its SNN time steps: there is no read-out to rescale.",
+                model=model.name,
+            ),
             field="rescale_readout",
         )
     if model.is_strict:
@@ -72,8 +95,12 @@ def plan(model: LoadedModel, request: SamplingRequest) -> tuple[int, ...]:
     times = tuple(spaced_times(config.num_train_timesteps, request.steps))
     if request.sampler == "ddpm" and len(times) != config.num_train_timesteps:
         raise ConfigError(
-            f"The sampler ddpm needs all {config.num_train_timesteps} denoising steps, "
-            f"not {request.steps}: choose ddim or ancestral for fewer.",
+            tr(
+                "The sampler ddpm needs all {num_train_timesteps} denoising steps, "
+                "not {steps}: choose ddim or ancestral for fewer.",
+                num_train_timesteps=config.num_train_timesteps,
+                steps=request.steps,
+            ),
             field="steps",
         )
     return times
@@ -84,12 +111,17 @@ def strict_course(model: LoadedModel, request: SamplingRequest) -> UpstreamCours
     config: Any = model.network.config
     if model.is_token_model and request.snn_steps != config.num_snn_steps:
         raise ConfigError(
-            f"In strict numerics {model.name} keeps the {config.num_snn_steps} SNN time steps that its "
-            f"stored coefficients are for and cannot run with {request.snn_steps}.",
+            tr(
+                "In strict numerics {model} keeps the {num_snn_steps} SNN time steps that its "
+                "stored coefficients are for and cannot run with {snn_steps}.",
+                model=model.name,
+                num_snn_steps=config.num_snn_steps,
+                snn_steps=request.snn_steps,
+            ),
             field="snn_steps",
         )
     if request.eta:
-        raise ConfigError("In strict numerics ddim has no eta: leave it at 0.", field="eta")
+        raise ConfigError(tr("In strict numerics ddim has no eta: leave it at 0."), field="eta")
     return upstream_course(
         model.card.architecture, request.sampler, config.num_train_timesteps, request.steps
     )

@@ -20,6 +20,7 @@ from torch import Tensor
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.diffusion.absorbing import TokenStep
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.wkv import wkv
 from spikestudio.neurons.nodes import spiking_layers
 from spikestudio.recording.memory import MIXED, Memory
@@ -192,22 +193,36 @@ def _check(
     layer_ids: Sequence[str],
     image: int,
 ) -> None:
-    check_same_model(model, past.checkpoint, past.tensors_sha256, "compute its steps again")
+    check_same_model(model, past.checkpoint, past.tensors_sha256, tr("compute its steps again"))
     if not 0 <= step < record.steps_done:
         raise ConfigError(
-            f"The recording has the denoising steps 0 to {record.steps_done - 1}, not {step}.",
+            tr(
+                "The recording has the denoising steps 0 to {steps_done}, not {step}.",
+                steps_done=record.steps_done - 1,
+                step=step,
+            ),
             field="step",
         )
     if step < past.first_step:
         raise ConfigError(
-            f"Denoising step {step} is of the run that this one branched from, at step "
-            f"{past.first_step}: look at it there.",
+            tr(
+                "Denoising step {step} is of the run that this one branched from, at step "
+                "{first_step}: look at it there.",
+                step=step,
+                first_step=past.first_step,
+            ),
             field="step",
         )
     num = past.request.num
     if not 0 <= image < num:
-        raise ConfigError(f"The run has the images 0 to {num - 1}, not {image}.", field="image")
+        raise ConfigError(
+            tr("The run has the images 0 to {num}, not {image}.", num=num - 1, image=image),
+            field="image",
+        )
     known = {layer.id for layer in run_layers(model)}
     unknown = [each for each in layer_ids if each not in known]
     if unknown:
-        raise ConfigError(f"This run has no layer {unknown[0]!r}: choose another.", field="layer")
+        raise ConfigError(
+            tr("This run has no layer {unknown!r}: choose another.", unknown=unknown[0]),
+            field="layer",
+        )

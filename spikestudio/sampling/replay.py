@@ -14,6 +14,7 @@ from typing import Any
 
 from spikestudio.checkpoints.loader import LoadedModel
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.readout import readouts, set_rescaled
 from spikestudio.neurons.nodes import set_threshold, spiking_layers
 from spikestudio.neurons.overrides import check_overrides, overridden
@@ -119,22 +120,33 @@ def check_branch(
     steps = len(plan(model, request))  # in strict numerics not always those asked for
     if branch.step >= steps:
         raise edit_error(
-            f"The run has the denoising steps 0 to {steps - 1}, so it cannot start at {branch.step}"
+            tr(
+                "The run has the denoising steps 0 to {steps}, so it cannot start at {branch_step}",
+                steps=steps - 1,
+                branch_step=branch.step,
+            )
         )
     if branch.edits and not model.is_token_model:
-        raise edit_error(f"{model.name} works on pixels and has no tokens: leave the edits out")
+        raise edit_error(
+            tr("{model} works on pixels and has no tokens: leave the edits out", model=model.name)
+        )
     if branch.edits:
         check_edits(branch.edits, request.num, config.grid_size**2, config.codebook_size)
     past = branch.past
     if past is None:
         return
-    check_same_model(model, past.checkpoint, past.tensors_sha256, "branch from it")
+    check_same_model(model, past.checkpoint, past.tensors_sha256, tr("branch from it"))
     for name, label in KEPT.items():
         kept, asked = getattr(past.request, name), getattr(request, name)
         if kept != asked:
             raise ConfigError(
-                f"A branch goes on with its parent's random streams and diffusion times, so the "
-                f"{label} stays {kept} and cannot be {asked}.",
+                tr(
+                    "A branch goes on with its parent's random streams and diffusion times, so the "
+                    "{label} stays {kept} and cannot be {asked}.",
+                    label=label,
+                    kept=kept,
+                    asked=asked,
+                ),
                 field=name,
             )
     check_overrides(past.request.overrides, run_layers(model), len(plan(model, past.request)))
@@ -142,8 +154,11 @@ def check_branch(
         check_branch(model, past.request, past.branch)
     if record is not None and not _is_of(record, branch.step, past):
         raise edit_error(
-            "The record given as the parent is of another run than the branch: give the one that it "
-            "was made from, or none"
+            tr(
+                "The record given as the parent is of another run than the branch: give the one "
+                "that it "
+                "was made from, or none"
+            )
         )
 
 
@@ -151,7 +166,12 @@ def check_same_model(model: LoadedModel, name: str, tensors_sha256: str, purpose
     """Raise ``ConfigError`` if a run was made with another model."""
     if tensors_sha256 != model.card.tensors_sha256:
         raise ConfigError(
-            f"This run was made with another model than {model.name}: load {name} to {purpose}.",
+            tr(
+                "This run was made with another model than {model}: load {name} to {purpose}.",
+                model=model.name,
+                name=name,
+                purpose=purpose,
+            ),
             field="model",
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from spikestudio.diffusion.solvers import OURS, canonical
 from spikestudio.errors import ConfigError
+from spikestudio.language import mark, tr
 from spikestudio.neurons.overrides import Override, as_overrides
 
 
@@ -23,15 +24,15 @@ class Range:
 
 
 RANGES: dict[str, Range] = {
-    "num": Range(1, 4096, 1, "images"),
-    "first_image": Range(0, 2**31 - 1, 1, "number of the first image"),
-    "seed": Range(0, 2**63 - 1, 1, "seed"),
-    "steps": Range(1, 1000, 1, "denoising steps"),
-    "snn_steps": Range(1, 64, 1, "SNN time steps"),
-    "threshold": Range(0.05, 20.0, 0.001, "threshold"),
-    "temperature": Range(0.001, 5.0, 0.01, "temperature"),
-    "guidance": Range(0.0, 20.0, 0.1, "guidance scale"),
-    "eta": Range(0.0, 1.0, 0.05, "eta"),
+    "num": Range(1, 4096, 1, mark("images")),
+    "first_image": Range(0, 2**31 - 1, 1, mark("number of the first image")),
+    "seed": Range(0, 2**63 - 1, 1, mark("seed")),
+    "steps": Range(1, 1000, 1, mark("denoising steps")),
+    "snn_steps": Range(1, 64, 1, mark("SNN time steps")),
+    "threshold": Range(0.05, 20.0, 0.001, mark("threshold")),
+    "temperature": Range(0.001, 5.0, 0.01, mark("temperature")),
+    "guidance": Range(0.0, 20.0, 0.1, mark("guidance scale")),
+    "eta": Range(0.0, 1.0, 0.05, mark("eta")),
 }
 WHOLE_NUMBERS = ("num", "first_image", "seed", "steps", "snn_steps")
 SAMPLERS = tuple(OURS)  # without those of diffusers
@@ -74,17 +75,29 @@ class SamplingRequest:
             value = getattr(self, name)
             if name in WHOLE_NUMBERS and not _is_whole(value):
                 raise ConfigError(
-                    f"The {limits.label} must be a whole number, not {value!r}.", field=name
+                    tr(
+                        "The {limits_label} must be a whole number, not {value!r}.",
+                        limits_label=tr(limits.label),
+                        value=value,
+                    ),
+                    field=name,
                 )
             check_range(name, value)
         if self.class_label is not None and not _is_whole(self.class_label):
             raise ConfigError(
-                f"The class must be a whole number, not {self.class_label!r}.", field="class_label"
+                tr(
+                    "The class must be a whole number, not {class_label!r}.",
+                    class_label=self.class_label,
+                ),
+                field="class_label",
             )
         for name in ("clip_x0", "rescale_readout"):
             value = getattr(self, name)
             if not isinstance(value, bool):
-                raise ConfigError(f"{name} must be true or false, not {value!r}.", field=name)
+                raise ConfigError(
+                    tr("{name} must be true or false, not {value!r}.", name=name, value=value),
+                    field=name,
+                )
         object.__setattr__(self, "sampler", canonical(self.sampler))
         object.__setattr__(self, "overrides", as_overrides(self.overrides))
 
@@ -104,7 +117,9 @@ class SamplingRequest:
         known = {each.name for each in fields(cls)}
         unknown = sorted(str(name) for name in mapping if name not in known)
         if unknown:
-            raise ConfigError(f"A request has no parameter {unknown[0]!r}.", field=unknown[0])
+            raise ConfigError(
+                tr("A request has no parameter {unknown!r}.", unknown=unknown[0]), field=unknown[0]
+            )
         return cls(**mapping)
 
 
@@ -112,11 +127,23 @@ def check_range(name: str, value: float) -> None:
     """Raise ``ConfigError`` unless ``value`` is a finite number within ``RANGES[name]``."""
     limits = RANGES[name]
     if not (_is_whole(value) or (isinstance(value, float) and isfinite(value))):
-        raise ConfigError(f"The {limits.label} must be a number, not {value!r}.", field=name)
+        raise ConfigError(
+            tr(
+                "The {limits_label} must be a number, not {value!r}.",
+                limits_label=tr(limits.label),
+                value=value,
+            ),
+            field=name,
+        )
     if not limits.low <= value <= limits.high:
         raise ConfigError(
-            f"The {limits.label} {value} is out of range: "
-            f"choose a value from {limits.low} to {limits.high}.",
+            tr(
+                "The {limits_label} {value} is out of range: choose a value from {low} to {high}.",
+                limits_label=tr(limits.label),
+                value=value,
+                low=limits.low,
+                high=limits.high,
+            ),
             field=name,
         )
 

@@ -26,6 +26,7 @@ from spikestudio.errors import (
     SamplingError,
     SpikeStudioError,
 )
+from spikestudio.language import tr
 from spikestudio.metrics.tracing import fan_out
 from spikestudio.models.readout import set_rescaled
 from spikestudio.neurons.nodes import set_threshold
@@ -154,7 +155,9 @@ class SamplingRun:
 
     def __iter__(self) -> Iterator[Event]:
         if self._started:
-            raise SamplingError("This run was started before: make another run to sample again.")
+            raise SamplingError(
+                tr("This run was started before: make another run to sample again.")
+            )
         self._started = time.monotonic()
         network: Any = self.model.network
         network.set_snn_steps(self.request.snn_steps)
@@ -298,8 +301,11 @@ class SamplingRun:
             parts = output if isinstance(output, tuple) else (output,)
             if not all(bool(each.isfinite().all()) for each in parts):
                 raise NumericalError(
-                    f"The network gave NaN or infinity at denoising step {len(self._thresholds) + 1}: "
-                    "try a threshold closer to 1 or another checkpoint."
+                    tr(
+                        "The network gave NaN or infinity at denoising step {num_thresholds}: "
+                        "try a threshold closer to 1 or another checkpoint.",
+                        num_thresholds=len(self._thresholds) + 1,
+                    )
                 )
             return output
 

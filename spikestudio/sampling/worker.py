@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikestudio.checkpoints.card import Card
 from spikestudio.errors import SamplingError, SpikeStudioError
+from spikestudio.language import tr
 from spikestudio.metrics.codebook import CodebookInfo
 from spikestudio.metrics.operations import Operations
 from spikestudio.recording.record import Record
@@ -268,7 +269,7 @@ class Worker:
             control.cancel()
         try:
             if self._model is None:
-                raise SpikeStudioError("No model is loaded: choose one first.")
+                raise SpikeStudioError(tr("No model is loaded: choose one first."))
             run = SamplingRun(
                 self._model,
                 request,
@@ -301,14 +302,16 @@ class Worker:
             from spikestudio.models.spiking_diffusion.walk import walk
 
             if self._model is None or not self._model.is_token_model:
-                raise SamplingError("No model with an auto-encoder is loaded: choose one first.")
+                raise SamplingError(
+                    tr("No model with an auto-encoder is loaded: choose one first.")
+                )
             network: Any = self._model.network
             self._publish(Walked(walk(network, image)))
         except SpikeStudioError as error:
             self._publish(Walked(str(error)))
         except Exception as error:
             logger.exception("An image could not be encoded")
-            self._publish(Walked(_unexpected("encode the image", error)))
+            self._publish(Walked(_unexpected(tr("encode the image"), error)))
 
     def _encode(self, image: NDArray[np.uint8]) -> None:
         answer: NDArray[np.int32] | str
@@ -316,12 +319,19 @@ class Worker:
             import torch
 
             if self._model is None or not self._model.is_token_model:
-                raise SamplingError("No model with an auto-encoder is loaded: choose one first.")
+                raise SamplingError(
+                    tr("No model with an auto-encoder is loaded: choose one first.")
+                )
             config: Any = self._model.network.config
             shape = (config.image_size, config.image_size, config.image_channels)
             if image.shape != shape:
                 raise SamplingError(
-                    f"{self._model.name} encodes images of shape {shape}, not {image.shape}."
+                    tr(
+                        "{model} encodes images of shape {shape}, not {image_shape}.",
+                        model=self._model.name,
+                        shape=shape,
+                        image_shape=image.shape,
+                    )
                 )
             levels = torch.from_numpy(image.transpose(2, 0, 1).copy())
             tokens = self._model.encode(levels.float()[None] / 255)
@@ -331,7 +341,7 @@ class Worker:
             answer = str(error)
         except Exception as error:
             logger.exception("An image could not be encoded")
-            answer = _unexpected("encode the image", error)
+            answer = _unexpected(tr("encode the image"), error)
         self._publish(Encoded(image, answer))
 
     def _inspect_newest(self) -> None:
@@ -350,7 +360,7 @@ class Worker:
             self._publish(InspectFailed(*place, str(error)))
         except Exception as error:
             logger.exception("A step could not be computed again")
-            message = _unexpected("compute the step again", error)
+            message = _unexpected(tr("compute the step again"), error)
             self._publish(InspectFailed(*place, message, traceback.format_exc()))
         else:
             self._publish(Recomputed(record, *place, activity))
@@ -363,7 +373,7 @@ class Worker:
         if record is None:
             model = None if run is None else run.model
         if model is None:
-            raise SamplingError("There is no run to look into: sample first.")
+            raise SamplingError(tr("There is no run to look into: sample first."))
         with run.recorder.muted() if run is not None else nullcontext():
             if record is None:
                 assert run is not None  # it has the model
@@ -407,7 +417,10 @@ def _load_model(path: Path, device: str, told: Told | None) -> LoadedModel:
 
 
 def _unexpected(verb: str, error: Exception) -> str:
-    return (
-        f"SpikeStudio could not {verb} because of an unexpected {type(error).__name__} ({error}): "
-        "please report the details."
+    return tr(
+        "SpikeStudio could not {verb} because of an unexpected {type} ({error}): "
+        "please report the details.",
+        verb=verb,
+        type=type(error).__name__,
+        error=error,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.export.origin import Origin
+from spikestudio.language import tr
 from spikestudio.sampling.branch import Branch
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sampling.result import RunResult
@@ -99,7 +100,7 @@ class Run:
     @property
     def name(self) -> str:
         """What it is called: ``run 3``."""
-        return self.file_name or f"run {self.number}"
+        return self.file_name or tr("run {number}", number=self.number)
 
     @property
     def request(self) -> SamplingRequest:
@@ -223,7 +224,7 @@ def _check(run: Run, origin: Origin) -> None:
         and (run.seconds is None or math.isfinite(run.seconds))
     )
     if not is_whole:
-        raise ValueError("its parts do not fit together")
+        raise ValueError(tr("its parts do not fit together"))
 
 
 def _result(run: Run) -> RunResult:

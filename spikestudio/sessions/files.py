@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from spikestudio.checkpoints import strict_json
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr
 
 SUFFIX = ".spikestudio"
 MANIFEST, RUN, RECORDING = "session.json", "run.json", "recording.h5"
@@ -48,16 +49,31 @@ BROKEN = (
 
 
 class SessionError(SpikeStudioError):
-    """A session cannot be used; ``path`` is the file or folder."""
+    """A session cannot be used; ``path`` is the file or folder.
 
-    def __init__(self, message: str, path: Path | None = None) -> None:
+    ``reason`` and ``advice`` are what the message is made of, where it is made of them.
+    """
+
+    def __init__(
+        self, message: str, path: Path | None = None, reason: str = "", advice: str = ""
+    ) -> None:
         super().__init__(message)
-        self.path = path
+        self.path, self.reason, self.advice = path, reason, advice
 
 
-def unusable(path: Path, reason: str, advice: str = "choose another file") -> SessionError:
+def unusable(path: Path, reason: str, advice: str = tr("choose another file")) -> SessionError:
     """One that says in a sentence why nothing was opened."""
-    return SessionError(f"The session {path} cannot be opened because {reason}: {advice}.", path)
+    return SessionError(
+        tr(
+            "The session {path} cannot be opened because {reason}: {advice}.",
+            path=path,
+            reason=reason,
+            advice=advice,
+        ),
+        path,
+        reason,
+        advice,
+    )
 
 
 def member(key: int, name: str) -> str:
@@ -95,12 +111,14 @@ class ZipSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_file():  # a pipe would never end
-            raise unusable(path, "there is no such file", "check the path")
+            raise unusable(path, tr("there is no such file"), tr("check the path"))
         try:
             _check_end(path)
             self._archive = zipfile.ZipFile(path)
         except BROKEN as error:
-            raise unusable(path, f"it is no session file, or damaged ({_line(error)})") from error
+            raise unusable(
+                path, tr("it is no such file, or damaged ({line})", line=_line(error))
+            ) from error
         try:
             self._members = _checked(path, self._archive.infolist())
         except SessionError:
@@ -118,14 +136,18 @@ class ZipSource:
     def read(self, name: str, most: int) -> bytes:
         """All of a member of at most so many bytes."""
         if self.size(name) > most:
-            raise unusable(self.path, f"its {name} is larger than any that SpikeStudio writes")
+            raise unusable(
+                self.path, tr("its {name} is larger than any that SpikeStudio writes", name=name)
+            )
         try:
             with self._archive.open(self._members[name]) as file:
                 data = file.read(most + 1)
         except BROKEN as error:
-            raise unusable(self.path, f"its {name} is damaged ({_line(error)})") from error
+            raise unusable(
+                self.path, tr("its {name} is damaged ({line})", name=name, line=_line(error))
+            ) from error
         if len(data) != self.size(name):
-            raise unusable(self.path, f"its {name} is not as long as it says")
+            raise unusable(self.path, tr("its {name} is not as long as it says", name=name))
         return data
 
     def unpack(self, name: str, target: Path, is_cancelled: Callable[[], bool]) -> bool:
@@ -135,7 +157,9 @@ class ZipSource:
                 return _copy(file, target, self.size(name), is_cancelled)
         except BROKEN as error:
             target.unlink(missing_ok=True)
-            raise unusable(self.path, f"its {name} is damaged ({_line(error)})") from error
+            raise unusable(
+                self.path, tr("its {name} is damaged ({line})", name=name, line=_line(error))
+            ) from error
 
     def close(self) -> None:
         """Let the file go."""
@@ -163,9 +187,13 @@ class FolderSource:
             with (self.path / name).open("rb") as file:
                 data = file.read(most + 1)
         except OSError as error:
-            raise unusable(self.path, f"its {name} cannot be read ({_line(error)})") from error
+            raise unusable(
+                self.path, tr("its {name} cannot be read ({line})", name=name, line=_line(error))
+            ) from error
         if len(data) > most:
-            raise unusable(self.path, f"its {name} is larger than any that SpikeStudio writes")
+            raise unusable(
+                self.path, tr("its {name} is larger than any that SpikeStudio writes", name=name)
+            )
         return data
 
     def unpack(self, name: str, target: Path, is_cancelled: Callable[[], bool]) -> bool:
@@ -174,7 +202,9 @@ class FolderSource:
             with (self.path / name).open("rb") as file:
                 return _copy(file, target, self.size(name), is_cancelled)
         except OSError as error:
-            raise unusable(self.path, f"its {name} cannot be read ({_line(error)})") from error
+            raise unusable(
+                self.path, tr("its {name} cannot be read ({line})", name=name, line=_line(error))
+            ) from error
 
     def close(self) -> None:
         """Do nothing: no file is kept open."""
@@ -183,13 +213,15 @@ class FolderSource:
 def read_json(source: Source, name: str) -> dict[str, Any]:
     """A JSON object of a session; raises ``SessionError``."""
     if not source.has(name):
-        raise unusable(source.path, f"it lacks {name}")
+        raise unusable(source.path, tr("it lacks {name}", name=name))
     try:
         values = strict_json.parse(source.read(name, MAX_JSON), MAX_DEPTH)
     except ValueError as error:
-        raise unusable(source.path, f"its {name} cannot be read: {error}") from error
+        raise unusable(
+            source.path, tr("its {name} cannot be read: {error}", name=name, error=error)
+        ) from error
     if not isinstance(values, dict):
-        raise unusable(source.path, f"its {name} is no JSON object")
+        raise unusable(source.path, tr("its {name} is no JSON object", name=name))
     return values
 
 
@@ -207,11 +239,15 @@ def read_array(source: Source, key: int, name: str) -> NDArray[Any] | None:
         shape, is_fortran, found = npy.read_array_header_1_0(file) if is_known else ((), True, None)
         rest = file.getbuffer().nbytes - file.tell()
     except BROKEN as error:
-        raise unusable(source.path, f"its {place} is damaged ({_line(error)})") from error
+        raise unusable(
+            source.path, tr("its {place} is damaged ({line})", place=place, line=_line(error))
+        ) from error
     wanted = np.dtype(dtype)
     is_whole = found == wanted and not is_fortran and len(shape) == ndim
     if not is_whole or prod(shape) * wanted.itemsize != rest:
-        raise unusable(source.path, f"its {place} is not an array as SpikeStudio writes it")
+        raise unusable(
+            source.path, tr("its {place} is not an array as SpikeStudio writes it", place=place)
+        )
     return np.frombuffer(file.getbuffer(), wanted, offset=file.tell()).reshape(shape)
 
 
@@ -233,54 +269,70 @@ def _check_end(path: Path) -> None:
         tail = file.read(_TAIL)
     place = tail.rfind(b"PK\x05\x06")
     if place < 0 or place + 20 > len(tail):
-        raise ValueError("its end is missing")
+        raise ValueError(tr("its end is missing"))
     count = int.from_bytes(tail[place + 10 : place + 12], "little")
     length = int.from_bytes(tail[place + 12 : place + 16], "little")
     is_large = b"PK\x06\x07" in tail[max(0, place - 20) : place]  # only a large file says so
     if count > MAX_MEMBERS or length > MAX_DIRECTORY or (is_large and size < zipfile.ZIP64_LIMIT):
-        raise ValueError("its directory is too large")
+        raise ValueError(tr("its directory is too large"))
 
 
 def _checked(path: Path, infos: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """Members by name; raises ``SessionError`` for anything that a session never holds."""
     if len(infos) > MAX_MEMBERS:
         raise unusable(
-            path, f"it holds {len(infos):,} files, more than any that SpikeStudio writes"
+            path,
+            tr(
+                "it holds {num_infos:,} files, more than any that SpikeStudio writes",
+                num_infos=len(infos),
+            ),
         )
     found: dict[str, zipfile.ZipInfo] = {}
     in_memory, last_end = 0, 0
     for info in sorted(infos, key=lambda each: each.header_offset):
         name = info.orig_filename
         if not _SAFE.fullmatch(name) or name != info.filename:
-            raise unusable(path, f"the name of a file in it is unsafe ({name[:60]!r})")
+            raise unusable(
+                path, tr("the name of a file in it is unsafe ({name!r})", name=name[:60])
+            )
         if name.casefold().rstrip("/") in found:
-            raise unusable(path, f"it holds {name[:60]!r} twice")
+            raise unusable(path, tr("it holds {name!r} twice", name=name[:60]))
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise unusable(path, f"{name[:60]!r} in it is a link or a device")
+            raise unusable(path, tr("{name!r} in it is a link or a device", name=name[:60]))
         if info.flag_bits & 0x1:
-            raise unusable(path, "it is encrypted", "save it without a password")
+            raise unusable(path, tr("it is encrypted"), tr("save it without a password"))
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise unusable(path, f"{name[:60]!r} in it is compressed in an unknown way")
+            raise unusable(
+                path, tr("{name!r} in it is compressed in an unknown way", name=name[:60])
+            )
         end = info.header_offset + info.compress_size
         if info.header_offset < last_end or end > path.stat().st_size:
-            raise unusable(path, "its parts overlap, or end behind it", "get it again")
+            raise unusable(path, tr("its parts overlap, or end behind it"), tr("get it again"))
         last_end = end
         is_recording = name.endswith(f"/{RECORDING}")
         is_stored = info.compress_type == zipfile.ZIP_STORED
         if is_stored != (info.file_size == info.compress_size) and is_stored:
-            raise unusable(path, f"{name[:60]!r} in it is not as long as it says", "get it again")
+            raise unusable(
+                path,
+                tr("{name!r} in it is not as long as it says", name=name[:60]),
+                tr("get it again"),
+            )
         if is_recording and not is_stored:  # so that it cannot grow when it is unpacked
-            raise unusable(path, f"{name[:60]!r} in it is compressed", "save the session again")
+            raise unusable(
+                path,
+                tr("{name!r} in it is compressed", name=name[:60]),
+                tr("save the session again"),
+            )
         in_memory += 0 if is_recording else info.file_size
         found[name.casefold().rstrip("/")] = info
     if in_memory > MAX_ARRAYS:
-        raise unusable(path, "it holds more than any that SpikeStudio writes")
+        raise unusable(path, tr("it holds more than any that SpikeStudio writes"))
     return {info.filename: info for info in found.values() if not info.is_dir()}
 
 
 def _copy(file: IO[bytes], target: Path, size: int, is_cancelled: Callable[[], bool]) -> bool:
     if shutil.disk_usage(target.parent).free < size + 64 * MEBIBYTE:
-        raise OSError("the disk is too full to unpack it")
+        raise OSError(tr("the disk is too full to unpack it"))
     with target.open("xb") as copy:
         while part := file.read(_PART):
             if is_cancelled():

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from spikestudio.atomic import atomic_write
+from spikestudio.language import tr
 from spikestudio.sessions import files
 from spikestudio.sessions.document import Run, Session
 from spikestudio.sessions.lock import NAME as LOCK
@@ -55,7 +56,7 @@ class Journal:
         with self._making:
             if self._folder is None:
                 if self._is_closed:
-                    raise OSError("the journal is closed")
+                    raise OSError(tr("the journal is closed"))
                 folder = self.root / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
                 self.root.mkdir(parents=True, exist_ok=True)
                 folder.mkdir(mode=0o700)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.paths import resource
 from spikestudio.sessions import files
 from spikestudio.sessions.document import SCHEMA_VERSION, Run, Session, run_from_json
@@ -56,17 +57,21 @@ def read_session(source: Source) -> Session:
     manifest = files.read_json(source, files.MANIFEST)
     version = version_of(manifest)
     if version < 0:
-        raise unusable(source.path, "it does not say which version it is of")
+        raise unusable(source.path, tr("it does not say which version it is of"))
     if version > SCHEMA_VERSION:
         raise unusable(
             source.path,
-            f"it is of version {version}, and this program reads up to {SCHEMA_VERSION}",
-            "update SpikeStudio to open it",
+            tr(
+                "it is of version {version}, and this program reads up to {schema_version}",
+                version=version,
+                schema_version=SCHEMA_VERSION,
+            ),
+            tr("update SpikeStudio to open it"),
         )
     try:
         manifest = migrated(manifest)
     except _MISFITS as error:
-        raise unusable(source.path, "what it holds does not fit its version") from error
+        raise unusable(source.path, tr("what it holds does not fit its version")) from error
     _check(source.path, manifest, "manifest")
     keys = manifest["runs"]
     runs = tuple(_run(source, key, version) for key in keys)
@@ -90,21 +95,26 @@ def _run(source: Source, key: int, version: int) -> Run:
     try:
         values = migrated_run(values, version)
     except _MISFITS as error:
-        raise unusable(source.path, f"its {place} does not fit its version") from error
+        raise unusable(
+            source.path, tr("its {place} does not fit its version", place=place)
+        ) from error
     _check(source.path, values, "run")
     if values["key"] != key:
-        raise unusable(source.path, f"its {place} is of another run")
+        raise unusable(source.path, tr("its {place} is of another run", place=place))
     arrays = {
         name: array
         for name in files.ARRAYS
         if (array := files.read_array(source, key, name)) is not None
     }
     if "rates" not in arrays:
-        raise unusable(source.path, f"it lacks the rates of run {key}")
+        raise unusable(source.path, tr("it lacks the rates of run {key}", key=key))
     try:
         return run_from_json(values, arrays)
     except _MISFITS as error:
-        raise unusable(source.path, f"run {key} in it is not whole: {_reason(error)}") from error
+        raise unusable(
+            source.path,
+            tr("run {key} in it is not whole: {reason}", key=key, reason=_reason(error)),
+        ) from error
 
 
 def _without_lost_parent(run: Run, known: set[int]) -> Run:
@@ -125,7 +135,14 @@ def _check(path: Path, values: Mapping[str, Any], part: str) -> None:
     error = best_match(_validator(part).iter_errors(values))
     if error is not None:
         where = ".".join(str(each) for each in error.absolute_path)[:_LONGEST] or "it"
-        raise unusable(path, f"in the description of a {part} {where} does not fit the schema")
+        raise unusable(
+            path,
+            tr(
+                "in the description of a {part} {where} does not fit the schema",
+                part=part,
+                where=where,
+            ),
+        )
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from spikestudio.errors import RecordingError, SpikeStudioError
+from spikestudio.language import tr, tr_n
 from spikestudio.sessions import files
 from spikestudio.sessions.document import Run, Session
 from spikestudio.sessions.files import FolderSource, SessionError
@@ -41,12 +42,16 @@ class Abandoned:
     @property
     def text(self) -> str:
         """What is in it, as in ``3 runs, and one cut off after 12 of 50 steps``."""
-        runs = f"{self.num_runs:,} run{'' if self.num_runs == 1 else 's'}"
+        runs = tr_n("{num_runs:,} run", "{num_runs:,} runs", self.num_runs, num_runs=self.num_runs)
         if self.in_progress is None:
-            return runs if self.num_runs else "a note"
+            return runs if self.num_runs else tr("a note")
         done, total = self.in_progress
-        cut = f"cut off after {done:,} of {total:,} steps"
-        return f"{runs}, and one {cut}" if self.num_runs else f"one run, {cut}"
+        cut = tr("cut off after {done:,} of {total:,} steps", done=done, total=total)
+        return (
+            tr("{runs}, and one {cut}", runs=runs, cut=cut)
+            if self.num_runs
+            else tr("one run, {cut}", cut=cut)
+        )
 
     def discard(self) -> None:
         """Remove it."""
@@ -156,7 +161,10 @@ def cut_off(file: Path, key: int, number: int, cards: Collection[Card] = ()) -> 
 def _images(recording: Recording, step: int, cards: Collection[Card]) -> NDArray[Any] | None:
     state = recording.state(step)
     if state is None:
-        raise RecordingError(f"The recording {recording.path} holds no step.", recording.path)
+        raise RecordingError(
+            tr("The recording {recording_path} holds no step.", recording_path=recording.path),
+            recording.path,
+        )
     if "x0_hat" not in state:
         return state.get("decoded")
     from spikestudio.recording.pictures import pictures

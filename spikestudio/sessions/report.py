@@ -24,6 +24,7 @@ from spikestudio.atomic import atomic_write
 from spikestudio.errors import SpikeStudioError
 from spikestudio.export.origin import request_values
 from spikestudio.export.progress import ExportCancelledError, Progress
+from spikestudio.language import tr
 from spikestudio.paths import resource
 from spikestudio.sampling.request import RANGES, SamplingRequest
 from spikestudio.sessions.document import Run, Session
@@ -74,7 +75,7 @@ def save_report(
     for done, run in enumerate(session.runs):
         if is_cancelled is not None and is_cancelled():
             raise ExportCancelledError(
-                f"{path.name} was cancelled; nothing was written.", path=path
+                tr("{path} was cancelled; nothing was written.", path=path.name), path=path
             )
         parts.append(_run(run, session, cards))
         if progress is not None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from spikestudio.errors import ExportError
 from spikestudio.export.provenance import provenance
+from spikestudio.language import tr
 from spikestudio.recording import layout
 from spikestudio.recording.hdf5 import RecordingWriter
 from spikestudio.recording.values import Parameters, StepRecord, first_step
@@ -68,7 +69,7 @@ class RunStream:
                     self.writer.add(record if self._has_spikes else replace(record, spikes={}))
             except (ExportError, OSError, ValueError, KeyError) as error:
                 logger.warning("the journal lost a run: %s", error)
-                self.left_out = f"Its recording could not be kept: {error}"
+                self.left_out = tr("Its recording could not be kept: {error}", error=error)
         if self.inner is not None:
             try:
                 self.inner(record)
@@ -95,7 +96,7 @@ class RunStream:
             if _size(recorder, recorded, shapes) <= recorder.budget_bytes:
                 break
         else:
-            self.left_out = "Its states alone are larger than the recorder's memory."
+            self.left_out = tr("Its states alone are larger than the recorder's memory.")
             return
         if recorded != recorder.recorded:
             self._has_spikes = False

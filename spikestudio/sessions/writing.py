@@ -12,6 +12,7 @@ from typing import Any
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ExportError
 from spikestudio.export.progress import ExportCancelledError, Progress
+from spikestudio.language import tr
 from spikestudio.sessions import files
 from spikestudio.sessions.document import Run, Session, with_recording
 from spikestudio.sessions.files import MEBIBYTE, member
@@ -54,13 +55,15 @@ def save_session(
                     _put_run(archive, run, is_cancelled)
                     if is_cancelled is not None and is_cancelled():
                         raise ExportCancelledError(
-                            f"{path.name} was not saved: it was cancelled.", path=path
+                            tr("{path} was not saved: it was cancelled.", path=path.name), path=path
                         )
                     if progress is not None:
                         progress(done + 1, len(runs))
             nbytes = temporary.stat().st_size
     except zipfile.LargeZipFile as error:  # pragma: no cover  ZIP64 is allowed
-        raise ExportError(f"Cannot write {path}: it would be too large.", path=path) from error
+        raise ExportError(
+            tr("Cannot write {path}: it would be too large.", path=path), path=path
+        ) from error
     return Saved(
         path,
         nbytes,

@@ -21,6 +21,7 @@ from difflib import get_close_matches
 
 from spikestudio.diffusion.solvers import canonical
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.overrides import VALUES as OVERRIDE_VALUES
 from spikestudio.sampling.request import RANGES, WHOLE_NUMBERS
 
@@ -77,11 +78,15 @@ def parse_axes(texts: Iterable[str]) -> tuple[Axis, ...]:
     """Axes in the order given; raises ``ConfigError`` for one that is wrong or comes twice."""
     axes = tuple(parse_axis(text) for text in texts)
     if not axes:
-        raise _error("A sweep needs an axis: give one such as --axis threshold=0.997-1.003(+0.001)")
+        raise _error(
+            tr("A sweep needs an axis: give one such as --axis threshold=0.997-1.003(+0.001)")
+        )
     names = [axis.name for axis in axes]
     for name in names:
         if names.count(name) > 1:
-            raise _error(f"The axis {name} is given twice: put all its values into one --axis")
+            raise _error(
+                tr("The axis {name} is given twice: put all its values into one --axis", name=name)
+            )
     return axes
 
 
@@ -91,17 +96,32 @@ def parse_axis(text: str) -> Axis:
     name = given.strip().lower().replace("_", "-")
     if not equals:
         raise _error(
-            f"The axis {_shown(text)} has no values: write it as in --axis threshold=0.997,1"
+            tr(
+                "The axis {shown} has no values: write it as in --axis threshold=0.997,1",
+                shown=_shown(text),
+            )
         )
     if name not in EXECUTION_ORDER:
         near = get_close_matches(name, EXECUTION_ORDER, n=1)
-        hint = f"did you mean {near[0]}" if near else f"choose from {', '.join(EXECUTION_ORDER)}"
-        raise _error(f"There is no axis {_shown(given.strip())}: {hint}")
+        hint = (
+            tr("did you mean {near}", near=near[0])
+            if near
+            else tr("choose from {execution_order}", execution_order=", ".join(EXECUTION_ORDER))
+        )
+        raise _error(tr("There is no axis {shown}: {hint}", shown=_shown(given.strip()), hint=hint))
     if not rest.strip():
-        raise _error(f"The axis {name} has no value: write it as in {_example(name)}")
+        raise _error(
+            tr(
+                "The axis {name} has no value: write it as in {example}",
+                name=name,
+                example=_example(name),
+            )
+        )
     items = [item.strip() for item in rest.split(",")]
     if "" in items:
-        raise _error(f"The axis {name} has an empty value: take the comma too many out")
+        raise _error(
+            tr("The axis {name} has an empty value: take the comma too many out", name=name)
+        )
     values = _words(name, items) if name in _WORDS else _numbers(name, items)
     if len(values) > MAX_VALUES:
         raise _too_many(name, f"{len(values):,}")
@@ -158,7 +178,7 @@ class _Reader:
             else:
                 numbers += self._range(item)
             if len(numbers) > MAX_VALUES:
-                raise _too_many(self.name, f"more than {MAX_VALUES:,}")
+                raise _too_many(self.name, tr("more than {max_values:,}", max_values=MAX_VALUES))
             k += 1
         return numbers
 
@@ -166,39 +186,73 @@ class _Reader:
         number = Decimal(text)
         if not self.low <= number <= self.high:
             raise _error(
-                f"The {self.name} {_cut(text)} is out of range: choose a value from "
-                f"{self.low} to {self.high}"
+                tr(
+                    "The {name} {cut} is out of range: choose a value from {low} to {high}",
+                    name=self.name,
+                    cut=_cut(text),
+                    low=self.low,
+                    high=self.high,
+                )
             )
         self._check_whole(number, text)
         return number
 
     def _check_whole(self, number: Decimal, text: str) -> None:
         if self.is_whole and number != number.to_integral_value():
-            raise _error(f"The axis {self.name} takes whole numbers, not {_cut(text)}")
+            raise _error(
+                tr("The axis {name} takes whole numbers, not {cut}", name=self.name, cut=_cut(text))
+            )
 
     def _continued(self, before: list[Decimal], after: list[str]) -> list[Decimal]:
-        example = f"write it as in {self.name}=1,2,..,8"
+        example = tr("write it as in {name}=1,2,..,8", name=self.name)
         if len(before) < 2:
-            raise _error(f"The dots .. of the axis {self.name} need two values before: {example}")
+            raise _error(
+                tr(
+                    "The dots .. of the axis {name} need two values before: {example}",
+                    name=self.name,
+                    example=example,
+                )
+            )
         if not after or not _SINGLE.fullmatch(after[0]):
-            raise _error(f"The dots .. of the axis {self.name} need a number after: {example}")
+            raise _error(
+                tr(
+                    "The dots .. of the axis {name} need a number after: {example}",
+                    name=self.name,
+                    example=example,
+                )
+            )
         start, stop = before[-1], self._number(after[0])
         step = start - before[-2]
         if step == 0:
             raise _error(
-                f"The two values before the dots of the axis {self.name} are the same, {start}: "
-                "give two that differ"
+                tr(
+                    "The two values before the dots of the axis {name} are the same, {start}: "
+                    "give two that differ",
+                    name=self.name,
+                    start=start,
+                )
             )
         if (stop - start) * step < 0:
             raise _error(
-                f"The axis {self.name} goes by {step:f} away from {stop}: "
-                "turn the values before the dots round"
+                tr(
+                    "The axis {name} goes by {step:f} away from {stop}: "
+                    "turn the values before the dots round",
+                    name=self.name,
+                    step=step,
+                    stop=stop,
+                )
             )
         numbers = self._steps(start, stop, step)
         if numbers[-1] != stop:
             raise _error(
-                f"The axis {self.name} goes to {numbers[-1]}, then to {numbers[-1] + step}, and "
-                f"misses {stop}: end with one of the two"
+                tr(
+                    "The axis {name} goes to {number}, then to {number_2}, and "
+                    "misses {stop}: end with one of the two",
+                    name=self.name,
+                    number=numbers[-1],
+                    number_2=numbers[-1] + step,
+                    stop=stop,
+                )
             )
         return numbers[1:]
 
@@ -207,8 +261,13 @@ class _Reader:
         found = _RANGE.fullmatch(item.replace("–", "-").replace("−", "-"))
         if found is None:
             raise _error(
-                f"The value {_shown(item)} of the axis {self.name} is no number and no range: "
-                f"write it as in {_example(self.name)}"
+                tr(
+                    "The value {shown} of the axis {name} is no number and no range: "
+                    "write it as in {example}",
+                    shown=_shown(item),
+                    name=self.name,
+                    example=_example(self.name),
+                )
             )
         bounds = f"{found['start']}-{found['stop']}"
         start, stop = self._number(found["start"]), self._number(found["stop"])
@@ -222,27 +281,45 @@ class _Reader:
                 return Decimal(1 if start <= stop else -1)
             half = (stop - start) / 2
             raise _error(
-                f"The range {bounds} of the axis {self.name} has no step: "
-                f"write {bounds}({half.normalize():+f}), or {bounds}[5] for five values"
+                tr(
+                    "The range {bounds} of the axis {name} has no step: "
+                    "write {bounds}({normalize:+f}), or {bounds}[5] for five values",
+                    bounds=bounds,
+                    name=self.name,
+                    normalize=half.normalize(),
+                )
             )
         step = Decimal(text)
         if step == 0:
-            raise _error(f"The range {bounds} needs a step other than 0: write {bounds}[5]")
+            raise _error(
+                tr("The range {bounds} needs a step other than 0: write {bounds}[5]", bounds=bounds)
+            )
         self._check_whole(step, text)
         if (stop - start) * step < 0:
             raise _error(
-                f"The step of {bounds}({text}) has the wrong sign: write {bounds}({-step:+f})"
+                tr(
+                    "The step of {bounds}({the_text}) has the wrong sign: write {bounds}({step:+f})",
+                    bounds=bounds,
+                    the_text=text,
+                    step=-step,
+                )
             )
         return step
 
     def _spaced(self, bounds: str, start: Decimal, stop: Decimal, text: str) -> list[Decimal]:
         if len(text) > 9 or int(text) > MAX_VALUES:
-            raise _too_many(self.name, f"{int(text):,}" if len(text) < 10 else "far more")
+            raise _too_many(self.name, f"{int(text):,}" if len(text) < 10 else tr("far more"))
         num = int(text)
         if start == stop and num == 1:
             return [start]
         if num < 2:
-            raise _error(f"The range {bounds}[{text}] has too few values: ask for 2 or more")
+            raise _error(
+                tr(
+                    "The range {bounds}[{the_text}] has too few values: ask for 2 or more",
+                    bounds=bounds,
+                    the_text=text,
+                )
+            )
         step = (stop - start) / (num - 1)
         is_exact = len(step.as_tuple().digits) <= _PRECISION // 2
         unit = (
@@ -259,14 +336,19 @@ class _Reader:
     def _steps(self, start: Decimal, stop: Decimal, step: Decimal) -> list[Decimal]:
         num = (stop - start) / step + 1
         if num >= MAX_VALUES + 1:
-            raise _too_many(self.name, f"{int(num):,}" if num < 10**9 else "far more")
+            raise _too_many(self.name, f"{int(num):,}" if num < 10**9 else tr("far more"))
         return [start + k * step for k in range(int(num))]
 
 
 def _too_many(name: str, num: str) -> ConfigError:
     return _error(
-        f"The axis {name} would have {num} values where at most {MAX_VALUES:,} are allowed: "
-        "take a larger step"
+        tr(
+            "The axis {name} would have {num} values where at most {max_values:,} are allowed: "
+            "take a larger step",
+            name=name,
+            num=num,
+            max_values=MAX_VALUES,
+        )
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from spikestudio.checkpoints.catalog import resolve
 from spikestudio.errors import CheckpointError, ConfigError, ExportError
+from spikestudio.language import tr
 from spikestudio.neurons.overrides import Override
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sweeps.axes import Axis, parse_axes
@@ -41,8 +42,11 @@ def given(
     """
     if request.first_image:
         raise ConfigError(
-            f"A sweep begins with image 1 of its seed, and the request with image "
-            f"{request.first_image + 1:,}: reset the settings.",
+            tr(
+                "A sweep begins with image 1 of its seed, and the request with image "
+                "{first_image:,}: reset the settings.",
+                first_image=request.first_image + 1,
+            ),
             field="first_image",
         )
     usual = SamplingRequest(**defaults)
@@ -114,7 +118,12 @@ def read_sweep(
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ConfigError) as error:
         why = str(error).rstrip(".")[:_MAX_REASON]
         raise ExportError(
-            f"The sweep in {folder} cannot be read ({why}): open another one.", path=folder
+            tr(
+                "The sweep in {folder} cannot be read ({why}): open another one.",
+                folder=folder,
+                why=why,
+            ),
+            path=folder,
         ) from error
     file = _find(name, nearby)
     fixed = given(_common(cells, axes), models.at(file).defaults(), axes)
@@ -122,8 +131,12 @@ def read_sweep(
     mine = json.loads(json.dumps(plan.to_json()))
     if {key: manifest.get(key) for key in mine} != mine:
         raise ExportError(
-            f"The sweep in {folder} was made of another checkpoint {name}, or with options that its "
-            "folder does not tell: repeat its command to resume it.",
+            tr(
+                "The sweep in {folder} was made of another checkpoint {name}, or with options that its "
+                "folder does not tell: repeat its command to resume it.",
+                folder=folder,
+                name=name,
+            ),
             path=folder,
         )
     return file, plan, fixed
@@ -137,7 +150,10 @@ def _find(name: str, nearby: Sequence[Path]) -> Path:
         return resolve(name)
     except CheckpointError as error:
         raise CheckpointError(
-            f"The checkpoint {name} of the sweep is not in the catalogue: open its file first."
+            tr(
+                "The checkpoint {name} of the sweep is not in the catalogue: open its file first.",
+                name=name,
+            )
         ) from error
 
 

@@ -32,6 +32,7 @@ from spikestudio.atomic import (
 from spikestudio.checkpoints import strict_json
 from spikestudio.errors import ExportError
 from spikestudio.export.images import save_grid, save_npz
+from spikestudio.language import tr
 from spikestudio.sweeps.cells import Cell, SweepPlan
 
 SCHEMA_VERSION = 1
@@ -114,7 +115,9 @@ class SweepFolder:
         if not path.exists():
             return
         if not path.is_dir():
-            raise ExportError(f"Cannot write {path}: it is a file; give a folder.", path=path)
+            raise ExportError(
+                tr("Cannot write {path}: it is a file; give a folder.", path=path), path=path
+            )
         if manifest.exists():
             self._check_same(read_manifest(path))
         elif any(not is_temporary(each) for each in path.iterdir()):
@@ -122,7 +125,10 @@ class SweepFolder:
                 self._check_same(read_manifest(path))
                 return
             raise ExportError(
-                f"The folder {path} holds other files and no sweep: give an empty or a new one.",
+                tr(
+                    "The folder {path} holds other files and no sweep: give an empty or a new one.",
+                    path=path,
+                ),
                 path=path,
             )
 
@@ -186,8 +192,13 @@ class SweepFolder:
             ]
             num = len(cells) if isinstance(cells, list) else 0
             raise ExportError(
-                f"The folder {self.path} holds another sweep (axes {', '.join(names)}; {num:,} cells): "
-                "repeat its command to resume it, or give another folder.",
+                tr(
+                    "The folder {path} holds another sweep (axes {names}; {num:,} cells): "
+                    "repeat its command to resume it, or give another folder.",
+                    path=self.path,
+                    names=", ".join(names),
+                    num=num,
+                ),
                 path=self.path,
             )
 
@@ -204,12 +215,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """What a sweep's manifest says; raises ``ExportError`` if there is none that can be used."""
     path = folder / MANIFEST
     if not path.exists():
-        raise ExportError(f"The folder {folder} holds no sweep: give another folder.", path=folder)
+        raise ExportError(
+            tr("The folder {folder} holds no sweep: give another folder.", folder=folder),
+            path=folder,
+        )
     manifest = _read(path)
     if manifest.get("kind") != _KIND or manifest.get("schema_version") != SCHEMA_VERSION:
         raise ExportError(
-            f"The folder {folder} holds a sweep of another version of SpikeStudio: "
-            "give another folder.",
+            tr(
+                "The folder {folder} holds a sweep of another version of SpikeStudio: "
+                "give another folder.",
+                folder=folder,
+            ),
             path=folder,
         )
     return manifest
@@ -226,10 +243,12 @@ def _read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:
-            raise ValueError("it is too long")
+            raise ValueError(tr("it is too long"))
         values = strict_json.parse(data)
     except (OSError, ValueError) as error:
-        raise ExportError(f"{path} cannot be read ({error}): give another folder.") from error
+        raise ExportError(
+            tr("{path} cannot be read ({error}): give another folder.", path=path, error=error)
+        ) from error
     if not isinstance(values, dict):
-        raise ExportError(f"{path} is no manifest of a sweep: give another folder.")
+        raise ExportError(tr("{path} is no manifest of a sweep: give another folder.", path=path))
     return values

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from spikestudio.language import tr, tr_n
 from spikestudio.recording.record import Record
 from spikestudio.sampling.events import Failed, StepFinished
 from spikestudio.sweeps.cells import Cell, SweepPlan
@@ -38,14 +39,25 @@ class Estimate:
 
     def text(self) -> str:
         """What there is to do, in one line without a full stop."""
-        cells = f"{self.num_cells:,} cell{'s' * (self.num_cells != 1)}"
+        cells = tr_n(
+            "{num_cells:,} cell", "{num_cells:,} cells", self.num_cells, num_cells=self.num_cells
+        )
         if self.num_open == 0:
-            return f"{cells}, all done already"
+            return tr("{cells}, all done already", cells=cells)
         if self.num_open < self.num_cells:
-            cells += f", {self.num_open:,} of them still to do"
-        took = "unknown" if self.seconds is None else f"about {duration(self.seconds)}"
-        size = f"{max(self.num_bytes / 1e6, 0.1):,.1f} MB"
-        return f"{cells}; time {took} (estimated from measured steps); up to about {size} of files"
+            cells += tr(", {num_open:,} of them still to do", num_open=self.num_open)
+        took = (
+            "unknown"
+            if self.seconds is None
+            else tr("about {duration}", duration=duration(self.seconds))
+        )
+        size = tr("{num_bytes:,.1f} MB", num_bytes=max(self.num_bytes / 1000000.0, 0.1))
+        return tr(
+            "{cells}; time {took} (estimated from measured steps); up to about {size} of files",
+            cells=cells,
+            took=took,
+            size=size,
+        )
 
 
 def estimate(
@@ -82,7 +94,7 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+    return tr("{minutes:.0f} min", minutes=minutes) if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def _total(

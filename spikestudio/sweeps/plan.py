@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikestudio.checkpoints.catalog import resolve
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.overrides import Override, as_overrides, check_overrides
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sweeps.axes import EXECUTION_ORDER, Axis, Value
@@ -67,14 +68,21 @@ def plan_sweep(
     num_cells = prod(len(axis.values) for axis in axes)
     if num_cells > MAX_CELLS:
         raise ConfigError(
-            f"The sweep would have {num_cells:,} cells where at most {MAX_CELLS:,} are allowed: "
-            "take fewer values or fewer axes.",
+            tr(
+                "The sweep would have {num_cells:,} cells where at most {max_cells:,} are allowed: "
+                "take fewer values or fewer axes.",
+                num_cells=num_cells,
+                max_cells=MAX_CELLS,
+            ),
             field="axis",
         )
     for axis in axes:
         if axis.field in given:
             raise ConfigError(
-                f"The axis {axis.name} is given as --{axis.name} as well: leave one of them out.",
+                tr(
+                    "The axis {axis} is given as --{axis} as well: leave one of them out.",
+                    axis=axis.name,
+                ),
                 field=axis.field,
             )
     base = resolve(file)
@@ -158,20 +166,30 @@ def _refuse_unused(model: LoadedModel, axes: Sequence[Axis], given: Mapping[str,
     """Raise ``ConfigError`` for an axis or option that this model would silently ignore."""
     names = {axis.field: axis.name for axis in axes}
     for field, is_used, why in (
-        ("temperature", model.is_token_model, "works on pixels and not on tokens"),
-        ("guidance", model.num_classes is not None, "has no classes to be guided to"),
-        ("class_label", model.num_classes is not None, "has no classes to choose from"),
-        ("clip_x0", not model.is_token_model, "predicts tokens and no pixels to clip"),
-        ("tau", any(layer.tau for layer in model.layers), "has no neurons that leak"),
+        ("temperature", model.is_token_model, tr("works on pixels and not on tokens")),
+        ("guidance", model.num_classes is not None, tr("has no classes to be guided to")),
+        ("class_label", model.num_classes is not None, tr("has no classes to choose from")),
+        ("clip_x0", not model.is_token_model, tr("predicts tokens and no pixels to clip")),
+        ("tau", any(layer.tau for layer in model.layers), tr("has no neurons that leak")),
     ):
         if not is_used and field in names:
             raise ConfigError(
-                f"{model.name} {why}, so the axis {names[field]} would change nothing: leave it out.",
+                tr(
+                    "{model} {why}, so the axis {name} would change nothing: leave it out.",
+                    model=model.name,
+                    why=why,
+                    name=names[field],
+                ),
                 field=field,
             )
         if not is_used and field in given:
             option = field.replace("_label", "").replace("_", "-")
-            raise ConfigError(f"{model.name} {why}: leave --{option} out.", field=field)
+            raise ConfigError(
+                tr(
+                    "{model} {why}: leave --{option} out.", model=model.name, why=why, option=option
+                ),
+                field=field,
+            )
 
 
 def _with_references(

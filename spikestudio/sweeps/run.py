@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikestudio.errors import ConfigError, SamplingError
+from spikestudio.language import tr
 from spikestudio.recording.record import Record
 from spikestudio.sampling.control import RunControl
 from spikestudio.sampling.events import Cancelled, Failed, StepFinished
@@ -173,7 +174,10 @@ def _run_cell(
     model = models.at(cell.path)
     if model.card.tensors_sha256 != cell.tensors_sha256:
         raise ConfigError(
-            f"The checkpoint {cell.path} has changed since the sweep was planned: start it again."
+            tr(
+                "The checkpoint {cell_path} has changed since the sweep was planned: start it again.",
+                cell_path=cell.path,
+            )
         )
     # Nothing but counts is kept: what a cell did follows from its request.
     record = Record(layers=(), budget_mb=0)
@@ -231,7 +235,11 @@ def _wait(
             yield WaitingForOthers(num=len(left))
         if time.monotonic() - since > patience:
             raise SamplingError(
-                f"Cells of other processes are missing ({len(left):,}), with no new one for "
-                f"{patience:.0f} s: repeat the command to do them."
+                tr(
+                    "Cells of other processes are missing ({num_left:,}), with no new one for "
+                    "{patience:.0f} s: repeat the command to do them.",
+                    num_left=len(left),
+                    patience=patience,
+                )
             )
         control.wait(_LOOK)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.sweeps.cells import Cell
 
 
@@ -30,8 +31,10 @@ class Share:
             rank, size, local = -1, 0, None
         if not 0 <= rank < size:
             raise ConfigError(
-                "RANK and WORLD_SIZE in the environment do not fit together: "
-                "start with torchrun, or unset both."
+                tr(
+                    "RANK and WORLD_SIZE in the environment do not fit together: "
+                    "start with torchrun, or unset both."
+                )
             )
         return cls(rank, size, local)
 

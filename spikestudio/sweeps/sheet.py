@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from spikestudio.atomic import atomic_write
 from spikestudio.errors import ConfigError
 from spikestudio.export.images import PADDING, grid, write_picture
+from spikestudio.language import tr
 from spikestudio.paths import resource
 from spikestudio.sweeps.axes import Axis, Value
 from spikestudio.sweeps.cells import Cell, SweepPlan
@@ -77,8 +78,13 @@ def arrange(plan: SweepPlan) -> Layout:
                 return layout
         if num == 1:
             raise ConfigError(
-                f"The sheet of {len(plan.cells):,} cells would have {layout.size[0]:,} x "
-                f"{layout.size[1]:,} pixels, which is too large: take fewer values.",
+                tr(
+                    "The sheet of {num_cells:,} cells would have {layout_size:,} x "
+                    "{layout_size_2:,} pixels, which is too large: take fewer values.",
+                    num_cells=len(plan.cells),
+                    layout_size=layout.size[0],
+                    layout_size_2=layout.size[1],
+                ),
                 field="axis",
             )
         num = (num + 1) // 2

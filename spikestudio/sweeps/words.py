@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from spikestudio.language import mark, tr
 from spikestudio.sweeps.axes import EXECUTION_ORDER
 from spikestudio.sweeps.cells import SweepPlan
 
 UNITS = {
-    "snn-steps": "SNN time steps",
-    "steps": "denoising steps",
-    "class": "class",
-    "guidance": "guidance scale",
-    "tau": "tau of every LIF layer",
+    "snn-steps": mark("SNN time steps"),
+    "steps": mark("denoising steps"),
+    "class": mark("class"),
+    "guidance": mark("guidance scale"),
+    "tau": mark("tau of every LIF layer"),
 }
 _NEUTRAL = {"guidance": 1, "temperature": 1}  # nothing to tell of
 
 
 def axis_title(name: str) -> str:
     """Name of an axis in words."""
-    return UNITS.get(name, name)
+    return tr(UNITS.get(name, name))
 
 
 def title(plan: SweepPlan) -> str:
     """What was swept, in a few words."""
     names = sorted({cell.checkpoint for cell in plan.cells})
-    models = names[0] if len(names) == 1 else f"{len(names)} checkpoints"
+    models = names[0] if len(names) == 1 else tr("{num_names} checkpoints", num_names=len(names))
     return f"{models}: {' × '.join(axis_title(axis.name) for axis in plan.axes)}"
 
 
@@ -41,13 +42,13 @@ def settings(plan: SweepPlan) -> str:
             text = values[0] if isinstance(values[0], str | int) else f"{values[0]:.12g}"
             parts.append(f"{axis_title(names[field])} {text}")
     if "tau" not in fields and any(request["overrides"] for request in requests):
-        parts.append("with overrides of neurons")
+        parts.append(tr("with overrides of neurons"))
     return ", ".join(parts)
 
 
 def _images(plan: SweepPlan) -> str:
     nums = sorted({cell.request.num for cell in plan.cells})
-    count = f"{nums[0]}" if len(nums) == 1 else f"{nums[0]} to {nums[-1]}"
-    text = "1 image per cell" if nums == [1] else f"{count} images per cell"
+    count = f"{nums[0]}" if len(nums) == 1 else tr("{num} to {num_2}", num=nums[0], num_2=nums[-1])
+    text = tr("1 image per cell") if nums == [1] else tr("{count} images per cell", count=count)
     is_apart = any(axis.name in ("seed", "checkpoint") for axis in plan.axes)
-    return text if is_apart else f"{text} from the same noise"
+    return text if is_apart else tr("{the_text} from the same noise", the_text=text)

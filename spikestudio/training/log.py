@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spikestudio.atomic import atomic_write, export_error
 from spikestudio.errors import TrainingError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.training.events import Progressed
@@ -94,8 +95,10 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise TrainingError(
-                "The log for TensorBoard needs the package tensorboard: install it, or leave "
-                "--tensorboard out, since log.csv holds the same figures."
+                tr(
+                    "The log for TensorBoard needs the package tensorboard: install it, or leave "
+                    "--tensorboard out, since log.csv holds the same figures."
+                )
             ) from error
         # What was logged after the step that a resumed run starts from counts no longer.
         self._writer: Any = SummaryWriter(run_folder / BOARD_FOLDER, purge_step=done or None)

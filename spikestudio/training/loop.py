@@ -26,6 +26,7 @@ from spikestudio.data.readers import Dataset
 from spikestudio.errors import TrainingError
 from spikestudio.export.images import save_grid
 from spikestudio.export.provenance import provenance
+from spikestudio.language import tr
 from spikestudio.models.registry import ARCHITECTURES
 from spikestudio.sampling.events import Failed
 from spikestudio.sampling.request import SamplingRequest
@@ -122,8 +123,11 @@ class _Run:
             self._load()
         elif (request.run_folder / STATE_FILE).exists():
             raise TrainingError(
-                f"There is a training run in {request.run_folder}: add --resume to go on with it, "
-                "or choose another output."
+                tr(
+                    "There is a training run in {run_folder}: add --resume to go on with it, "
+                    "or choose another output.",
+                    run_folder=request.run_folder,
+                )
             )
         elif request.init is not None:
             self.started_from = self._take_weights(request.init)
@@ -230,8 +234,12 @@ class _Run:
         self.rates = meter.means(self.world)
         if not bool(losses["loss"].isfinite()):
             raise TrainingError(
-                f"Training of {stage.name} diverged: its loss is not finite at step {self.step + 1}, "
-                "so start again with another seed or in float32."
+                tr(
+                    "Training of {stage} diverged: its loss is not finite at step {step}, "
+                    "so start again with another seed or in float32.",
+                    stage=stage.name,
+                    step=self.step + 1,
+                )
             )
         stepper.move()
         average_into(self.average, self.network, self._ema_decay(stage))
@@ -404,8 +412,13 @@ class _Run:
             self.request.preset.config,
         ):
             raise TrainingError(
-                f"{path} holds another network than the preset {self.request.preset_name} of "
-                f"{self.request.architecture}: start from one with the same configuration."
+                tr(
+                    "{path} holds another network than the preset {preset_name} of "
+                    "{architecture}: start from one with the same configuration.",
+                    path=path,
+                    preset_name=self.request.preset_name,
+                    architecture=self.request.architecture,
+                )
             )
         for target in (self.network, self.average):
             target.load_state_dict(network.state_dict())
@@ -428,8 +441,12 @@ class _Run:
             self.average.load_state_dict(tensors["average"])
         except (KeyError, RuntimeError) as error:
             raise TrainingError(
-                f"The weights in {self.request.run_folder} do not fit the preset "
-                f"{self.request.preset_name}, which has changed: choose another folder."
+                tr(
+                    "The weights in {run_folder} do not fit the preset "
+                    "{preset_name}, which has changed: choose another folder.",
+                    run_folder=self.request.run_folder,
+                    preset_name=self.request.preset_name,
+                )
             ) from error
         self.saved_optimiser = tensors["optimiser"]
         self.stage_index, self.step = int(position["stage"]), int(position["step"])

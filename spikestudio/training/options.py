@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spikestudio.errors import TrainingError
+from spikestudio.language import tr
 
 RUN_SUFFIX = ".run"
 
@@ -66,8 +67,11 @@ class TrainingOptions:
         texts = (made.architecture, made.dataset, made.preset, made.device) if made else ("-",)
         if made is None or not is_run or any(text.startswith("-") for text in texts):
             raise TrainingError(
-                f"The folder {folder} does not tell how its run was started: repeat its command "
-                "with --resume."
+                tr(
+                    "The folder {folder} does not tell how its run was started: repeat its command "
+                    "with --resume.",
+                    folder=folder,
+                )
             )
         return made
 

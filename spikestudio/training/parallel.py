@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from spikestudio.errors import TrainingError
+from spikestudio.language import tr
 
 TIMEOUT = timedelta(hours=1)  # the first process samples and writes while the others wait
 
@@ -76,7 +77,11 @@ class World:
         """Return this process' rows of a batch; raises ``TrainingError`` if there are too few."""
         if total < self.size:
             raise TrainingError(
-                f"A batch of {total} images cannot be shared by {self.size} processes: start fewer."
+                tr(
+                    "A batch of {total} images cannot be shared by {size} processes: start fewer.",
+                    total=total,
+                    size=self.size,
+                )
             )
         return Part(total, self.rank * total // self.size, (self.rank + 1) * total // self.size)
 
@@ -132,7 +137,9 @@ def joined(rank: int, size: int, device: str) -> Iterator[World]:
         return
     is_cuda = device.startswith("cuda")
     if not is_cuda and device != "cpu":
-        raise TrainingError(f"Several processes share work on cpu or cuda, not on {device}.")
+        raise TrainingError(
+            tr("Several processes share work on cpu or cuda, not on {device}.", device=device)
+        )
     if is_cuda:
         torch.cuda.set_device(device)
     backend = "nccl" if is_cuda else "gloo"
@@ -140,8 +147,12 @@ def joined(rank: int, size: int, device: str) -> Iterator[World]:
         distributed.init_process_group(backend, rank=rank, world_size=size, timeout=TIMEOUT)
     except (ValueError, RuntimeError) as error:
         raise TrainingError(
-            f"The {size} processes of this command did not find each other, so start them with "
-            f"torchrun: {str(error).splitlines()[0]}"
+            tr(
+                "The {size} processes of this command did not find each other, so start them with "
+                "torchrun: {splitline}",
+                size=size,
+                splitline=str(error).splitlines()[0],
+            )
         ) from error
     try:
         yield World(rank, size)
@@ -156,6 +167,8 @@ def _others_alive() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise TrainingError(
-            "Another process of this command has ended, so this one cannot go on: see its message, "
-            "then start all again, a training with --resume."
+            tr(
+                "Another process of this command has ended, so this one cannot go on: see its message, "
+                "then start all again, a training with --resume."
+            )
         ) from error

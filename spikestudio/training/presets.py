@@ -35,6 +35,7 @@ from typing import Any, Literal
 
 from spikestudio.data.registry import DatasetInfo
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.sddpm import SDDPMConfig
 from spikestudio.models.sdit import SDiTConfig
 from spikestudio.models.spiking_diffusion.config import SpikingDiffusionConfig
@@ -207,7 +208,12 @@ def preset(architecture: str, name: str) -> Preset:
     if found is None:
         choices = ", ".join(f"{arch} {each}" for arch, each in PRESETS)
         raise ConfigError(
-            f"There is no preset {name!r} for {architecture!r}: choose from {choices}."
+            tr(
+                "There is no preset {name!r} for {architecture!r}: choose from {choices}.",
+                name=name,
+                architecture=architecture,
+                choices=choices,
+            )
         )
     return found
 

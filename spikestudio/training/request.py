@@ -7,6 +7,7 @@ from math import cos, pi
 from pathlib import Path
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.training.presets import Preset, Stage
 
 PRECISIONS = ("float32", "bfloat16", "float16", "float64")
@@ -57,22 +58,33 @@ class TrainingRequest:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise ConfigError(
-                f"Unknown precision {self.precision!r}: choose one of {', '.join(PRECISIONS)}.",
+                tr(
+                    "Unknown precision {precision!r}: choose one of {precisions}.",
+                    precision=self.precision,
+                    precisions=", ".join(PRECISIONS),
+                ),
                 field="precision",
             )
         if self.precision == "float16" and not self.device.startswith("cuda"):
             raise ConfigError(
-                "float16 trains on CUDA only: choose bfloat16 or float32.", field="precision"
+                tr("float16 trains on CUDA only: choose bfloat16 or float32."), field="precision"
             )
         if self.checkpointing and self.compiled:
             raise ConfigError(
-                "A compiled network decides itself what it keeps: leave out checkpointing or compile.",
+                tr(
+                    "A compiled network decides itself what it keeps: leave out checkpointing or "
+                    "compile."
+                ),
                 field="checkpointing",
             )
         smallest = min(stage.batch_size for stage in self.preset.stages)
         if not 1 <= self.parts <= smallest:
             raise ConfigError(
-                f"A batch of {smallest} images has 1 to {smallest} parts, not {self.parts}.",
+                tr(
+                    "A batch of {smallest} images has 1 to {smallest} parts, not {parts}.",
+                    smallest=smallest,
+                    parts=self.parts,
+                ),
                 field="parts",
             )
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from spikestudio.atomic import atomic_write, temporary_beside
 from spikestudio.errors import TrainingError
+from spikestudio.language import tr
 from spikestudio.training.presets import Stage
 
 STATE_FILE = "state.safetensors"
@@ -73,15 +74,23 @@ def load_state(
                 tensors.setdefault(group, {})[name] = file.get_tensor(key)
     except FileNotFoundError:
         raise TrainingError(
-            f"There is nothing to resume in {folder}: start without --resume."
+            tr("There is nothing to resume in {folder}: start without --resume.", folder=folder)
         ) from None
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise TrainingError(f"The training state {path} cannot be read: {error}.") from error
+        raise TrainingError(
+            tr("The training state {path} cannot be read: {error}.", path=path, error=error)
+        ) from error
     for name, value in expected.items():
         if position.get(name, value) != value:
             raise TrainingError(
-                f"The run in {folder} was started with {name} {position.get(name)!r}, not {value!r}: "
-                "resume with the same settings or choose another folder."
+                tr(
+                    "The run in {folder} was started with {name} {position!r}, not {value!r}: "
+                    "resume with the same settings or choose another folder.",
+                    folder=folder,
+                    name=name,
+                    position=position.get(name),
+                    value=value,
+                )
             )
     tensors.setdefault("optimiser", {})
     return position, tensors

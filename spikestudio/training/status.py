@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args
 
 from spikestudio.atomic import replace_text
 from spikestudio.errors import SpikeStudioError, TrainingError
+from spikestudio.language import tr
 from spikestudio.training.processes import process_start
 
 STATUS_FILE, STOP_FILE = "status.json", "stop"
@@ -122,8 +123,13 @@ class Desk:
         if other is not None and other.is_alive and other.pid != self._status.pid:
             where = "" if other.is_here else f" on {other.host}"
             raise TrainingError(
-                f"Process {other.pid}{where} trains in {self._folder} right now: stop it first, or "
-                "choose another output."
+                tr(
+                    "Process {pid}{where} trains in {folder} right now: stop it first, or "
+                    "choose another output.",
+                    pid=other.pid,
+                    where=where,
+                    folder=self._folder,
+                )
             )
         with suppress(OSError):
             (self._folder / STOP_FILE).unlink(missing_ok=True)
@@ -218,6 +224,11 @@ def ask_stop(folder: Path) -> None:
         return
     except OSError as error:
         raise TrainingError(
-            f"The run in {folder} could not be told to stop ({error.strerror or error}): end process "
-            f"{status.pid} with Ctrl+C where it was started."
+            tr(
+                "The run in {folder} could not be told to stop ({strerror}): end process "
+                "{pid} with Ctrl+C where it was started.",
+                folder=folder,
+                strerror=error.strerror or error,
+                pid=status.pid,
+            )
         ) from error

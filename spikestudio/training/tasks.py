@@ -14,6 +14,7 @@ from spikestudio.diffusion import absorbing
 from spikestudio.diffusion.gaussian import balanced_weights, q_sample
 from spikestudio.diffusion.schedules import GaussianSchedule
 from spikestudio.errors import TrainingError
+from spikestudio.language import tr
 from spikestudio.training.codebook import restart_unused
 from spikestudio.training.parallel import Part
 from spikestudio.training.presets import Stage
@@ -58,16 +59,28 @@ def check_fit(config: Any, dataset: Dataset) -> None:  # noqa: ANN401  one of th
         channels == config.image_channels or is_grey_copied
     ):
         raise TrainingError(
-            f"The images of {dataset.name} are {height}x{width} with {channels} channels and this "
-            f"preset's network takes {config.image_size}x{config.image_size} with "
-            f"{config.image_channels}: choose another preset or data set."
+            tr(
+                "The images of {dataset} are {height}x{width} with {channels} channels and this "
+                "preset's network takes {image_size}x{image_size} with "
+                "{image_channels}: choose another preset or data set.",
+                dataset=dataset.name,
+                height=height,
+                width=width,
+                channels=channels,
+                image_size=config.image_size,
+                image_channels=config.image_channels,
+            )
         )
     if num_classes is not None and (
         dataset.labels is None or int(dataset.labels.max()) >= num_classes
     ):
         raise TrainingError(
-            f"This preset's network learns {num_classes} classes, which {dataset.name} does not have: "
-            "choose another architecture, which needs none, or another data set."
+            tr(
+                "This preset's network learns {num_classes} classes, which {dataset} does not have: "
+                "choose another architecture, which needs none, or another data set.",
+                num_classes=num_classes,
+                dataset=dataset.name,
+            )
         )
 
 

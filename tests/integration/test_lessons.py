@@ -36,7 +36,14 @@ class Student:
         return self.model.page.id
 
     def wait(self, condition: Any) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+        try:
+            self.qtbot.waitUntil(lambda: bool(condition()), timeout=WAIT_MS)
+        except self.qtbot.TimeoutError:
+            lesson, page = self.model.lesson, self.model.page
+            where = f"{lesson.id}, page {page.id}" if lesson and page else "no lesson"
+            names = sorted(page.names) if page else []
+            values = {name: self.model.state.value(name) for name in names}
+            pytest.fail(f"waited in vain in {where}: {values}")
 
     def wait_ready(self) -> None:
         self.wait(lambda: self.model.is_ready or self.model.obstacle)

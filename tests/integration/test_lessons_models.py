@@ -32,12 +32,18 @@ def value(student: Student, name: str) -> Any:
     return student.model.state.value(name)
 
 
+def wait_for(student: Student, name: str) -> None:
+    """Wait until a state is known, and the lesson has seen it before it is changed."""
+    student.wait(lambda: value(student, name) is not None)
+    student.model.update()
+
+
 # from image to tokens ---------------------------------------------------------------------------
 
 
 def click_stages(student: Student) -> None:
     """Another cell, by a click on the first picture."""
-    student.wait(lambda: value(student, "codec.cell") is not None)
+    wait_for(student, "codec.cell")
     stages: Any = student.control("vqsvae.stages")
     before = value(student, "codec.cell")
     rect = stages.rect()
@@ -51,7 +57,7 @@ def click_stages(student: Student) -> None:
 
 def walk_to_another_token(student: Student) -> None:
     """The arrow keys, cell by cell: while the token stays, the page is open."""
-    student.wait(lambda: value(student, "codec.token") is not None)
+    wait_for(student, "codec.token")
     stages: Any = student.control("vqsvae.stages")
     stages.setFocus()
     before = value(student, "codec.token")
@@ -139,13 +145,9 @@ def test_image_to_tokens(student: Student) -> None:
 # attention-free ---------------------------------------------------------------------------------
 
 
-def wait_for_memory(student: Student) -> None:
-    student.wait(lambda: value(student, "wkv.token") is not None)
-
-
 def click_neurons(student: Student, until: Any) -> None:
     """Click rows of the raster, one after the other."""
-    wait_for_memory(student)
+    wait_for(student, "wkv.token")
     plot: Any = student.control("raster.plot")
     rect = plot.viewport().rect()
     for y in range(rect.top() + 10, rect.bottom() - 10, 3):
@@ -157,7 +159,7 @@ def click_neurons(student: Student, until: Any) -> None:
 
 
 def another_token(student: Student) -> None:
-    wait_for_memory(student)
+    wait_for(student, "wkv.token")
     before = value(student, "wkv.token")
     body = student.model.body
     assert f"token {before}, channel" in body.replace("\\", "")
@@ -167,7 +169,7 @@ def another_token(student: Student) -> None:
 
 
 def long_memory(student: Student) -> None:
-    wait_for_memory(student)
+    wait_for(student, "wkv.token")
     assert value(student, "wkv.half_life") < ROW
     click_neurons(student, lambda: value(student, "wkv.half_life") >= ROW)
 
@@ -200,7 +202,7 @@ def test_the_equation_says_why_there_are_no_numbers(student: Student) -> None:
     student.wait_ready()
     room.model.go(1)
     student.wait_ready()
-    wait_for_memory(student)
+    wait_for(student, "wkv.token")
     assert "not recorded" not in student.model.body
     run = room.window.context.run
     run.select(neurons=())

@@ -23,6 +23,7 @@ from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.plots.palettes import code_colors
 from spikestudio.app.plots.tiles import to_qimage
+from spikestudio.language import tr
 
 WIDTH, PATCH, LINE, EDGE, STRIP = 72, 44, 16, 6, 3
 _SELECT_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
@@ -42,7 +43,7 @@ class CodeSheet:
             return f"{code:,}", ""
         total, count = int(self.counts.sum()), int(self.counts[code])
         if not count:
-            return f"{code:,}", "not used" if total else ""
+            return f"{code:,}", tr("not used") if total else ""
         return f"{code:,}", f"{count:,}  {share_of(count, total)}"
 
     def is_dead(self, code: int) -> bool:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QGraphicsGridLayout, QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.codebook_grid import CodeSheet
 from spikestudio.app.plots.palettes import code_colors
+from spikestudio.language import tr
 from spikestudio.metrics.codebook import CodebookInfo
 
 SMALLEST, LARGEST = 7.0, 28.0  # diameters in pixels
@@ -42,7 +43,7 @@ class CodebookMap(pg.GraphicsView):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.enableMouse(False)  # of the whole scene: the view box has its own
-        self.setAccessibleName("Map of the codebook")
+        self.setAccessibleName(tr("Map of the codebook"))
         self._info: CodebookInfo | None = None
         self._sheet: CodeSheet | None = None
         self._selected: int | None = None
@@ -77,9 +78,11 @@ class CodebookMap(pg.GraphicsView):
         self._info, self._sheet = info, sheet
         if info is not None:
             for side, name, share in zip(
-                ("bottom", "left"), ("first", "second"), info.explained, strict=True
+                ("bottom", "left"), (tr("first"), tr("second")), info.explained, strict=True
             ):
-                text = f"{name} principal axis, {100 * share:.0f} % of variance"
+                text = tr(
+                    "{name} principal axis, {share:.0f} % of variance", name=name, share=100 * share
+                )
                 self._axes[side].setLabel(text)
         if is_other:
             self.show_all()

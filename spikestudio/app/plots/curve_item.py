@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.plots.rate_lines import paint_key, staircase
+from spikestudio.language import tr
 
 RADIUS = 5  # of a point
 MANY = 200  # steps; the line of more is thin, a thick one takes long to draw
@@ -85,12 +86,12 @@ class CurveItem(pg.GraphicsObject):
         for level in picture.lines:
             y = round(to_device.map(QPointF(0, level)).y())
             painter.drawLine(QLineF(area.left(), y, area.right(), y))
-        key = [("next run", self._pen(picture))]
+        key = [(tr("next run"), self._pen(picture))]
         if picture.before is not None:
             pen = QPen(theme.color("muted"), 1, Qt.PenStyle.DashLine)
             painter.setPen(pen)
             painter.drawPolyline(staircase(picture.before, picture.columns, to_device))
-            key.append(("last run", pen))
+            key.append((tr("last run"), pen))
         painter.setPen(self._pen(picture))
         painter.drawPolyline(staircase(picture.values, picture.columns, to_device))
         paint_key(painter, area, key if picture.is_used else key[1:])

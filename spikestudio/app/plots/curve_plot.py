@@ -12,6 +12,7 @@ from spikestudio.app.plots.axes import RowLabel
 from spikestudio.app.plots.curve_item import CurveItem, CurvePicture
 from spikestudio.app.plots.rate_lines import RateLine, RateLines, key_height
 from spikestudio.app.plots.time_plot import TimePlot
+from spikestudio.language import tr
 
 REACH = 14  # pixels from a point at which it is still meant
 Key = Qt.Key
@@ -84,8 +85,8 @@ class RatePlot(LevelPlot):
     """Firing rates of two runs on the time axis of the curve above."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("mean rate", "rate", parent)
-        self.setAccessibleName("Mean firing rate of all layers by denoising step")
+        super().__init__(tr("mean rate"), tr("rate"), parent)
+        self.setAccessibleName(tr("Mean firing rate of all layers by denoising step"))
         self.item = RateLines()
         self.add(self.item)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its figures are in the caption
@@ -115,7 +116,7 @@ class CurvePlot(LevelPlot):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("threshold", "v_th", parent)
-        self.setAccessibleName("Threshold by denoising step")
+        self.setAccessibleName(tr("Threshold by denoising step"))
         self.item = CurveItem()
         self.add(self.item)
         self._dragged: int | None = None

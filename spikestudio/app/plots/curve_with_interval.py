@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QGraphicsGridLayout, QWidget
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 from spikestudio.sweeps.effects import Curve
 
 LEFT = 68  # of every plot, so that the axes of stacked ones agree
@@ -30,7 +31,12 @@ class CurveWithInterval(pg.GraphicsView):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(theme.px(76))
         self.setAccessibleName(title)
-        self.setToolTip(f"{title}: bars are 95 % bootstrap intervals. Click a value to compare it")
+        self.setToolTip(
+            tr(
+                "{title}: bars are 95 % bootstrap intervals. Click a value to compare it",
+                title=title,
+            )
+        )
         self.enableMouse(False)
         self.view_box = pg.ViewBox(enableMenu=False)
         self.view_box.setMouseEnabled(x=False, y=False)
@@ -119,9 +125,15 @@ class CurveWithInterval(pg.GraphicsView):
         if self.curve is None:
             return
         point = self.curve.points[self.selected]
-        text = f"{point.text}: not known"
+        text = tr("{point}: not known", point=point.text)
         if point.estimate is not None:
-            text = f"{point.text}: {point.estimate.mean:.4g} over {point.num:,} {self.curve.unit}"
+            text = tr(
+                "{point}: {mean:.4g} over {point_num:,} {unit}",
+                point=point.text,
+                mean=point.estimate.mean,
+                point_num=point.num,
+                unit=self.curve.unit,
+            )
         self.setAccessibleDescription(text)
 
     def _nearest(self, where: QPointF) -> int | None:

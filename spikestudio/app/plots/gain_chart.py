@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 
 MOST = 16  # time steps that have a bar
 Key = Qt.Key
@@ -40,7 +41,7 @@ class GainChart(QWidget):
         self.pointed: int | None = None  # T under the pointer or the keys
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Strength of the read-out by SNN time steps")
+        self.setAccessibleName(tr("Strength of the read-out by SNN time steps"))
         theme.manager.changed.connect(self._restyle)
 
     def set_gains(
@@ -60,8 +61,12 @@ class GainChart(QWidget):
         """Return what a bar says."""
         if not 1 <= steps <= len(self.gains):
             return ""
-        text = f"T = {steps}: {self.gains[steps - 1]:.2f} times the trained strength"
-        return f"T = {steps}: as trained" if steps == self.trained else text
+        text = tr(
+            "T = {steps}: {gain:.2f} times the trained strength",
+            steps=steps,
+            gain=self.gains[steps - 1],
+        )
+        return tr("T = {steps}: as trained", steps=steps) if steps == self.trained else text
 
     @Slot()
     def _restyle(self) -> None:
@@ -119,7 +124,9 @@ class GainChart(QWidget):
             self._paint_figure(painter, metrics, steps)
         painter.setPen(theme.color("muted"))
         below = QRectF(0, self.height() - metrics.height() - 1, self.width(), metrics.height())
-        title = metrics.elidedText("SNN time steps T", Qt.TextElideMode.ElideRight, below.width())
+        title = metrics.elidedText(
+            tr("SNN time steps T"), Qt.TextElideMode.ElideRight, below.width()
+        )
         painter.drawText(below, Qt.AlignmentFlag.AlignCenter, title)
         if self.hasFocus():
             painter.setPen(QPen(theme.color("accent"), 2))
@@ -157,7 +164,7 @@ class GainChart(QWidget):
         area, y = self._area(), round(self._bar(self.trained).top())
         painter.setPen(QPen(theme.color("text"), 1, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-        text = f"as trained, T = {self.trained}"
+        text = tr("as trained, T = {trained}", trained=self.trained)
         room = self._column(self.trained).left() - area.left()
         if metrics.horizontalAdvance(text) < room:
             box = QRectF(area.left(), y - metrics.height() - 2, room, metrics.height())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.app.plots.traces_data import TracesData
+from spikestudio.language import tr, tr_n
 from spikestudio.neurons.constants import Constants
 from spikestudio.neurons.reference import SOFT, what_if
 
@@ -41,13 +42,22 @@ class Ghost:
     def text(self) -> str:
         """Return the change of all neurons together: ``spikes 12 → 17 (+5) over 40 steps recorded``."""
         before, after = int(self.before.sum()), int(self.after.sum())
-        plural = "" if self.steps == 1 else "s"
-        return f"spikes {_change(before, after)} over {self.steps:,} step{plural} recorded"
+        return tr_n(
+            "spikes {change} over {steps:,} step recorded",
+            "spikes {change} over {steps:,} steps recorded",
+            self.steps,
+            change=_change(before, after),
+            steps=self.steps,
+        )
 
     def texts(self, neurons: tuple[int, ...]) -> list[str]:
         """Return the change of every neuron."""
         return [
-            f"neuron {neuron:,}: spikes {_change(int(before), int(after))}"
+            tr(
+                "neuron {neuron:,}: spikes {change}",
+                neuron=neuron,
+                change=_change(int(before), int(after)),
+            )
             for neuron, before, after in zip(neurons, self.before, self.after, strict=True)
         ]
 

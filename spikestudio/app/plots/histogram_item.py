@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.histogram_data import RateHistogram
 from spikestudio.app.plots.text import figure
+from spikestudio.language import tr
 
 GAP = 1  # pixel between bars
 FEW_BINS = 9  # so many get a rate each
@@ -23,8 +24,8 @@ class RateHistogramPlot(QWidget):
         super().__init__()
         self.histogram: RateHistogram | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName("Histogram of firing rates")
-        self.setToolTip("Neurons of the layer by firing rate, in spikes per SNN step")
+        self.setAccessibleName(tr("Histogram of firing rates"))
+        self.setToolTip(tr("Neurons of the layer by firing rate, in spikes per SNN step"))
         theme.manager.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override
@@ -90,7 +91,7 @@ class RateHistogramPlot(QWidget):
         metrics = QFontMetricsF(theme.font("axis"))
         top = self._area().bottom() + theme.px(3)
         last = len(bars) - 1
-        marks = [("silent", bars[0].center().x()), ("always", bars[last].center().x())]
+        marks = [(tr("silent"), bars[0].center().x()), (tr("always"), bars[last].center().x())]
         if last <= FEW_BINS:
             middles = (histogram.edges[1:-2] + histogram.edges[2:-1]) / 2
             marks += [
@@ -133,10 +134,14 @@ class RateHistogramPlot(QWidget):
 def summary(histogram: RateHistogram) -> str:
     """Return the histogram in words: mean rate, silent and saturated, of how many neurons."""
     silent, saturated = (_percent(each) for each in (histogram.silent, histogram.saturated))
-    over = "" if histogram.steps == 1 else f", {histogram.steps:,} steps recorded"
-    return (
-        f"mean rate {figure(histogram.mean)}, silent {silent}, saturated {saturated} "
-        f"of {histogram.neurons:,} neurons{over}"
+    over = "" if histogram.steps == 1 else tr(", {steps:,} steps recorded", steps=histogram.steps)
+    return tr(
+        "mean rate {mean}, silent {silent}, saturated {saturated} of {neurons:,} neurons{over}",
+        mean=figure(histogram.mean),
+        silent=silent,
+        saturated=saturated,
+        neurons=histogram.neurons,
+        over=over,
     )
 
 

@@ -15,6 +15,7 @@ from spikestudio.app import theme
 from spikestudio.app.plots.lane_plot import EdgeScale
 from spikestudio.app.plots.traces_item import TRACE, Floats, Line
 from spikestudio.app.plots.watch_pens import mixed, watch_color
+from spikestudio.language import tr
 
 FURTHEST = 5.0  # thresholds; a stronger current is cut there, and the scale says so
 _BAR = (0.2, 0.8)  # part of an SNN step that its bar takes
@@ -68,7 +69,7 @@ class InputScale:
             del marks[value]
         return EdgeScale(
             tuple((float(self.height(value, 0)), text) for value, text in marks.items()),
-            f"input {low} to {high}",
+            tr("input {low} to {high}", low=low, high=high),
             lanes,
         )
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.lab_chart import CENTRED, LabChart, nice_ticks, short
 from spikestudio.app.plots.watch_pens import watch_color
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.neuron_lab_curve import RateCurve
@@ -27,7 +28,7 @@ class RateChart(LabChart):
     """Line: closed form. Dots: measured with the node. Ring: the present input."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Firing rate against constant current", "constant input X", parent)
+        super().__init__(tr("Firing rate against constant current"), tr("constant input X"), parent)
         self.curve: RateCurve | None = None
         self.present: tuple[float, float] | None = None  # mean input and rate
         self.is_constant = True
@@ -51,19 +52,29 @@ class RateChart(LabChart):
         """Return what is shown, in words."""
         curve = self.curve
         if curve is None or self.is_stale:
-            return "The rates are being measured."
+            return tr("The rates are being measured.")
         if not curve.has_closed_form:
-            text = "No closed form: the neuron rests at or above its threshold. Dots: measured."
+            text = tr("No closed form: the neuron rests at or above its threshold. Dots: measured.")
         else:
             stairs = [
-                f"{short(level)} from {short(edge, 4)}"
+                tr("{short} from {short_2}", short=short(level), short_2=short(edge, 4))
                 for edge, level in zip(curve.edges[:FEW_STEPS], curve.levels, strict=False)
             ]
-            more = " and so on" if len(curve.edges) > FEW_STEPS else ""
-            text = f"Rates with T = {curve.steps}: 0, {', '.join(stairs)}{more}."
+            more = tr(" and so on") if len(curve.edges) > FEW_STEPS else ""
+            text = tr(
+                "Rates with T = {steps}: 0, {stairs}{more}.",
+                steps=curve.steps,
+                stairs=", ".join(stairs),
+                more=more,
+            )
         if self.present is not None:
-            name = "Input" if self.is_constant else "Mean input"
-            text += f" {name} {short(self.present[0])}: rate {short(self.present[1])}."
+            name = tr("Input") if self.is_constant else tr("Mean input")
+            text += tr(
+                " {name} {short}: rate {short_2}.",
+                name=name,
+                short=short(self.present[0]),
+                short_2=short(self.present[1]),
+            )
         return text
 
     # painting -------------------------------------------------------------------------------
@@ -149,7 +160,7 @@ class RateChart(LabChart):
         """Name line and dots where no stair is: at the upper left."""
         metrics = self.metrics
         painter.setFont(theme.font("caption"))
-        names = ("closed form", "measured")
+        names = (tr("closed form"), tr("measured"))
         width = theme.px(24) + max(metrics.horizontalAdvance(name) for name in names)
         if (
             self.curve is None
@@ -187,7 +198,7 @@ class RateChart(LabChart):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            key = "Line: closed form. Dots: measured with the node. Ring: the present input."
+            key = tr("Line: closed form. Dots: measured with the node. Ring: the present input.")
             text = f"{self.text()}\n{key}"
             QToolTip.showText(event.globalPos(), text, self)
             return True

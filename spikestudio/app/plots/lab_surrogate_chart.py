@@ -13,13 +13,14 @@ from PySide6.QtWidgets import QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.lab_chart import LabChart, nice_ticks, paint_tag, short
 from spikestudio.app.plots.watch_pens import watch_color
+from spikestudio.language import tr
 
 
 class SurrogateChart(LabChart):
     """Gradient of the surrogate around the threshold, the true step, and the step looked at."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Surrogate gradient around the threshold", "H − v_th", parent)
+        super().__init__(tr("Surrogate gradient around the threshold"), tr("H − v_th"), parent)
         self.distances: NDArray[np.float32] = np.empty(0, np.float32)
         self.slopes: NDArray[np.float32] = np.empty(0, np.float32)
         self.present: tuple[float, float] | None = None  # H − v_th of a step, and its gradient
@@ -41,9 +42,12 @@ class SurrogateChart(LabChart):
             return ""
         distance, slope = self.present
         spike = 1 if distance >= 0 else 0
-        return (
-            f"H − v_th = {short(distance)}: the true step is {spike} and has no slope; "
-            f"the surrogate's gradient is {short(slope)}."
+        return tr(
+            "H − v_th = {short}: the true step is {spike} and has no slope; "
+            "the surrogate's gradient is {short_2}.",
+            short=short(distance),
+            spike=spike,
+            short_2=short(slope),
         )
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
@@ -80,9 +84,9 @@ class SurrogateChart(LabChart):
         corners = [(low, 0.0), (0.0, 0.0), (0.0, 1.0), (high, 1.0)]
         painter.drawPolyline(QPolygonF([QPointF(x_of(x), y_of(v)) for x, v in corners]))
         right = QPointF(area.right(), y_of(1.0))
-        paint_tag(painter, right, "step", area)
+        paint_tag(painter, right, tr("step"), area)
         quarter = points[len(points) // 3]
-        paint_tag(painter, quarter + QPointF(-theme.px(60), -theme.px(14)), "gradient", area)
+        paint_tag(painter, quarter + QPointF(-theme.px(60), -theme.px(14)), tr("gradient"), area)
         self._paint_present(painter, x_of, y_of)
 
     def _paint_present(

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.lab_chart import LabChart, nice_ticks, short
 from spikestudio.app.plots.lab_traces_paint import Strips, paint_traces
+from spikestudio.language import tr
 from spikestudio.neurons.lab import Driven
 
 Key = Qt.Key
@@ -54,7 +55,9 @@ class LabTraces(LabChart):
     hovered = Signal(object)  # step under the pointer, or None
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Input, potential and spikes by SNN step", "SNN time step t", parent)
+        super().__init__(
+            tr("Input, potential and spikes by SNN step"), tr("SNN time step t"), parent
+        )
         self.picture: TracePicture | None = None
         self.hovered_step: int | None = None
         self._drawing: tuple[int, float] | None = None  # the last step drawn, and its value

@@ -13,6 +13,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from spikestudio.app import theme
 from spikestudio.app.plots.lab_chart import CENTRED, short
 from spikestudio.app.plots.watch_pens import mixed, watch_color
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.plots.lab_traces import TracePicture
@@ -102,8 +103,8 @@ def _name_strips(painter: QPainter, strips: Strips) -> None:
     painter.setPen(theme.color("muted"))
     height = painter.fontMetrics().height() + theme.px(2)
     for box, text in (
-        (strips.input, "input X"),
-        (strips.potential, "potential: H charged, then V after reset"),
+        (strips.input, tr("input X")),
+        (strips.potential, tr("potential: H charged, then V after reset")),
     ):
         above = QRectF(box.left(), box.top() - height, box.width(), height)
         shown = painter.fontMetrics().elidedText(
@@ -159,9 +160,11 @@ def _paint_levels(painter: QPainter, strips: Strips, picture: TracePicture) -> N
 
 def _name_levels(painter: QPainter, strips: Strips, picture: TracePicture) -> None:
     """Write the value of each level above or below it, where the potential leaves room."""
-    names = [(picture.threshold, f"threshold {short(picture.threshold, 5)}", "threshold")]
+    names = [
+        (picture.threshold, tr("threshold {short}", short=short(picture.threshold, 5)), "threshold")
+    ]
     if picture.v_reset is not None:
-        names.append((picture.v_reset, f"reset {short(picture.v_reset)}", "muted"))
+        names.append((picture.v_reset, tr("reset {short}", short=short(picture.v_reset)), "muted"))
     painter.setFont(theme.font("caption"))
     metrics = painter.fontMetrics()
     for value, text, token in names:
@@ -285,4 +288,4 @@ def _paint_spikes(painter: QPainter, strips: Strips, driven: Driven) -> None:
     painter.setFont(theme.font("caption"))
     left = QRectF(0, box.top(), box.left() - theme.px(7), box.height())
     right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-    painter.drawText(left, right | Qt.TextFlag.TextDontClip, "spikes")
+    painter.drawText(left, right | Qt.TextFlag.TextDontClip, tr("spikes"))

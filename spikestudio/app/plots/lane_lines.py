@@ -13,6 +13,7 @@ from spikestudio.app.plots.text import figure
 from spikestudio.app.plots.traces_data import TracesData
 from spikestudio.app.plots.traces_item import Floats, Lanes, Line, Scale, staircase
 from spikestudio.app.plots.watch_pens import watch_color
+from spikestudio.language import tr
 
 LOW_LANE = 24  # pixels
 Ends = tuple[float | None, float | None]  # least and largest potential beyond the scale
@@ -83,7 +84,7 @@ def names(
         below = "" if least is None or (is_tall and not is_overlaid) else f" ↓{signed(least)}"
         above = "" if most is None else f" ↑{signed(most)}"
         text = f"{neuron:,}{below}{above}"
-        labels.append(LaneLabel(index + at, neuron, f"neuron {text}", text))
+        labels.append(LaneLabel(index + at, neuron, tr("neuron {the_text}", the_text=text), text))
     return tuple(labels)
 
 

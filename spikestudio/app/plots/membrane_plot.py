@@ -14,6 +14,7 @@ from spikestudio.app.plots.lane_lines import Ends, beyond, figures, lanes_of, na
 from spikestudio.app.plots.lane_plot import LanePlot
 from spikestudio.app.plots.traces_data import TracesData
 from spikestudio.app.plots.traces_item import Lanes, Scale, TracesItem
+from spikestudio.language import tr
 
 TALL_LANE = 64  # pixels; such a lane has room for input and for one more figure at its lower edge
 
@@ -23,7 +24,7 @@ class MembranePlot(LanePlot):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Membrane potentials of the watched neurons")
+        self.setAccessibleName(tr("Membrane potentials of the watched neurons"))
         self.traces, self.inputs, self.hatch = TracesItem(), InputItem(), HatchedSpans()
         for item in (self.hatch, self.inputs, self.traces):
             self.add(item)
@@ -44,7 +45,11 @@ class MembranePlot(LanePlot):
     def set_data(self, data: TracesData, num_steps: int) -> None:
         """Take the time and the lanes over; the scales start anew with other neurons."""
         per_step = data.snn_steps
-        self.set_time(num_steps, per_step, f"denoising step, {per_step} SNN time steps each")
+        self.set_time(
+            num_steps,
+            per_step,
+            tr("denoising step, {per_step} SNN time steps each", per_step=per_step),
+        )
         self.set_rows(len(data.neurons))
         if data is not self._data:
             self._data = data
@@ -95,10 +100,10 @@ class MembranePlot(LanePlot):
         threshold, is_tall = data.constants_of(step).v_threshold, self.is_tall
         pixels = self._lane_pixels()
         self.row_axis.set_lanes(
-            f"potential (threshold = {threshold:g})",
+            tr("potential (threshold = {threshold:g})", threshold=threshold),
             names(data, self.beyond, pixels=pixels, is_tall=is_tall, is_overlaid=lanes.is_overlaid),
             figures(data, lanes, self.scale_shown, self.beyond, step, is_tall=is_tall),
-            short_title="potential",
+            short_title=tr("potential"),
         )
 
     def index_at(self, where: QPointF) -> int | None:

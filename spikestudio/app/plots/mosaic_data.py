@@ -22,6 +22,7 @@ from spikestudio.app.plots.palettes import (
     scalar_indices,
     scalar_lut,
 )
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.recording.values import Potentials
@@ -179,7 +180,7 @@ def map_shape(layer: LayerInfo) -> tuple[int, int, int]:
 
 def group_name(layer: LayerInfo) -> str:
     """Return what a group of neurons with the same weights is called."""
-    return "channel" if len(layer.shape) == 3 else "feature"
+    return tr("channel") if len(layer.shape) == 3 else tr("feature")
 
 
 def group_rates(

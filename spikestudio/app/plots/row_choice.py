@@ -19,6 +19,7 @@ from spikestudio.app.plots.row_orders import (
     Order,
     passing,
 )
+from spikestudio.language import tr
 from spikestudio.recording.filters import Filter
 
 CHANGING_RULES = (BY_RATE, BY_LATENCY, FIRING, SIMILAR)
@@ -113,15 +114,24 @@ class RowChoice:
 
     def rule_text(self) -> str:
         """Return the rule, which spikes decided the order where they did, and the filter."""
-        text = self.rule
+        text = tr(self.rule)
         if self.rule == SIMILAR and self.is_made:
-            text += f" over {self.num_passing:,} neurons"
+            text += tr(" over {num_passing:,} neurons", num_passing=self.num_passing)
         if self.rule in CHANGING_RULES:
-            text += f" up to step {self.made_at:,}"
+            text += tr(" up to step {made_at:,}", made_at=self.made_at)
         if self.filter is None:
             return text
-        since = f" up to step {self.made_at:,}" if self.filter.fields & CHANGING_FIELDS else ""
-        return f"{text}, filter: {self.filter.text.strip()}{since}"
+        since = (
+            tr(" up to step {made_at:,}", made_at=self.made_at)
+            if self.filter.fields & CHANGING_FIELDS
+            else ""
+        )
+        return tr(
+            "{the_text}, filter: {filter}{since}",
+            the_text=text,
+            filter=self.filter.text.strip(),
+            since=since,
+        )
 
     def text(self, shown: Sequence[int], total: int, steps: int) -> str:
         """Return the count label: how many (of each layer) of how many, by which rule.
@@ -131,22 +141,55 @@ class RowChoice:
         if self.failure:
             return self.failure
         if not self.is_made:
-            return f"{total:,} neurons, {'sorting' if steps else 'none recorded yet'}"
+            return tr(
+                "{total:,} neurons, {part}",
+                total=total,
+                part=tr("sorting") if steps else tr("none recorded yet"),
+            )
         number = sum(shown)
         if not self.num_passing:
-            what = "passes the filter" if self.filter else f"of rule: {self.rule}"
-            return f"showing 0 of {total:,}: none {what} up to step {self.made_at:,}"
+            what = (
+                tr("passes the filter")
+                if self.filter
+                else tr("of rule: {rule}", rule=tr(self.rule))
+            )
+            return tr(
+                "showing 0 of {total:,}: none {what} up to step {made_at:,}",
+                total=total,
+                what=what,
+                made_at=self.made_at,
+            )
         notes = []
         if len(shown) > 1:
-            up_to = "" if set(shown) == {self.most} else "up to "
-            notes.append(f"{up_to}{self.most:,} per layer")
+            up_to = "" if set(shown) == {self.most} else tr("up to ")
+            notes.append(tr("{up_to}{most:,} per layer", up_to=up_to, most=self.most))
         if self.filter is not None:
             more = self.num_passing != number and self.rule != SIMILAR
-            notes.append(f"filter: {self.num_passing:,} pass" if more else "filter")
+            notes.append(
+                tr("filter: {num_passing:,} pass", num_passing=self.num_passing)
+                if more
+                else tr("filter")
+            )
         note = f" ({', '.join(notes)})" if notes else ""
-        over = f" over {self.num_passing:,}" if self.rule == SIMILAR else ""
-        page = f", page {self.page + 1:,} of {self.pages:,}" if self.page else ""
-        return f"showing {number:,} of {total:,}{note}, rule: {self.rule}{over}{page}"
+        over = (
+            tr(" over {num_passing:,}", num_passing=self.num_passing)
+            if self.rule == SIMILAR
+            else ""
+        )
+        page = (
+            tr(", page {page:,} of {pages:,}", page=self.page + 1, pages=self.pages)
+            if self.page
+            else ""
+        )
+        return tr(
+            "showing {number:,} of {total:,}{note}, rule: {rule}{over}{page}",
+            number=number,
+            total=total,
+            note=note,
+            rule=tr(self.rule),
+            over=over,
+            page=page,
+        )
 
 
 def cut(rows: Sequence[Order], first: int, size: int) -> list[Order]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from spikestudio.language import mark
+
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import Known
     from spikestudio.recording.filters import Filter
@@ -90,15 +92,16 @@ def firing_only(fired: Fired) -> Order:
     return np.flatnonzero(fired.counts)
 
 
-EVENLY, BY_RATE, BY_LATENCY, FIRING = "evenly spaced", "highest rate", "first spike", "firing only"
-SIMILAR = "similar spikes"  # needs the spikes themselves: see ``similar_orders``
+EVENLY, BY_RATE = mark("evenly spaced"), mark("highest rate")
+BY_LATENCY, FIRING = mark("first spike"), mark("firing only")
+SIMILAR = mark("similar spikes")  # needs the spikes themselves: see ``similar_orders``
 RULES: dict[str, Callable[[Fired], Order]] = {
     EVENLY: evenly,
     BY_RATE: by_rate,
     BY_LATENCY: by_latency,
-    "place (y, x)": by_place,
-    "index": by_index,
-    "random": shuffled,
+    mark("place (y, x)"): by_place,
+    mark("index"): by_index,
+    mark("random"): shuffled,
     FIRING: firing_only,
 }
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.plots.palettes import Lut
+from spikestudio.language import tr
 
 Mark = tuple[float, str]  # part of the bar from 0 to 1, text
 
@@ -34,7 +35,7 @@ class ScaleBar(QWidget):
         ):
             self._title, self._lut, self._marks, self._missing = title, lut, marks, missing
             words = ", ".join(text for _, text in marks)
-            self.setAccessibleName(f"Scale: {title}, {words}")
+            self.setAccessibleName(tr("Scale: {title}, {words}", title=title, words=words))
             self.updateGeometry()
             self.update()
 

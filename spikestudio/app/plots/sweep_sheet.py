@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.plots.tiles import to_qimage
+from spikestudio.language import tr
 
 GAP, MARGIN = 6, 4
 LEAST_TILE = 40  # pixels: smaller ones say nothing, the sheet scrolls instead
@@ -58,7 +59,7 @@ class SweepSheet(QAbstractScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(theme.px(160), theme.px(120))
-        self.setAccessibleName("Contact sheet of the sweep")
+        self.setAccessibleName(tr("Contact sheet of the sweep"))
         self.viewport().setAutoFillBackground(False)
         self.viewport().setMouseTracking(True)
         self.sheet: Sheet | None = None
@@ -234,7 +235,13 @@ class SweepSheet(QAbstractScrollArea):
     def _across(self, sheet: Sheet) -> str:
         """Return the name of the first axis, with how many images of each cell are in sight."""
         count = (
-            f"   ({self.shown} of {sheet.num:,} images of each)" if self.shown < sheet.num else ""
+            tr(
+                "   ({shown} of {sheet_num:,} images of each)",
+                shown=self.shown,
+                sheet_num=sheet.num,
+            )
+            if self.shown < sheet.num
+            else ""
         )
         return f"{sheet.across} \N{RIGHTWARDS ARROW}{count}"
 

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.axes import hatch_brush, left_margin, nice_stride, right_margin
 from spikestudio.app.viewmodels.timeline import Cursor, Gap, Mark
+from spikestudio.language import tr
 
 Lane = Literal["steps", "snn"]
 
@@ -138,7 +139,7 @@ class TimelineLanes(QWidget):
         painter.setPen(theme.color("muted"))
         painter.drawRect(box.adjusted(0, 0, -1, -1))
         self._paint_separators(painter, "steps")
-        self._paint_numbers(painter, "steps", "denoising step", "denoising")
+        self._paint_numbers(painter, "steps", tr("denoising step"), tr("denoising"))
 
     def _paint_snn_steps(self, painter: QPainter, picture: TimelinePicture) -> None:
         box = self.lane_rect("snn")
@@ -156,9 +157,11 @@ class TimelineLanes(QWidget):
             painter.setPen(theme.color("muted"))
             left = QRectF(0, box.top() - 2, box.left() - theme.px(12), self._line())
             right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(left, right, self._fitting(f"{picture.top:,} spikes", left.width()))
+            painter.drawText(
+                left, right, self._fitting(tr("{top:,} spikes", top=picture.top), left.width())
+            )
         self._paint_separators(painter, "snn")
-        self._paint_numbers(painter, "snn", "SNN step", "SNN")
+        self._paint_numbers(painter, "snn", tr("SNN step"), "SNN")
 
     def _paint_separators(self, painter: QPainter, lane: Lane) -> None:
         box, cells = self.lane_rect(lane), self._cells(lane)

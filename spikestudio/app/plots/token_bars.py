@@ -14,6 +14,7 @@ from spikestudio.app import theme
 from spikestudio.app.plots.palettes import code_colors
 from spikestudio.app.plots.text import figure
 from spikestudio.app.plots.tiles import to_qimage
+from spikestudio.language import tr
 
 ROW, PATCH, GAP = 26, 20, 6
 LEAST = 0.001  # a smaller probability is not told apart from others
@@ -50,8 +51,8 @@ class TokenBars(QWidget):
         self.rows: tuple[CodeRow, ...] = ()
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Likeliest codes of the cell")
-        self.setToolTip("Probability of each code; click one to mark its cells")
+        self.setAccessibleName(tr("Likeliest codes of the cell"))
+        self.setToolTip(tr("Probability of each code; click one to mark its cells"))
         theme.manager.changed.connect(self._restyle)
 
     def set_rows(self, rows: tuple[CodeRow, ...]) -> None:
@@ -59,7 +60,12 @@ class TokenBars(QWidget):
         self.rows = rows
         self.setAccessibleDescription(
             ", ".join(
-                f"code {row.code} {share_text(row.probability)}{' drawn' * row.is_drawn}"
+                tr(
+                    "code {code} {share}{is_drawn}",
+                    code=row.code,
+                    share=share_text(row.probability),
+                    is_drawn=tr(" drawn") * row.is_drawn,
+                )
                 for row in rows
             )
         )
@@ -123,7 +129,7 @@ class TokenBars(QWidget):
             painter.setPen(QPen(theme.color("text"), 1))
             painter.drawRect(QRectF(whole.left(), bar.top(), whole.width(), bar.height()))
             metrics = QFontMetricsF(painter.font())
-            word = "drawn"
+            word = tr("drawn")
             room = whole.right() - bar.right() - theme.px(4)
             is_outside = room > metrics.horizontalAdvance(word)
             painter.setPen(theme.color("text" if is_outside else "on_accent"))

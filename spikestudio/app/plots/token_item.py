@@ -16,6 +16,7 @@ from spikestudio.app.plots.outlines import CASINGS
 from spikestudio.app.plots.pixel_keys import MOVES
 from spikestudio.app.plots.tiles import to_qimage
 from spikestudio.app.plots.token_marks import Cell, cells_between, cells_on_line, paint_edits
+from spikestudio.language import tr
 
 SMALLEST_PRINTED = 24  # side of a cell from which on its id is printed
 
@@ -34,11 +35,11 @@ class TokenPicture:
     decoded: NDArray[np.uint8] | None  # [H, W, C]
     is_unknown: NDArray[np.bool_] | None = None  # revealed, but what the colours mean was not kept
     size: tuple[int, int] | None = None  # height and width of the decoded image
-    heading: str = "decoded"
+    heading: str = tr("decoded")
     is_pinned: NDArray[np.bool_] | None = None  # keeps its token to the end
     is_painted: NDArray[np.bool_] | None = None  # by an edit that is not yet done
     is_cleared: NDArray[np.bool_] | None = None  # likewise
-    map_heading: str = "tokens"
+    map_heading: str = tr("tokens")
 
     @property
     def image_size(self) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ from spikestudio.app.plots.axes import RowLabel
 from spikestudio.app.plots.curve_plot import LevelPlot
 from spikestudio.app.plots.rate_lines import key_height, known_parts, paint_key
 from spikestudio.app.plots.text import figure
+from spikestudio.language import tr
 
 MANY_DECADES = 1.0  # between the least and the largest value, from which on the axis is logarithmic
 Numbers = NDArray[np.float64]
@@ -190,7 +191,7 @@ class TrainingPlot(LevelPlot):
             spacings = self.row_axis.tickValues(low, high, max(60, self.row_pixels()))
             levels = tuple(spacings[0][1]) if spacings else ()
         self.levels = levels
-        title = f"{picture.title} (log)" if picture.is_log else picture.title
+        title = tr("{picture} (log)", picture=picture.title) if picture.is_log else picture.title
         texts = [figure(10**y) if picture.is_log else f"{y:.6g}" for y in levels]
         muted = theme.tokens().muted
         labels = (RowLabel(y, t, muted, has_tick=True) for y, t in zip(levels, texts, strict=True))
@@ -207,7 +208,12 @@ class TrainingPlot(LevelPlot):
             if len(known):
                 at = known[np.abs(line.steps[known] - step).argmin()]
                 texts.append(
-                    f"{line.name}: {figure(float(line.values[at]))} at step {line.steps[at]:,.0f}"
+                    tr(
+                        "{line}: {value} at step {step:,.0f}",
+                        line=line.name,
+                        value=figure(float(line.values[at])),
+                        step=line.steps[at],
+                    )
                 )
         return "\n".join(texts)
 

@@ -26,13 +26,14 @@ from spikestudio.app.plots.palettes import rgb
 from spikestudio.app.plots.pixel_keys import MOVES
 from spikestudio.app.plots.text import figure
 from spikestudio.app.plots.tiles import to_qimage
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.models.spiking_diffusion.walk import CodecWalk
 
 STAGES = (
-    *("image", "encoder spikes", "potential, rate"),
-    *("z, its code", "generator spikes", "reconstruction"),
+    *(tr("image"), tr("encoder spikes"), tr("potential, rate")),
+    *(tr("z, its code"), tr("generator spikes"), tr("reconstruction")),
 )
 ARROW = 20
 
@@ -51,7 +52,7 @@ class WalkStages(QWidget):
         self.cell = (0, 0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(theme.px(160), theme.px(120))
-        self.setAccessibleName("Stages of the auto-encoder")
+        self.setAccessibleName(tr("Stages of the auto-encoder"))
         theme.manager.changed.connect(self._restyle)
 
     def set_walk(self, walk: CodecWalk | None, cell: tuple[int, int]) -> None:
@@ -89,12 +90,16 @@ class WalkStages(QWidget):
         places = walk.encoder_spikes.shape[0] * walk.encoder_spikes.shape[1]
         low, high = (figure(value) for value in self._span(walk))
         return (
-            f"{walk.tokens.shape[0]} × {walk.tokens.shape[1]} cells",
-            f"{spikes[0]:,} of {places:,}",
-            f"{low} to {high}",
-            f"{low} to {high}",
-            f"{spikes[1]:,} of {places:,}",
-            f"code {walk.tokens[row, column]:,}",
+            tr(
+                "{tokens_shape} × {tokens_shape_2} cells",
+                tokens_shape=walk.tokens.shape[0],
+                tokens_shape_2=walk.tokens.shape[1],
+            ),
+            tr("{spike:,} of {places:,}", spike=spikes[0], places=places),
+            tr("{low} to {high}", low=low, high=high),
+            tr("{low} to {high}", low=low, high=high),
+            tr("{spike:,} of {places:,}", spike=spikes[1], places=places),
+            tr("code {token:,}", token=walk.tokens[row, column]),
         )
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override

@@ -18,6 +18,7 @@ from spikestudio.bench.question import Question
 from spikestudio.bench.run import BenchStarted, ModelFinished, ModelProgressed, ModelStarted
 from spikestudio.bench.table import caveats, markdown, write_csv
 from spikestudio.errors import ConfigError, DataError
+from spikestudio.language import tr
 from spikestudio.sampling.request import SamplingRequest
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ class BenchModel(QObject):
     def cannot_start(self) -> str:
         """Why nothing can be started; empty if it can."""
         if self.is_active:
-            return "Cancel the bench in progress first."
-        return "" if self.chosen else "Choose a checkpoint to ask."
+            return tr("Cancel the bench in progress first.")
+        return "" if self.chosen else tr("Choose a checkpoint to ask.")
 
     # the bench ------------------------------------------------------------------------------
 
@@ -167,7 +168,9 @@ class BenchModel(QObject):
         match event:
             case BenchStarted(names=names):
                 if len(names) != len(self.paths):
-                    self.failure = "The bench asks other models than were chosen: start it again."
+                    self.failure = tr(
+                        "The bench asks other models than were chosen: start it again."
+                    )
             case ModelStarted(index=index, num_steps=num_steps):
                 self.current, self.step, self.num_steps = index, 0, num_steps
                 self._note_others()
@@ -188,7 +191,7 @@ class BenchModel(QObject):
         self._process, self.current, self.state = None, None, "ended"
         is_complete = None not in self.answers
         if not is_complete and not self.was_cancelled and status != CANCELLED:
-            self.failure = said or f"The bench ended with status {status}."
+            self.failure = said or tr("The bench ended with status {status}.", status=status)
         self.answersChanged.emit()
         self.changed.emit()
 
@@ -218,10 +221,16 @@ class BenchModel(QObject):
     def cannot_open(self, answer: Answer) -> str:
         """Why its model cannot be put in the sampler with its request; empty if it can."""
         if not answer.request:
-            return f"{answer.checkpoint} gave no answer: there is no request to open."
+            return tr(
+                "{checkpoint} gave no answer: there is no request to open.",
+                checkpoint=answer.checkpoint,
+            )
         if not Path(answer.path).is_file():
-            return f"The file {answer.path} is gone: open the checkpoint from where it is now."
-        return "Wait until the run in progress has ended." if self._sampler.is_busy else ""
+            return tr(
+                "The file {answer_path} is gone: open the checkpoint from where it is now.",
+                answer_path=answer.path,
+            )
+        return tr("Wait until the run in progress has ended.") if self._sampler.is_busy else ""
 
     def open(self, answer: Answer) -> None:
         """Load the model of an answer and put its request in the sampler."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal, Slot
 
+from spikestudio import language
+from spikestudio.language import tr
+
 _LAST = 2000  # characters of what it said that are read
 
 
@@ -26,6 +29,7 @@ class BenchProcess(QObject):
         root, before = str(Path(__file__).resolve().parents[3]), environment.value("PYTHONPATH")
         environment.insert("PYTHONPATH", os.pathsep.join(filter(None, (root, before))))
         environment.insert("PYTHONIOENCODING", "utf-8")
+        environment.insert(language.VARIABLE, language.current())  # of what it says, not of figures
         self._process.setProcessEnvironment(environment)
         self._process.setStandardInputFile(QProcess.nullDevice())
         self._process.readyReadStandardOutput.connect(self._read)
@@ -52,7 +56,13 @@ class BenchProcess(QObject):
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:
-            self._end(-1, f"The bench could not be started ({self._process.errorString()}).")
+            self._end(
+                -1,
+                tr(
+                    "The bench could not be started ({errorstring}).",
+                    errorstring=self._process.errorString(),
+                ),
+            )
 
     def _end(self, status: int, said: str) -> None:
         if not self._is_over:

@@ -13,6 +13,7 @@ from spikestudio.app.viewmodels.real_image import Encode, RealImages, Submit
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.sampling.branch import KEPT, Branch, given_tokens
 from spikestudio.sampling.edits import TokenEdit
 from spikestudio.sampling.request import SamplingRequest
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
     from spikestudio.recording.values import Readable
 
-WAIT = "Wait until the run has ended; Cancel keeps what was computed."
-NO_RUN = "There is no run to branch from: sample first."
-NO_MODEL = "No model is loaded: choose one first."
-NO_TOKENS = "The model that is loaded has no tokens: open a Spiking-Diffusion model."
+WAIT = tr("Wait until the run has ended; Cancel keeps what was computed.")
+NO_RUN = tr("There is no run to branch from: sample first.")
+NO_MODEL = tr("No model is loaded: choose one first.")
+NO_TOKENS = tr("The model that is loaded has no tokens: open a Spiking-Diffusion model.")
 
 
 class BranchModel(QObject):
@@ -65,9 +66,13 @@ class BranchModel(QObject):
             return NO_MODEL
         made_with = record.origin.get("checkpoint", {})
         if made_with.get("tensors_sha256") != model.card.tensors_sha256:
-            name = made_with.get("name") or "its model"
-            return f"This run was made with another model than {model.name}: load {name} first."
-        return "" if self.sampler.can_sample else "Wait until the model is loaded."
+            name = made_with.get("name") or tr("its model")
+            return tr(
+                "This run was made with another model than {model}: load {name} first.",
+                model=model.name,
+                name=name,
+            )
+        return "" if self.sampler.can_sample else tr("Wait until the model is loaded.")
 
     def cannot_fill(self) -> str:
         """Why no run can start from given tokens; empty if one can."""
@@ -77,7 +82,7 @@ class BranchModel(QObject):
             return NO_MODEL
         if self.sampler.model.card.codebook_size is None:
             return NO_TOKENS
-        return "" if self.sampler.can_sample else "Wait until the model is loaded."
+        return "" if self.sampler.can_sample else tr("Wait until the model is loaded.")
 
     # starting -------------------------------------------------------------------------------
 
@@ -151,9 +156,13 @@ def _story(
         for each in fields(SamplingRequest)
         if each.name in KEPT and getattr(asked, each.name) != getattr(request, each.name)
     ]
-    text = f"Branched at step {step + 1:,}"
-    text += f" with {joined(changed)}" if changed else " with the parameters of its parent"
+    text = tr("Branched at step {step:,}", step=step + 1)
+    text += (
+        tr(" with {joined}", joined=joined(changed))
+        if changed
+        else tr(" with the parameters of its parent")
+    )
     if stay:
-        verb = "stays" if len(stay) == 1 else "stay"
-        text += f"; {joined(stay)} {verb} as in the parent"
+        verb = tr("stays") if len(stay) == 1 else tr("stay")
+        text += tr("; {joined} {verb} as in the parent", joined=joined(stay), verb=verb)
     return f"{text}."

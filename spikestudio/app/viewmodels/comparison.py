@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from spikestudio.app.viewmodels.differences import Difference, differences, joined, title_of
 from spikestudio.app.viewmodels.history import Entry, HistoryModel
 from spikestudio.app.viewmodels.run import RunModel, RunState
+from spikestudio.language import tr, tr_n
 from spikestudio.metrics.comparison import (
     Divergence,
     first_divergence,
@@ -39,14 +40,20 @@ SAME_NOISE = (
 )  # all noise of a run follows from it
 FIRST_NOISE = ("num", "first_image", "seed")  # what a Gaussian sampler begins with
 SHARED = {
-    "ddim": "DDIM draws noise only once, and both runs begin with the same.",
-    "ancestral": "Both runs begin with the same noise, and get the same random draws at each step.",
-    "ddpm": "Both runs begin with the same noise, and get the same random draws at each step.",
-    "absorbing": "The same cells are revealed at each step, and the same random draws choose codes.",
+    "ddim": tr("DDIM draws noise only once, and both runs begin with the same."),
+    "ancestral": tr(
+        "Both runs begin with the same noise, and get the same random draws at each step."
+    ),
+    "ddpm": tr("Both runs begin with the same noise, and get the same random draws at each step."),
+    "absorbing": tr(
+        "The same cells are revealed at each step, and the same random draws choose codes."
+    ),
 }
 MOST_DDIM_STEPS = 100  # it gains little from more
-OTHER_STEPS = "A and B take different denoising steps, so no first step that differs can be told."
-NOT_KEPT = "No state of both runs was kept, so when they part cannot be told."
+OTHER_STEPS = tr(
+    "A and B take different denoising steps, so no first step that differs can be told."
+)
+NOT_KEPT = tr("No state of both runs was kept, so when they part cannot be told.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +183,37 @@ class ComparisonModel(QObject):
         parts = [each.text for each in self.differences]
         number = len(parts)
         if a.tensors_sha256 != b.tensors_sha256:
-            parts.insert(0, f"model {a.checkpoint} and {b.checkpoint}")
+            parts.insert(
+                0,
+                tr(
+                    "model {checkpoint} and {checkpoint_2}",
+                    checkpoint=a.checkpoint,
+                    checkpoint_2=b.checkpoint,
+                ),
+            )
         for side, entry in (("A", a), ("B", b)):
             if entry.changes:
                 first = min(change.step for change in entry.changes) + 1
-                parts.append(f"{side} was changed while it ran, from step {first:,} on")
+                parts.append(
+                    tr(
+                        "{side} was changed while it ran, from step {first:,} on",
+                        side=side,
+                        first=first,
+                    )
+                )
             if entry.branch is not None:
-                parts.append(f"{side} is a branch at step {entry.branch.step + 1:,}")
-        words = "1 parameter differs" if number == 1 else f"{number:,} parameters differ"
+                parts.append(
+                    tr(
+                        "{side} is a branch at step {branch_step:,}",
+                        side=side,
+                        branch_step=entry.branch.step + 1,
+                    )
+                )
+        words = (
+            tr("1 parameter differs")
+            if number == 1
+            else tr("{number:,} parameters differ", number=number)
+        )
         return ": ".join(filter(None, (words, ", ".join(parts))))
 
     @property
@@ -194,12 +224,12 @@ class ComparisonModel(QObject):
     def _noise_differs(self, names: Iterable[str]) -> list[str]:
         a, b = self.a, self.b
         if a is None or b is None:
-            return ["runs"]
+            return [tr("runs")]
         differ = [title_of(n) for n in names if getattr(a.request, n) != getattr(b.request, n)]
         if a.tensors_sha256 != b.tensors_sha256:
-            differ.append("model")
+            differ.append(tr("model"))
         if a.branch != b.branch:
-            differ.append("start")
+            differ.append(tr("start"))
         return differ
 
     @property
@@ -209,19 +239,27 @@ class ComparisonModel(QObject):
             return ""
         differ = self._noise_differs(SAME_NOISE)
         if not differ:
-            return f"Same noise. {SHARED[self.a.request.sampler]}"
+            return tr("Same noise. {shared}", shared=SHARED[self.a.request.sampler])
         is_gaussian = "absorbing" not in (self.a.request.sampler, self.b.request.sampler)
         if is_gaussian and not self._noise_differs(FIRST_NOISE):
-            return (
-                f"Both begin with the same noise; {joined(differ)} differ{_s(differ)} after that."
+            return tr_n(
+                "Both begin with the same noise; {names} differs after that.",
+                "Both begin with the same noise; {names} differ after that.",
+                _count(differ),
+                names=joined(differ),
             )
-        return f"Not the same noise: {joined(differ)} differ{_s(differ)}."
+        return tr_n(
+            "Not the same noise: {names} differs.",
+            "Not the same noise: {names} differ.",
+            _count(differ),
+            names=joined(differ),
+        )
 
     @property
     def obstacle(self) -> str:
         """Why B cannot be sampled now, as a sentence; empty if it can."""
         if self.a is None:
-            return "Sample first: B is compared with a run that has ended."
+            return tr("Sample first: B is compared with a run that has ended.")
         return self._history.cannot_duplicate(self.a)
 
     @property
@@ -367,5 +405,5 @@ def _step_of(entry: Entry | None, times: tuple[int, ...], step: int) -> int | No
     return nearest_step(entry.timesteps, times[step], entry.steps_done)
 
 
-def _s(names: list[str]) -> str:
-    return "s" if len(names) == 1 and not names[0].endswith("s") else ""
+def _count(names: list[str]) -> int:
+    return 2 if len(names) == 1 and names[0].endswith("s") else len(names)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from spikestudio.app.viewmodels.parameters import SAMPLER_TITLES
+from spikestudio.language import tr
 from spikestudio.sampling.request import RANGES, SamplingRequest
 
 DECIMALS = {"threshold": 3, "temperature": 2, "guidance": 1, "eta": 2}
 NAMES = {
-    "sampler": "sampler",
-    "class_label": "class",
-    "clip_x0": "clipping of x0",
-    "rescale_readout": "rescaled read-out",
-    "overrides": "experiments",
+    "sampler": tr("sampler"),
+    "class_label": tr("class"),
+    "clip_x0": tr("clipping of x0"),
+    "rescale_readout": tr("rescaled read-out"),
+    "overrides": tr("experiments"),
 }
 ARROW = "\N{RIGHTWARDS ARROW}"
 
@@ -44,7 +45,7 @@ def differences(before: SamplingRequest, after: SamplingRequest) -> tuple[Differ
 
 def title_of(name: str) -> str:
     """Return what a parameter is called in a sentence."""
-    return NAMES.get(name) or RANGES[name].label
+    return NAMES.get(name) or tr(RANGES[name].label)
 
 
 def value_text(request: SamplingRequest, name: str) -> str:
@@ -53,18 +54,18 @@ def value_text(request: SamplingRequest, name: str) -> str:
     if name == "sampler":
         return SAMPLER_TITLES.get(request.sampler, request.sampler)
     if name == "class_label":
-        return "any" if value is None else str(value)
+        return tr("any") if value is None else str(value)
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return tr("on") if value else tr("off")
     if name == "overrides":
         number = len(value)
         if number != 1:
-            return f"{number:,}" if number else "none"
+            return f"{number:,}" if number else tr("none")
         only = value[0]
-        return f"{only.kind} in {only.layer}"
+        return tr("{only_kind} in {layer}", only_kind=only.kind, layer=only.layer)
     return f"{value:,.{DECIMALS.get(name, 0)}f}" if name != "seed" else str(value)
 
 
 def joined(names: list[str]) -> str:
     """Return a list as in a sentence: ``seed, steps and sampler``."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+    return tr(" and ").join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from spikestudio.checkpoints.library import printable
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.diagnosis import Diagnosis
@@ -107,11 +108,11 @@ class DoctorModel(QObject):
     def cannot_mend(self) -> str:
         """Why no mended copy can be saved; empty if it can."""
         if self.found is None or self.is_busy:
-            return "Examine a file first."
+            return tr("Examine a file first.")
         if not self.found.is_usable:
-            return "The file still cannot be used: accept renames, or get it again."
+            return tr("The file still cannot be used: accept renames, or get it again.")
         if not self.found.choices.renames:
-            return "The file can be used as it is: there is nothing to mend."
+            return tr("The file can be used as it is: there is nothing to mend.")
         return ""
 
     def save_mended(self, path: Path) -> None:
@@ -121,7 +122,13 @@ class DoctorModel(QObject):
 
     def _write(self, job: Callable[[], None], path: Path, then: str) -> None:
         def done(_: None) -> None:
-            self.told.emit(f"Saved {printable(path.name)} in {printable(str(path.parent))}.")
+            self.told.emit(
+                tr(
+                    "Saved {path} in {parent}.",
+                    path=printable(path.name),
+                    parent=printable(str(path.parent)),
+                )
+            )
             if then and self._load is not None:
                 self._load(path)
 

@@ -26,6 +26,7 @@ from spikestudio.export.kinds import (
     why_not_format,
 )
 from spikestudio.export.progress import ExportCancelledError
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.export.product_images import Preview
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 PREVIEW_MS = 150  # after the last change of an option
 OF_THE_RUN = ("step", "steps", "image")  # not remembered: they belong to one run
 PRESETS = {  # width, height, font, dpi as in ``export.figures.PRESETS``; a height of 0 is what fits
-    "column": ("One column", (85.0, 0.0, 7.0, 300)),
-    "two-columns": ("Two columns", (178.0, 0.0, 8.0, 300)),
-    "slide": ("Slide", (254.0, 143.0, 14.0, 150)),
-    "custom": ("Own size", None),
+    "column": (tr("One column"), (85.0, 0.0, 7.0, 300)),
+    "two-columns": (tr("Two columns"), (178.0, 0.0, 8.0, 300)),
+    "slide": (tr("Slide"), (254.0, 143.0, 14.0, 150)),
+    "custom": (tr("Own size"), None),
 }
 SIZES = ("width_mm", "height_mm", "font_pt", "dpi")
 
@@ -335,8 +336,11 @@ class ExportModel(QObject):
                 return str(error)
             except OSError as error:  # a folder that went away, a disk that is full
                 raise SpikeStudioError(
-                    f"{path.name} could not be written ({error.strerror or error}): choose another "
-                    "folder."
+                    tr(
+                        "{path} could not be written ({strerror}): choose another folder.",
+                        path=path.name,
+                        strerror=error.strerror or error,
+                    )
                 ) from error
             return ""
 

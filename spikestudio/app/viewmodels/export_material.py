@@ -11,6 +11,7 @@ import numpy as np
 from spikestudio.export.kinds import Material, ShownRaster, SweepResult
 from spikestudio.export.provenance import provenance
 from spikestudio.export.snapshot import Snapshot, provenance_so_far
+from spikestudio.language import invariant, tr
 from spikestudio.sweeps.effects import curve_axis
 from spikestudio.sweeps.words import axis_title, title
 
@@ -65,6 +66,7 @@ def gather(context: Context, shown: ShownRaster | None = None) -> Material:
     )
 
 
+@invariant()
 def sweep_result(sweeps: SweepModel) -> SweepResult | None:
     """The curves of the sweep that is shown; None while there are none."""
     plan, analysis = sweeps.plan, sweeps.analysis
@@ -89,8 +91,16 @@ def sweep_result(sweeps: SweepModel) -> SweepResult | None:
         axis_title(plan.axes[number].name),
         title(plan),
         (
-            f"{analysis.num_cells:,} of {len(plan.cells):,} cells; bars: 95 % bootstrap intervals",
-            f"{cell.checkpoint}, {cell.request.num:,} images each",
+            tr(
+                "{num_cells:,} of {num_cells_2:,} cells; bars: 95 % bootstrap intervals",
+                num_cells=analysis.num_cells,
+                num_cells_2=len(plan.cells),
+            ),
+            tr(
+                "{checkpoint}, {request_num:,} images each",
+                checkpoint=cell.checkpoint,
+                request_num=cell.request.num,
+            ),
         ),
         {
             "schema_version": 1,
@@ -148,10 +158,15 @@ def _thresholds(run: RunModel, steps: int) -> tuple[float, ...]:
     return tuple(values)
 
 
+@invariant()
 def _title(context: Context, snapshot: Snapshot) -> str:
     run, entry = context.run, context.history.shown
-    steps = f"{snapshot.steps_done:,} of {snapshot.num_steps:,} steps"
+    steps = tr(
+        "{steps_done:,} of {num_steps:,} steps",
+        steps_done=snapshot.steps_done,
+        num_steps=snapshot.num_steps,
+    )
     if run.recording is not None:
-        return f"Recording {run.recording.name}, {steps}"
-    name = f"{entry.name.capitalize()}" if entry is not None else "The run in progress"
+        return tr("Recording {recording}, {steps}", recording=run.recording.name, steps=steps)
+    name = f"{entry.name.capitalize()}" if entry is not None else tr("The run in progress")
     return f"{name}, {steps}"

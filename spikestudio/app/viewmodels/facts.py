@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from spikestudio.language import mark, tr
+
 if TYPE_CHECKING:
     from spikestudio.checkpoints.card import Measurement
     from spikestudio.sampling.worker import ModelInfo
 
-UNKNOWN = "unknown"
+UNKNOWN = tr("unknown")
 _ARCHITECTURES = {"sddpm": "SDDPM", "spiking-diffusion": "Spiking-Diffusion", "sdit": "SDiT"}
 _DATASETS = {
     "mnist": "MNIST",
@@ -34,7 +36,7 @@ class Fact:
 def architecture_title(architecture: str, config: Mapping[str, Any]) -> str:
     """Return the name a paper would use."""
     title = _ARCHITECTURES.get(architecture, architecture)
-    return f"{title} (TSM)" if config.get("tsm") else title
+    return tr("{title} (TSM)", title=title) if config.get("tsm") else title
 
 
 def dataset_title(dataset: str) -> str:
@@ -43,15 +45,53 @@ def dataset_title(dataset: str) -> str:
 
 
 _METRICS = {
-    "confident_share": ("Recognised", "{:.0%} with confidence"),
-    "agreement": ("Class obeyed", "{:.0%}"),
-    "classes_present": ("Classes drawn", "{:.0f}"),
-    "min_class_share": ("Rarest class", "{:.1%} of samples"),
-    "nearest_training_distance": ("Nearest real", "{:.3f}"),
-    "nearest_training_distance_of_test_images": ("Nearest, test", "{:.3f}"),
-    "diversity": ("Diversity", "{:.3f}"),
-    "diversity_of_test_images": ("Diversity, test", "{:.3f}"),
+    "confident_share": (tr("Recognised"), tr("{:.0%} with confidence")),
+    "agreement": (tr("Class obeyed"), "{:.0%}"),
+    "classes_present": (tr("Classes drawn"), "{:.0f}"),
+    "min_class_share": (tr("Rarest class"), tr("{:.1%} of samples")),
+    "nearest_training_distance": (tr("Nearest real"), "{:.3f}"),
+    "nearest_training_distance_of_test_images": (tr("Nearest, test"), "{:.3f}"),
+    "diversity": (tr("Diversity"), "{:.3f}"),
+    "diversity_of_test_images": (tr("Diversity, test"), "{:.3f}"),
 }
+
+METRIC_TITLES = (
+    mark("Agreement"),
+    mark("Classes present"),
+    mark("Codebook perplexity"),
+    mark("Codes used"),
+    mark("Confident share"),
+    mark("Diversity"),
+    mark("Diversity of test images"),
+    mark("Energy mj ann"),
+    mark("Energy mj papers"),
+    mark("Energy mj strict"),
+    mark("Firing rate"),
+    mark("Frechet autoencoder distance"),
+    mark("Frechet inception distance"),
+    mark("Inception score"),
+    mark("Judge coverage"),
+    mark("Judge density"),
+    mark("Judge frechet distance"),
+    mark("Judge kernel distance"),
+    mark("Judge precision"),
+    mark("Judge recall"),
+    mark("Judge score"),
+    mark("Min class share"),
+    mark("Multiplications strict"),
+    mark("Nearest training distance"),
+    mark("Nearest training distance of test images"),
+    mark("Reconstruction mse"),
+    mark("Reconstruction ssim"),
+    mark("Synaptic operations papers"),
+    mark("Synaptic operations strict"),
+)
+"""Names of figures as ``metric_title`` makes them of those in cards."""
+
+
+def metric_title(metric: str) -> str:
+    """Return the name of a figure as words."""
+    return tr(metric.replace("_", " ").capitalize())
 
 
 def facts(model: ModelInfo) -> list[Fact]:
@@ -59,40 +99,46 @@ def facts(model: ModelInfo) -> list[Fact]:
     card = model.card
     neurons = sum(layer.num_neurons for layer in model.layers)
     result = [
-        Fact("Architecture", architecture_title(card.architecture, card.config)),
-        Fact("Trained on", dataset_title(card.dataset)),
-        Fact("Image", f"{card.image_size} × {card.image_size}, {_channels(card.image_channels)}"),
-        Fact("Parameters", count(model.parameters)),
+        Fact(tr("Architecture"), architecture_title(card.architecture, card.config)),
+        Fact(tr("Trained on"), dataset_title(card.dataset)),
         Fact(
-            "Neurons",
+            tr("Image"), f"{card.image_size} × {card.image_size}, {_channels(card.image_channels)}"
+        ),
+        Fact(tr("Parameters"), count(model.parameters)),
+        Fact(
+            tr("Neurons"),
             f"{count(neurons)} {card.neuron_type}",
-            f"{len(model.layers)} spiking layers, per image. "
+            tr("{num_layers} spiking layers, per image. ", num_layers=len(model.layers))
             + (
-                "IF neurons do not leak, so there is no time constant tau."
+                tr("IF neurons do not leak, so there is no time constant tau.")
                 if card.tau is None
-                else "LIF neurons leak with time constant tau."
+                else tr("LIF neurons leak with time constant tau.")
             ),
         ),
     ]
     if card.tau is not None:
-        result.append(Fact("Tau", f"{card.tau:g}"))
+        result.append(Fact(tr("Tau"), f"{card.tau:g}"))
     result.append(
         Fact(
-            "SNN time steps",
-            f"T = {card.snn_steps}" + (", locked" if model.tsm_locked else ""),
-            "The number of time steps that the model was trained with.",
+            tr("SNN time steps"),
+            f"T = {card.snn_steps}" + (tr(", locked") if model.tsm_locked else ""),
+            tr("The number of time steps that the model was trained with."),
         )
     )
     result += _assumptions(model)
     if card.codebook_size:
-        result.append(Fact("Codebook", f"{card.codebook_size} codes"))
+        result.append(
+            Fact(tr("Codebook"), tr("{codebook_size} codes", codebook_size=card.codebook_size))
+        )
     if card.classes:
-        chosen = "to choose from" if "num_classes" in card.config else "in the data"
-        result.append(Fact("Classes", f"{len(card.classes)} {chosen}", ", ".join(card.classes)))
+        chosen = tr("to choose from") if "num_classes" in card.config else tr("in the data")
+        result.append(Fact(tr("Classes"), f"{len(card.classes)} {chosen}", ", ".join(card.classes)))
     if card.quality:
         result += [_quality(item) for item in card.quality]
     else:
-        result.append(Fact("Quality", UNKNOWN, "The file does not say how good its samples are."))
+        result.append(
+            Fact(tr("Quality"), UNKNOWN, tr("The file does not say how good its samples are."))
+        )
     return result
 
 
@@ -101,15 +147,17 @@ def _assumptions(model: ModelInfo) -> list[Fact]:
     training = model.card.training
     result = []
     if assumed := training.get("assumed"):
-        remark = "The file does not say so; these are the paper's values, or the only ones."
-        result.append(Fact("Assumed", str(assumed).replace("_", " "), remark))
+        remark = tr("The file does not say so; these are the paper's values, or the only ones.")
+        result.append(Fact(tr("Assumed"), str(assumed).replace("_", " "), remark))
     if training.get("numerics") == "strict":
-        result.append(Fact("Numerics", "strict", "As the papers' code computes, quirks included."))
+        result.append(
+            Fact(tr("Numerics"), tr("strict"), tr("As the papers' code computes, quirks included."))
+        )
     return result
 
 
 def _quality(item: Measurement) -> Fact:
-    name, form = _METRICS.get(item.metric, (item.metric.replace("_", " ").capitalize(), "{:.3g}"))
+    name, form = _METRICS.get(item.metric, (metric_title(item.metric), "{:.3g}"))
     return Fact(name, form.format(item.value), item.protocol)
 
 
@@ -123,4 +171,4 @@ def count(number: int) -> str:
 
 
 def _channels(number: int) -> str:
-    return {1: "grey", 3: "colour"}.get(number, f"{number} channels")
+    return {1: tr("grey"), 3: tr("colour")}.get(number, tr("{number} channels", number=number))

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from spikestudio.app.viewmodels.differences import Difference, differences
 from spikestudio.app.viewmodels.playback import RecordedRun
 from spikestudio.app.viewmodels.run import RunModel, RunState
+from spikestudio.language import tr
 from spikestudio.recording.record import MEBIBYTE
 from spikestudio.sampling.branch import Branch, branch_of
 from spikestudio.sampling.request import SamplingRequest
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
 RECORDERS = 2  # recordings together may take this many times what one may
 MOST_THUMBNAILS = 4
-WAIT = "Wait until the run has ended."
-LET_GO = "recording let go; its images and parameters are kept"
-CLOSED = "file closed; its images and parameters are kept"
+WAIT = tr("Wait until the run has ended.")
+LET_GO = tr("recording let go; its images and parameters are kept")
+CLOSED = tr("file closed; its images and parameters are kept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,16 +123,16 @@ class Entry:
     @property
     def name(self) -> str:
         """What it is called: ``run 3``."""
-        return self.file_name or f"run {self.number}"
+        return self.file_name or tr("run {number}", number=self.number)
 
     @property
     def outcome(self) -> str:
         """How it ended, in a few words."""
         done, total = self.steps_done, len(self.timesteps)
         if self.state is RunState.FINISHED:
-            return "finished"
-        word = "failed" if self.state is RunState.FAILED else "stopped"
-        return f"{word} after {done:,} of {total:,} steps"
+            return tr("finished")
+        word = tr("failed") if self.state is RunState.FAILED else tr("stopped")
+        return tr("{word} after {done:,} of {total:,} steps", word=word, done=done, total=total)
 
 
 class HistoryModel(QObject):
@@ -212,32 +213,38 @@ class HistoryModel(QObject):
     def cannot_look(self, entry: Entry) -> str:
         """Why a run cannot be shown again; empty if it can."""
         if entry.ended is None and entry.is_unpacking:
-            return "Its recording is being unpacked."
+            return tr("Its recording is being unpacked.")
         if entry.ended is None and entry.stored is None:
             if entry.path:
-                return f"Its file was closed: open {entry.path} again."
+                return tr("Its file was closed: open {entry_path} again.", entry_path=entry.path)
             if entry.left_out:
-                return f"{entry.left_out} Duplicate the run to sample the same again."
-            return "Its recording was let go: duplicate it to sample the same again."
+                return tr(
+                    "{left_out} Duplicate the run to sample the same again.",
+                    left_out=entry.left_out,
+                )
+            return tr("Its recording was let go: duplicate it to sample the same again.")
         if entry is self.shown:
-            return "This run is shown."
+            return tr("This run is shown.")
         return WAIT if self._sampler.is_busy else ""
 
     def cannot_duplicate(self, entry: Entry) -> str:
         """Why a request cannot be put in the sampler; empty if it can."""
         model = self._sampler.model
         if model is None or model.card.tensors_sha256 != entry.tensors_sha256:
-            return f"This run is another model's: load {entry.checkpoint or 'that model'} first."
+            return tr(
+                "This run is another model's: load {checkpoint} first.",
+                checkpoint=entry.checkpoint or tr("that model"),
+            )
         return WAIT if self._sampler.is_busy else ""
 
     def cannot_branch(self, entry: Entry) -> str:
         """Why no branch can start in a run; empty if one can."""
         if entry.ended is None and entry.stored is None and not entry.is_unpacking:
-            return "Its recording was let go, so it can no longer be branched."
+            return tr("Its recording was let go, so it can no longer be branched.")
         if entry is not self.shown:
-            return "Look at this run first, and go to the step to branch from."
+            return tr("Look at this run first, and go to the step to branch from.")
         if not entry.steps_done:
-            return "No step of this run was done."
+            return tr("No step of this run was done.")
         return self.cannot_duplicate(entry)
 
     # actions --------------------------------------------------------------------------------

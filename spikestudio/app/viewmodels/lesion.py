@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.app.viewmodels.sampler import SamplerModel
+from spikestudio.language import tr
 from spikestudio.neurons.overrides import Override, channel_axis
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.types import LayerInfo
@@ -54,12 +55,14 @@ class LesionModel(QObject):
         """Why no lesion can be sampled now, as a sentence; empty if one can."""
         intact, model = self.intact, self._sampler.model
         if intact is None:
-            return "Sample first: a lesion is compared with a finished run."
+            return tr("Sample first: a lesion is compared with a finished run.")
         if intact.result.parameter_changes():
-            return "The threshold or temperature changed during the run: sample without a change."
+            return tr(
+                "The threshold or temperature changed during the run: sample without a change."
+            )
         if model is None or model.card.tensors_sha256 != intact.result.tensors_sha256:
-            return "The finished run is another model's: sample with this one first."
-        return "" if self._sampler.can_sample else "Wait until the run has ended."
+            return tr("The finished run is another model's: sample with this one first.")
+        return "" if self._sampler.can_sample else tr("Wait until the run has ended.")
 
     def sample(self, lesion: Override) -> None:
         """Ask for the finished run once more, with a lesion."""

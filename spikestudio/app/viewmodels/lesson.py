@@ -9,10 +9,11 @@ from time import monotonic
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from spikestudio import language
 from spikestudio.app.viewmodels.lesson_numbers import written
 from spikestudio.app.viewmodels.lesson_state import AppState
 from spikestudio.lessons import conditions
-from spikestudio.lessons.lesson import ENGLISH, Lesson, Page
+from spikestudio.lessons.lesson import Lesson, Page
 from spikestudio.lessons.progress import Answer, Prediction, Progress, ProgressStore, was_right
 from spikestudio.lessons.reading import Entry
 from spikestudio.lessons.states import Value
@@ -46,7 +47,7 @@ class LessonModel(QObject):
         super().__init__(parent)
         self.state = state
         self._find = find
-        self.language = ENGLISH
+        self.language = language.current()
         self.uses_own = False  # the loaded model in the place of the bundled ones
         self.lesson: Lesson | None = None
         self.index = 0
@@ -125,6 +126,13 @@ class LessonModel(QObject):
     def page(self) -> Page | None:
         """The page that is shown."""
         return self.lesson.pages[self.index] if self.lesson else None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the page is shown in English because the window's language lacks it."""
+        if self.lesson is None or self.page is None:
+            return False
+        return not self.lesson.has(self.page.id, self.language)
 
     @property
     def words(self) -> Words:

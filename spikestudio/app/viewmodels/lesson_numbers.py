@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spikestudio.app.viewmodels.lesson_run_states import memory_of
 from spikestudio.app.viewmodels.lesson_state import AppState, Desk
+from spikestudio.language import tr
 from spikestudio.lessons import equations
 from spikestudio.lessons.equations import NOT_RECORDED
 from spikestudio.lessons.writing import value_text
@@ -39,12 +40,14 @@ def _pixel(desk: Desk) -> tuple[float, float, float, float, float, str] | str:
         return NOT_RECORDED
     model = desk.sampler.model
     if model is None or "num_train_timesteps" not in model.card.config:
-        return f"{NOT_RECORDED}: the schedule of the model is not loaded"
+        return tr(
+            "{not_recorded}: the schedule of the model is not loaded", not_recorded=NOT_RECORDED
+        )
     step, times = desk.timeline.cursor.step, run.run.timesteps
     state = recorder.state(step)
     after = recorder.state(step + 1) if step + 1 < recorder.num_steps else None
     if state is None or after is None or "x_t" not in state or "x0_hat" not in state:
-        return f"{NOT_RECORDED} at step {step + 1}"
+        return tr("{not_recorded} at step {step}", not_recorded=NOT_RECORDED, step=step + 1)
     image = min(run.selection.image, len(state["x_t"]) - 1)
     row, column = (size // 2 for size in state["x_t"].shape[2:])
     x, x0, following = (
@@ -53,7 +56,14 @@ def _pixel(desk: Desk) -> tuple[float, float, float, float, float, str] | str:
     )
     shares = equations.alpha_bar(int(model.card.config["num_train_timesteps"]))
     now, then = float(shares[times[step]]), float(shares[times[step + 1]])
-    return x, x0, following, now, then, f"pixel ({column}, {row}), t = {times[step]}"
+    return (
+        x,
+        x0,
+        following,
+        now,
+        then,
+        tr("pixel ({column}, {row}), t = {time}", column=column, row=row, time=times[step]),
+    )
 
 
 def _ddpm(desk: Desk) -> str:
@@ -86,19 +96,40 @@ def _wkv(desk: Desk) -> str:
     run = desk.run
     chosen = run.layer(run.selection.layer)
     if chosen is None or not has_memory(chosen):
-        return f"{NOT_RECORDED}: choose a layer {MIXED} of SDiT, behind a time mixing"
+        return tr(
+            "{not_recorded}: choose a layer {mixed} of SDiT, behind a time mixing",
+            not_recorded=NOT_RECORDED,
+            mixed=MIXED,
+        )
     if not run.selection.neurons:
-        return f"{NOT_RECORDED}: select a neuron of {chosen.id}"
+        return tr(
+            "{not_recorded}: select a neuron of {chosen}",
+            not_recorded=NOT_RECORDED,
+            chosen=chosen.id,
+        )
     found = memory_of(desk)
     if found is None:
         is_playing = desk.timeline.is_playing or run.state.is_active
-        soon = "when playing stops" if is_playing else "in a moment"
-        reason = run.cannot_recompute or f"it is computed again {soon}"
-        return f"{NOT_RECORDED} at step {desk.step + 1}: {reason}"
+        soon = tr("when playing stops") if is_playing else tr("in a moment")
+        reason = run.cannot_recompute or tr("it is computed again {soon}", soon=soon)
+        return tr(
+            "{not_recorded} at step {desk_step}: {reason}",
+            not_recorded=NOT_RECORDED,
+            desk_step=desk.step + 1,
+            reason=reason,
+        )
     memory, token, channel = found
     image = run.recorder.image + 1 if run.recorder is not None else 1
-    where = f"image {image}, step {desk.step + 1}, token {token + 1}, channel {channel}"
-    return f"{where} (computed again)\n{equations.wkv(memory.at(token, channel))}"
+    where = tr(
+        "image {image}, step {desk_step}, token {token}, channel {channel}",
+        image=image,
+        desk_step=desk.step + 1,
+        token=token + 1,
+        channel=channel,
+    )
+    return tr(
+        "{where} (computed again)\n{wkv}", where=where, wkv=equations.wkv(memory.at(token, channel))
+    )
 
 
 _EQUATIONS = {

@@ -10,9 +10,10 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from spikestudio.checkpoints.library import Item, Scan, printable, read_item, standing_folders
+from spikestudio.language import tr
 
 PIECE_S = 0.15  # of a scan, after which other work in the background has its turn
-STOPPED = "The folders were not looked through to the end."
+STOPPED = tr("The folders were not looked through to the end.")
 Submit = Callable[[Callable[[], Any], Callable[[Any], None], Callable[[str, str], None]], None]
 
 
@@ -52,7 +53,9 @@ class LibraryModel(QObject):
         """Look through one more folder from now on."""
         folder = folder.absolute()
         if folder in (*self.folders, *standing_folders()):
-            self.refused.emit(f"{printable(str(folder))} is looked through already.")
+            self.refused.emit(
+                tr("{folder} is looked through already.", folder=printable(str(folder)))
+            )
             return
         self._set_folders((*self.folders, folder))
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from spikestudio.language import tr
+
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.checkpoint import CheckpointModel
     from spikestudio.app.viewmodels.run import RunModel
@@ -60,21 +62,33 @@ class ShownField:
         field = self.field
         if not field.is_exact:
             place = self._place(field.input, field.input_space)
-            return f"Neuron {self.neuron:,}: {place + ': ' if place else ''}{field.note}"
-        seen = self._place(field.input, field.input_space) or "nothing"
-        reached = self._place(field.output, field.output_space) or "nothing"
-        return f"Receptive field of neuron {self.neuron:,}: {seen}; acts on {reached}; exact"
+            return tr(
+                "Neuron {neuron:,}: {place}{note}",
+                neuron=self.neuron,
+                place=place + ": " if place else "",
+                note=field.note,
+            )
+        seen = self._place(field.input, field.input_space) or tr("nothing")
+        reached = self._place(field.output, field.output_space) or tr("nothing")
+        return tr(
+            "Receptive field of neuron {neuron:,}: {seen}; acts on {reached}; exact",
+            neuron=self.neuron,
+            seen=seen,
+            reached=reached,
+        )
 
     def _place(self, box: Box | None, space: Space) -> str:
         if box is None:
             return ""
         side = self.sides[space]
-        whole = "token map" if space == "tokens" else "image"
+        whole = tr("token map") if space == "tokens" else tr("image")
         if box == (0, 0, side, side):
-            return f"the whole {whole}"
-        rows, columns = _span("row", box.y0, box.y1), _span("column", box.x0, box.x1)
+            return tr("the whole {whole}", whole=whole)
+        rows = _span(tr("row"), tr("rows"), box.y0, box.y1)
+        columns = _span(tr("column"), tr("columns"), box.x0, box.x1)
         is_mixed = "tokens" in (self.field.input_space, self.field.output_space)
-        return f"{rows}, {columns}{f' of the {whole}' if is_mixed else ''}"
+        place = f"{rows}, {columns}"
+        return tr("{place} of the {whole}", place=place, whole=whole) if is_mixed else place
 
 
 class NeuronFieldModel(QObject):
@@ -253,7 +267,7 @@ def _config_of(architecture: str, config: Mapping[str, Any]) -> Config:
     return made
 
 
-def _span(name: str, first: int, end: int) -> str:
+def _span(one: str, many: str, first: int, end: int) -> str:
     if end - first == 1:
-        return f"{name} {first:,}"
-    return f"{name}s {first:,}\N{EN DASH}{end - 1:,}"
+        return f"{one} {first:,}"
+    return f"{many} {first:,}\N{EN DASH}{end - 1:,}"

@@ -16,6 +16,7 @@ from spikestudio.app.viewmodels.neuron_lab_curve import RateCurve, measure
 from spikestudio.app.viewmodels.neuron_lab_settings import LabSettings
 from spikestudio.app.viewmodels.neuron_lab_source import real_neuron
 from spikestudio.errors import ConfigError, SpikeStudioError
+from spikestudio.language import invariant, tr
 from spikestudio.neurons import lab
 from spikestudio.neurons.lab import Driven, Neuron
 from spikestudio.neurons.lab_table import write_csv
@@ -225,8 +226,10 @@ class NeuronLabModel(LabSettings):
     def save_csv(self, path: Path) -> None:
         """Write the traces as CSV; ``told`` or ``rejected`` says what became of it."""
         if self.outcome is not None:
-            job = partial(write_csv, path, self.neuron, self.outcome.driven, self.source)
-            told = f"Saved {path.name} in {path.parent}."
+            with invariant():
+                source = self.source
+            job = partial(write_csv, path, self.neuron, self.outcome.driven, source)
+            told = tr("Saved {path} in {parent}.", path=path.name, parent=path.parent)
             self._submit(
                 job, lambda _: self.told.emit(told), lambda message, _: self.rejected.emit(message)
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from spikestudio.language import tr
 from spikestudio.neurons.lab import Neuron
 from spikestudio.neurons.lab_inputs import Input
 from spikestudio.neurons.reference import SOFT
@@ -33,33 +34,39 @@ def _constant(amplitude: float) -> Input:
 
 EXAMPLES = (
     Example(
-        "Charge, fire, reset",
-        "Each step adds the input; at the threshold it fires and starts again. Draw your own input.",
+        tr("Charge, fire, reset"),
+        tr(
+            "Each step adds the input; at the threshold it fires and starts again. Draw your own input."
+        ),
         Setup(input=_constant(0.4)),
     ),
     Example(
-        "A leak forgets",
-        "The leak pulls the potential back: it rises ever more slowly towards the input.",
+        tr("A leak forgets"),
+        tr("The leak pulls the potential back: it rises ever more slowly towards the input."),
         Setup(neuron=Neuron(), input=_constant(1.1), steps=12),
     ),
     Example(
-        "Too weak for ever",
-        "An input below the threshold never makes this leaky neuron fire, however long it lasts.",
+        tr("Too weak for ever"),
+        tr(
+            "An input below the threshold never makes this leaky neuron fire, however long it lasts."
+        ),
         Setup(neuron=Neuron(), input=_constant(0.95), steps=32),
     ),
     Example(
-        "Soft reset keeps the rest",
-        "A spike only subtracts the threshold, so what is above it counts for the next one.",
+        tr("Soft reset keeps the rest"),
+        tr("A spike only subtracts the threshold, so what is above it counts for the next one."),
         Setup(neuron=Neuron(kind="IF", reset=SOFT), input=_constant(0.7)),
     ),
     Example(
-        "Only four rates",
-        "With T = 4 a constant input can only give the rates 0, 1/4, 1/2 and 1: see the stairs.",
+        tr("Only four rates"),
+        tr(
+            "With T = 4 a constant input can only give the rates 0, 1/4, 1/2 and 1: see the stairs."
+        ),
         Setup(neuron=Neuron(), input=_constant(1.5), steps=4),
     ),
     Example(
-        "Noise makes it fire",
-        "The mean input is below the threshold; now and then the noise is enough.",
+        tr("Noise makes it fire"),
+        tr("The mean input is below the threshold; now and then the noise is enough."),
         Setup(
             neuron=Neuron(),
             input=Input(shape="noisy", amplitude=0.8, noise=0.8, seed=1),

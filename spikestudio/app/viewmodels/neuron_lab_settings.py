@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from spikestudio.app.viewmodels.neuron_lab_examples import EXAMPLES, Setup
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons import lab
 from spikestudio.neurons.lab import MOST_STEPS, Kind, Neuron, Reset
 from spikestudio.neurons.lab_inputs import Input, Shape
@@ -124,10 +125,11 @@ class LabSettings(QObject):
     @steps.setter
     def steps(self, steps: int) -> None:
         self._refuse_recorded("steps")
-        whole = int(lab.number(steps, (1, MOST_STEPS), "steps", "number of SNN steps"))
+        whole = int(lab.number(steps, (1, MOST_STEPS), "steps", tr("number of SNN steps")))
         if whole != steps:
             raise ConfigError(
-                f"The number of SNN steps must be whole, not {steps!r}.", field="steps"
+                tr("The number of SNN steps must be whole, not {steps!r}.", steps=steps),
+                field="steps",
             )
         self._change(steps=whole)
 
@@ -216,7 +218,7 @@ class LabSettings(QObject):
         """Take the neuron, input and T of one of ``EXAMPLES``; a real neuron is left."""
         setup = next((each.setup for each in EXAMPLES if each.name == name), None)
         if setup is None:
-            raise ConfigError(f"There is no example {name!r}.", field="example")
+            raise ConfigError(tr("There is no example {name!r}.", name=name), field="example")
         self.real, self._own = None, None
         self._change(neuron=setup.neuron, input=setup.input, steps=setup.steps)
 
@@ -236,11 +238,16 @@ class LabSettings(QObject):
     def _refuse_recorded(self, field: str) -> None:
         if self.real is not None:
             raise ConfigError(
-                "The input is recorded: go back to your own current to change it.", field=field
+                tr("The input is recorded: go back to your own current to change it."), field=field
             )
 
     def _check_step(self, step: int) -> None:
         if not 0 <= step < self.steps:
             raise ConfigError(
-                f"There is no SNN step {step + 1}: choose one of 1 to {self.steps}.", field="cursor"
+                tr(
+                    "There is no SNN step {step}: choose one of 1 to {steps}.",
+                    step=step + 1,
+                    steps=self.steps,
+                ),
+                field="cursor",
             )

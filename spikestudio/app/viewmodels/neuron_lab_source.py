@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.language import tr
 from spikestudio.neurons.constants import Constants, constants_at, forced_at
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ class RealNeuron:
     @property
     def text(self) -> str:
         """Where it comes from, in words."""
-        kind = ", recomputed" if self.is_recomputed else ""
-        where = f"Neuron {self.neuron:,} of layer {self.layer.id}"
-        return f"{where}, denoising step {self.step + 1:,}{kind}"
+        kind = tr(", recomputed") if self.is_recomputed else ""
+        where = tr("Neuron {neuron:,} of layer {layer}", neuron=self.neuron, layer=self.layer.id)
+        return tr(
+            "{where}, denoising step {step:,}{kind}", where=where, step=self.step + 1, kind=kind
+        )
 
 
 def real_neuron(run: RunModel, step: int) -> RealNeuron | str:
@@ -44,22 +47,30 @@ def real_neuron(run: RunModel, step: int) -> RealNeuron | str:
     known, recorder, selection = run.known, run.recorder, run.selection
     layer = run.layer(selection.layer)
     if known is None or recorder is None or run.step is None:
-        return "There is no run yet: sample first."
+        return tr("There is no run yet: sample first.")
     if layer is None or not selection.neurons:
-        return "No neuron is selected: click one in the raster or in the mosaic first."
+        return tr("No neuron is selected: click one in the raster or in the mosaic first.")
     neuron = selection.neurons[0]
     if neuron >= layer.num_neurons:
-        return f"Layer {layer.id} has no neuron {neuron:,}: select another one."
+        return tr(
+            "Layer {layer} has no neuron {neuron:,}: select another one.",
+            layer=layer.id,
+            neuron=neuron,
+        )
     found = _recorded(run, layer.id, neuron, step)
     spikes = known.spikes(layer.id, step)
     if found is None or spikes is None:
-        why = f"The input of neuron {neuron:,} was not recorded at denoising step {step + 1:,}"
-        what = run.cannot_recompute or "It can be taken once the step is recomputed."
+        why = tr(
+            "The input of neuron {neuron:,} was not recorded at denoising step {step:,}",
+            neuron=neuron,
+            step=step + 1,
+        )
+        what = run.cannot_recompute or tr("It can be taken once the step is recomputed.")
         return f"{why}. {what}"
     current, threshold = found
     overrides = run.run.request.overrides if run.run else ()
     if isinf(float(forced_at(layer, overrides, step, (neuron,))[0])):
-        return f"A lesion forces neuron {neuron:,}: select one that is free."
+        return tr("A lesion forces neuron {neuron:,}: select one that is free.", neuron=neuron)
     constants = constants_at(layer, overrides, step, threshold)
     return RealNeuron(
         layer=layer,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from spikestudio.language import tr
+
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.history import HistoryModel
     from spikestudio.app.viewmodels.session import SessionModel
@@ -30,7 +32,7 @@ class NotesModel(QObject):
     @property
     def choices(self) -> list[tuple[int | None, str]]:
         """Keys and names of all notes; a bullet marks those that say something."""
-        notes: list[tuple[int | None, str, str]] = [(None, "Session", self.session.note)]
+        notes: list[tuple[int | None, str, str]] = [(None, tr("Session"), self.session.note)]
         notes += [
             (e.key, e.file_name or e.name.capitalize(), e.note)
             for e in reversed(self._history.entries)
@@ -41,7 +43,7 @@ class NotesModel(QObject):
     def name(self) -> str:
         """What the open note is of."""
         entry = self._history.entry(self.key)
-        return "the session" if entry is None else entry.name
+        return tr("the session") if entry is None else entry.name
 
     @property
     def text(self) -> str:

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from spikestudio.app.viewmodels.pack_file import Opened, missing_model, open_pack
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr
 from spikestudio.lessons.problem import PackError
 from spikestudio.sampling.request import SamplingRequest
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from spikestudio.lessons.reading import Known
     from spikestudio.sessions.document import Session
 
-BUSY = "A run is in progress: cancel it or wait until it has ended, then open the lesson pack."
+BUSY = tr("A run is in progress: cancel it or wait until it has ended, then open the lesson pack.")
 PREFIX = "pack-"  # of a pack's lesson, so that its progress is not that of a bundled one
 Submit = Callable[[Callable[[], Any], Callable[[Any], None], Callable[[str, str], None]], None]
 
@@ -121,8 +122,10 @@ class PackModel(QObject):
         if missing or self._sampler.is_busy:
             found.close()
             if missing:
-                reason = f"it starts with the model {missing}, which is not here"
-                error = PackError(found.path, reason, "open its checkpoint first")
+                reason = tr(
+                    "it starts with the model {missing}, which is not here", missing=missing
+                )
+                error = PackError(found.path, reason, tr("open its checkpoint first"))
                 self.failed.emit(str(error), "")
             else:
                 self.warned.emit(BUSY)
@@ -181,7 +184,7 @@ class PackModel(QObject):
             change()
         except SpikeStudioError as error:
             self._lesson.close()
-            self.warned.emit(f"The lesson pack was closed: {error}")
+            self.warned.emit(tr("The lesson pack was closed: {error}", error=error))
         finally:
             self._is_holding = False
 

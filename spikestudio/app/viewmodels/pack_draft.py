@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from spikestudio import __version__
 from spikestudio.checkpoints import strict_json
+from spikestudio.language import tr
 from spikestudio.lessons import pack as packs
 from spikestudio.lessons.lesson import ENGLISH
 from spikestudio.lessons.lesson import SCHEMA_VERSION as LESSON_VERSION
@@ -61,7 +62,7 @@ class PackDraft(QObject):
         }
         self.texts, self.pictures, self._raw = {}, {}, {}
         self.set_words(
-            TITLE_PAGE, Words({"title": "Untitled lesson", "summary": "What is learnt."})
+            TITLE_PAGE, Words({"title": tr("Untitled lesson"), "summary": tr("What is learnt.")})
         )
         self.add_page()
         self.set_session(session)
@@ -205,7 +206,7 @@ class PackDraft(QObject):
         number = next(n for n in range(1, 1000) if f"page-{n}" not in taken)
         at = len(self.pages) if after < 0 else after + 1
         self.pages.insert(at, {"id": f"page-{number}"})
-        self.set_words(f"page-{number}", Words({"title": f"Page {number}"}))
+        self.set_words(f"page-{number}", Words({"title": tr("Page {number}", number=number)}))
         return at
 
     def remove_page(self, index: int) -> None:
@@ -267,10 +268,16 @@ class PackDraft(QObject):
     def add_picture(self, name: str, data: bytes) -> str:
         """Take a picture in, and return its name in the pack; raises ``ValueError``."""
         if len(data) > MOST_PICTURE:
-            raise ValueError(f"{name} is larger than {MOST_PICTURE // 2**20} MiB: make it smaller.")
+            raise ValueError(
+                tr(
+                    "{name} is larger than {most_picture} MiB: make it smaller.",
+                    name=name,
+                    most_picture=MOST_PICTURE // 2**20,
+                )
+            )
         stem, _, suffix = name.lower().rpartition(".")
         if suffix not in ("png", "svg"):
-            raise ValueError(f"{name} is no PNG or SVG picture: save it as one.")
+            raise ValueError(tr("{name} is no PNG or SVG picture: save it as one.", name=name))
         safe = "".join(c if c.isascii() and c.isalnum() else "-" for c in stem).strip("-")[:80]
         found = f"{safe or 'picture'}.{suffix}"
         self.pictures[found] = data

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikestudio.checkpoints import strict_json
+from spikestudio.language import tr
 from spikestudio.lessons.pack import MANIFEST, Pack
 from spikestudio.lessons.pack_reading import read_pack
 from spikestudio.lessons.pack_writing import save_pack
@@ -57,7 +58,9 @@ def open_pack(path: Path, known: Known | None = None) -> Opened:
         raise _of_the_pack(path, error) from error
     except OSError as error:
         folder.cleanup()
-        raise PackError(path, f"it could not be unpacked ({error})", "free some space") from error
+        raise PackError(
+            path, tr("it could not be unpacked ({error})", error=error), tr("free some space")
+        ) from error
     except BaseException:
         folder.cleanup()
         raise
@@ -135,7 +138,5 @@ def missing_model(session: Session | None, hashes: Collection[str], names: Colle
 
 def _of_the_pack(path: Path, error: SessionError) -> PackError:
     """Say of a pack what was found by what reads session files."""
-    text = str(error).removeprefix(f"The session {path} cannot be opened because ")
-    reason, _, advice = text.rstrip(".").rpartition(": ")
-    reason = reason.replace("no session file", "no lesson pack")
-    return PackError(path, reason or text.rstrip("."), advice or "choose another file")
+    advice = error.advice or tr("choose another file")
+    return PackError(path, error.reason or str(error).rstrip("."), advice)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from spikestudio.diffusion.solvers import OURS, SCHEDULERS
+from spikestudio.language import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,13 @@ class Parameter:
 
 
 NUM = Parameter(
-    "num", "Images", "", "Images drawn at once, each from its own random stream.", 1, 64
+    "num", tr("Images"), "", tr("Images drawn at once, each from its own random stream."), 1, 64
 )
 STEPS = Parameter(
     "steps",
-    "Denoising steps",
+    tr("Denoising steps"),
     "",
-    "Network evaluations per image; more steps take longer and usually look better.",
+    tr("Network evaluations per image; more steps take longer and usually look better."),
     1,
     1000,
     is_log=True,
@@ -56,9 +57,9 @@ def steps_up_to(most: int) -> Parameter:
 
 SNN_STEPS = Parameter(
     "snn_steps",
-    "SNN time steps",
+    tr("SNN time steps"),
     "",
-    "Time steps T that every spiking layer computes within one network evaluation.",
+    tr("Time steps T that every spiking layer computes within one network evaluation."),
     1,
     16,
     marks=tuple(range(1, 17)),
@@ -66,9 +67,9 @@ SNN_STEPS = Parameter(
 )
 THRESHOLD = Parameter(
     "threshold",
-    "Threshold",
+    tr("Threshold"),
     "",
-    "Firing threshold of every neuron: lower = more spikes (paper: inhibitory guidance).",
+    tr("Firing threshold of every neuron: lower = more spikes (paper: inhibitory guidance)."),
     0.997,
     1.003,
     decimals=3,
@@ -80,9 +81,9 @@ WIDE_THRESHOLD = replace(
 )
 TEMPERATURE = Parameter(
     "temperature",
-    "Temperature",
+    tr("Temperature"),
     "",
-    "Below 1 the likelier codes are preferred, above 1 the choice is more random.",
+    tr("Below 1 the likelier codes are preferred, above 1 the choice is more random."),
     0.1,
     2.0,
     decimals=2,
@@ -91,9 +92,9 @@ TEMPERATURE = Parameter(
 )
 GUIDANCE = Parameter(
     "guidance",
-    "Guidance",
+    tr("Guidance"),
     "×",
-    "How strongly the class steers the image; 1 is off and twice as fast.",
+    tr("How strongly the class steers the image; 1 is off and twice as fast."),
     1.0,
     8.0,
     decimals=1,
@@ -102,3 +103,8 @@ GUIDANCE = Parameter(
 )
 
 SAMPLER_TITLES = {name: solver.title for name, solver in (OURS | SCHEDULERS).items()}
+
+
+def short_title(sampler: str) -> str:
+    """Return what a sampler is called where there is little room: its title up to the comma."""
+    return SAMPLER_TITLES.get(sampler, sampler).replace("\N{FULLWIDTH COMMA}", ",").split(",")[0]

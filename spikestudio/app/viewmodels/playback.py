@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.errors import ConfigError, RecordingError
+from spikestudio.language import tr
 from spikestudio.sampling.events import (
     Event,
     ImagePreview,
@@ -68,7 +69,12 @@ class Playback:
         if self.result.is_complete:
             return ""
         name, done, total = self.run.name, self.result.steps_done, len(self.run.timesteps)
-        return f"{name} was cut short: it holds the first {done:,} of {total:,} denoising steps."
+        return tr(
+            "{name} was cut short: it holds the first {done:,} of {total:,} denoising steps.",
+            name=name,
+            done=done,
+            total=total,
+        )
 
 
 def open_playback(path: Path, cards: Iterable[Card] = ()) -> Playback:
@@ -94,7 +100,7 @@ def open_playback(path: Path, cards: Iterable[Card] = ()) -> Playback:
         return _playback(recording, tuple(cards))
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         recording.close()
-        raise _unusable(path, "what it says of its run does not fit together") from error
+        raise _unusable(path, tr("what it says of its run does not fit together")) from error
     except RecordingError:
         recording.close()
         raise
@@ -104,7 +110,7 @@ def _playback(recording: Recording, cards: tuple[Card, ...]) -> Playback:
     origin = recording.origin
     done: int = origin["steps_done"]
     if not done:
-        raise _unusable(recording.path, "it ends before its first denoising step")
+        raise _unusable(recording.path, tr("it ends before its first denoising step"))
     request = SamplingRequest(**origin["request"])
     run = RecordedRun(
         run_id=next(_run_ids),
@@ -243,5 +249,10 @@ def _sha256(recording: Recording) -> str:
 
 def _unusable(path: Path, reason: str) -> RecordingError:
     return RecordingError(
-        f"The recording {path} cannot be shown because {reason}: choose another file.", path
+        tr(
+            "The recording {path} cannot be shown because {reason}: choose another file.",
+            path=path,
+            reason=reason,
+        ),
+        path,
     )

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from spikestudio.app.viewmodels.differences import NAMES, value_text
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr, tr_n
 from spikestudio.sampling.request import RANGES, SamplingRequest
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif"),
     *(".svg", ".pdf", ".npz", ".json", ".zip"),
 )
-WAIT = "Wait until the run has ended."
-LOADING = "Wait until the model has been loaded."
-FAILED = "This run failed, so there is nothing to repeat."
+WAIT = tr("Wait until the run has ended.")
+LOADING = tr("Wait until the model has been loaded.")
+FAILED = tr("This run failed, so there is nothing to repeat.")
 _TOLD = ("request", "branch", "changes", "schema_version", "timesteps", "steps_done")
 _LONG = ("labels", "image_seeds")  # last, as they are long
 SHORT = 40  # characters of a name
@@ -66,17 +67,26 @@ class Opened:
             for is_so, text in (
                 (
                     changes > 0,
-                    f"Its parameters were changed {'once' if is_one else f'{changes:,} times'} while "
-                    "it ran: Apply sets what it began with.",
+                    tr(
+                        "Its parameters were changed {part} while "
+                        "it ran: Apply sets what it began with.",
+                        part=tr("once") if is_one else tr("{changes:,} times", changes=changes),
+                    ),
                 ),
                 (
                     origin.branch is not None,
-                    "It starts in the middle of another run or from given tokens: Apply sets its "
-                    "parameters alone.",
+                    tr(
+                        "It starts in the middle of another run or from given tokens: Apply sets its "
+                        "parameters alone."
+                    ),
                 ),
                 (
                     not origin.is_complete,
-                    f"It was stopped after {origin.steps_done:,} of {origin.num_steps:,} steps.",
+                    tr(
+                        "It was stopped after {steps_done:,} of {num_steps:,} steps.",
+                        steps_done=origin.steps_done,
+                        num_steps=origin.num_steps,
+                    ),
                 ),
             )
             if is_so
@@ -146,9 +156,9 @@ class ProvenanceModel(QObject):
         if self._checkpoint.loading is not None:
             return LOADING
         if not self.is_loaded(origin) and self.entry(origin) is None:
-            return (
-                f"Its model, {short(origin.checkpoint)}, is not among the checkpoints at hand: open "
-                "its file first."
+            return tr(
+                "Its model, {short}, is not among the checkpoints at hand: open its file first.",
+                short=short(origin.checkpoint),
             )
         return ""
 
@@ -172,7 +182,9 @@ class ProvenanceModel(QObject):
         except SpikeStudioError as error:
             self.failed.emit(str(error))
             return
-        self.told.emit(f"The settings of {shown(opened.path.name)} are in the sampler.")
+        self.told.emit(
+            tr("The settings of {shown} are in the sampler.", shown=shown(opened.path.name))
+        )
 
     @Slot()
     def _on_loading_changed(self) -> None:
@@ -190,8 +202,12 @@ class ProvenanceModel(QObject):
         self._set(opened)
         if not self.is_loaded(opened.origin):
             self.failed.emit(
-                f"{model.name} has other weights than the model that {shown(opened.path.name)} was "
-                "made with: the images will differ."
+                tr(
+                    "{model} has other weights than the model that {shown} was "
+                    "made with: the images will differ.",
+                    model=model.name,
+                    shown=shown(opened.path.name),
+                )
             )
 
 
@@ -217,29 +233,48 @@ def rows(origin: Origin, machine: tuple[Difference, ...]) -> list[Row]:
     from spikestudio.export.origin import flattened
 
     values, request = origin.values, origin.request
-    found = [Row("Settings")]
+    found = [Row(tr("Settings"))]
     for each in fields(SamplingRequest):
         found.append(_parameter(request, each.name))
-    found += [Row("Experiment", shown(str(each.to_json()))) for each in request.overrides]
-    found.append(Row("During the run"))
-    found.append(Row("Steps done", f"{origin.steps_done:,} of {origin.num_steps:,}"))
+    found += [Row(tr("Experiment"), shown(str(each.to_json()))) for each in request.overrides]
+    found.append(Row(tr("During the run")))
+    found.append(
+        Row(
+            tr("Steps done"),
+            tr(
+                "{steps_done:,} of {num_steps:,}",
+                steps_done=origin.steps_done,
+                num_steps=origin.num_steps,
+            ),
+        )
+    )
     found += [
         Row(
-            f"From step {each.step + 1:,}",
-            f"threshold {each.threshold:.3f}, temperature {each.temperature:.2f}",
+            tr("From step {step:,}", step=each.step + 1),
+            tr(
+                "threshold {threshold:.3f}, temperature {temperature:.2f}",
+                threshold=each.threshold,
+                temperature=each.temperature,
+            ),
         )
         for each in origin.changes
     ]
     for branch in () if origin.branch is None else origin.branch.lineage():
-        source = "given tokens" if branch.past is None else branch.past.checkpoint
+        source = tr("given tokens") if branch.past is None else branch.past.checkpoint
         edits = len(branch.edits)
         found.append(
             Row(
-                f"Branched at step {branch.step + 1:,}",
-                f"from {short(source)}, {edits:,} edit{'' if edits == 1 else 's'} of tokens",
+                tr("Branched at step {branch_step:,}", branch_step=branch.step + 1),
+                tr_n(
+                    "from {short}, {edits:,} edit of tokens",
+                    "from {short}, {edits:,} edits of tokens",
+                    edits,
+                    short=short(source),
+                    edits=edits,
+                ),
             )
         )
-    found.append(Row("Model and machine"))
+    found.append(Row(tr("Model and machine")))
     differing = {each.field: each for each in machine}
     others = {
         name: value for name, value in flattened(values).items() if name.split(".")[0] not in _TOLD
@@ -248,7 +283,7 @@ def rows(origin: Origin, machine: tuple[Difference, ...]) -> list[Row]:
         last = name.rsplit(".", 1)[-1].replace("_", " ")
         part = name.split(".")[0]
         is_other = part in ("device", "threads", "flags", "versions") and last in differing
-        here = f"  (here {shown(str(differing[last].here))})" if is_other else ""
+        here = tr("  (here {shown})", shown=shown(str(differing[last].here))) if is_other else ""
         title = f"{part} {last}".replace("_", " ") if part in ("checkpoint", "images") else last
         found.append(Row(short(title[:1].upper() + title[1:]), shown(_listed(value)) + here))
     return found
@@ -256,9 +291,11 @@ def rows(origin: Origin, machine: tuple[Difference, ...]) -> list[Row]:
 
 def _parameter(request: SamplingRequest, name: str) -> Row:
     value = getattr(request, name)
-    title = NAMES.get(name) or (RANGES[name].label if name in RANGES else name.replace("_", " "))
+    title = NAMES.get(name) or (
+        tr(RANGES[name].label) if name in RANGES else name.replace("_", " ")
+    )
     if isinstance(value, bool):
-        text = "on" if value else "off"
+        text = tr("on") if value else tr("off")
     else:
         text = f"{value:.10g}" if isinstance(value, float) else value_text(request, name)
     return Row(title[:1].upper() + title[1:], text)

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from spikestudio.app.viewmodels.queued_run import QueuedRun
 from spikestudio.app.viewmodels.run import RunModel, RunState
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,16 +123,21 @@ class QueueModel(QObject):
         return bool(self._removed[0])
 
     @property
+    def is_adding(self) -> bool:
+        """Whether the Sample button puts a run into the queue."""
+        return self.can_add and not self.is_idle
+
+    @property
     def sample_label(self) -> str:
         """Text of the Sample button."""
-        return "Queue" if self.can_add and not self.is_idle else "Sample"
+        return tr("Queue") if self.is_adding else tr("Sample")
 
     @property
     def sample_tip(self) -> str:
         """What the Sample button does now."""
         if self.can_add and not self.is_idle:
-            return "Let a run with these settings wait for its turn"
-        return "Draw images with these settings"
+            return tr("Let a run with these settings wait for its turn")
+        return tr("Draw images with these settings")
 
     # asking for runs ------------------------------------------------------------------------
 
@@ -167,11 +173,16 @@ class QueueModel(QObject):
         if entry is None:
             return None
         self.waiting.insert(0 if is_in_front else len(self.waiting), entry)
-        where = " in front" if is_in_front and len(self.waiting) > 1 else ""
-        paused = " The run in progress is paused: it goes first."
+        where = tr(" in front") if is_in_front and len(self.waiting) > 1 else ""
+        paused = tr(" The run in progress is paused: it goes first.")
         is_paused = self._run.state is RunState.PAUSED
         self.told.emit(
-            f"Queued{where}: {len(self.waiting):,} waiting.{paused if is_paused else ''}"
+            tr(
+                "Queued{where}: {num_waiting:,} waiting.{paused}",
+                where=where,
+                num_waiting=len(self.waiting),
+                paused=paused if is_paused else "",
+            )
         )
         self._follow()
         return entry.key
@@ -236,10 +247,19 @@ class QueueModel(QObject):
         if not self.waiting:
             self.held = ""
         is_one = len(gone) == 1
-        what = f"Run {next(iter(gone)).name}" if is_one else f"{len(gone):,} runs"
+        what = (
+            tr("Run {next}", next=next(iter(gone)).name)
+            if is_one
+            else tr("{num_gone:,} runs", num_gone=len(gone))
+        )
         self.told.emit(
-            f"{what} taken from the queue: {len(self.waiting):,} waiting. "
-            f"Ctrl+Z in the queue puts {'it' if is_one else 'them'} back."
+            tr(
+                "{what} taken from the queue: {num_waiting:,} waiting. "
+                "Ctrl+Z in the queue puts {part} back.",
+                what=what,
+                num_waiting=len(self.waiting),
+                part=tr("it") if is_one else tr("them"),
+            )
         )
         self._follow()
 
@@ -325,10 +345,17 @@ class QueueModel(QObject):
         has_failed = self._run.state is RunState.FAILED
         self._num_failures = self._num_failures + 1 if has_failed else 0
         if self.waiting and ended.is_pausing:
-            self.held = f"Paused after {ended.name}, as asked for."
-            self.told.emit(f"{self.held} {len(self.waiting):,} waiting.")
+            self.held = tr("Paused after {ended}, as asked for.", ended=ended.name)
+            self.told.emit(
+                tr("{held} {num_waiting:,} waiting.", held=self.held, num_waiting=len(self.waiting))
+            )
         elif self.waiting and self._num_failures >= MOST_FAILURES:
-            self._hold(f"The last {MOST_FAILURES} runs failed, so the next one was not started.")
+            self._hold(
+                tr(
+                    "The last {most_failures} runs failed, so the next one was not started.",
+                    most_failures=MOST_FAILURES,
+                )
+            )
         self._follow()
 
     @Slot()
@@ -340,7 +367,9 @@ class QueueModel(QObject):
         entry = self.waiting[0]
         if not entry.is_made_with(sampler.model):
             self._tried = entry
-            self.told.emit(f"Loading {entry.model.name} for {entry.name}.")
+            self.told.emit(
+                tr("Loading {model} for {entry}.", model=entry.model.name, entry=entry.name)
+            )
             self._checkpoint.load(entry.model.path)
             return
         self.waiting.pop(0)
@@ -356,7 +385,13 @@ class QueueModel(QObject):
         model, tried = self._checkpoint.model, self._tried
         is_its_file = tried is not None and model is not None and model.path == tried.model.path
         if tried is not None and is_its_file and not tried.is_made_with(model):
-            self._refuse(tried, f"{tried.model.path} holds other weights than when it was queued.")
+            self._refuse(
+                tried,
+                tr(
+                    "{model_path} holds other weights than when it was queued.",
+                    model_path=tried.model.path,
+                ),
+            )
         self._after_load()
 
     @Slot()
@@ -376,8 +411,11 @@ class QueueModel(QObject):
         if entry in self.waiting:
             entry.problem = problem
             self._hold(
-                f"{entry.name} cannot start without {entry.model.name}: "
-                "cancel it, or mend that and go on."
+                tr(
+                    "{entry} cannot start without {model}: cancel it, or mend that and go on.",
+                    entry=entry.name,
+                    model=entry.model.name,
+                )
             )
 
     def _hold(self, reason: str) -> None:

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spikestudio.app.viewmodels.differences import differences, value_text
-from spikestudio.app.viewmodels.parameters import SAMPLER_TITLES
+from spikestudio.app.viewmodels.parameters import short_title
+from spikestudio.language import tr, tr_n
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,27 +48,43 @@ class QueuedRun:
     def facts(self) -> str:
         """Model and size of the request, in one line."""
         request = self.request
-        sampler = SAMPLER_TITLES.get(request.sampler, request.sampler).split(",")[0]
-        images = f"{request.num:,} image{'' if request.num == 1 else 's'}"
-        steps = f"{request.steps:,} step{'' if request.steps == 1 else 's'} {sampler}"
+        sampler = short_title(request.sampler)
+        images = tr_n(
+            "{request_num:,} image", "{request_num:,} images", request.num, request_num=request.num
+        )
+        steps = tr_n(
+            "{steps:,} step {sampler}",
+            "{steps:,} steps {sampler}",
+            request.steps,
+            steps=request.steps,
+            sampler=sampler,
+        )
         return "   ".join((self.model.name, images, steps))
 
     def changes(self, before: QueuedRun | None) -> list[str]:
         """Return what it asks for that the run before it does not, each in a few words."""
         parts = []
         if before is None:
-            parts.append(f"seed {self.request.seed}, {_threshold(self.request)}")
+            parts.append(
+                tr(
+                    "seed {seed}, {threshold}",
+                    seed=self.request.seed,
+                    threshold=_threshold(self.request),
+                )
+            )
         elif not before.is_made_with(self.model):
-            parts.append(f"model {self.model.name}")
+            parts.append(tr("model {model}", model=self.model.name))
         if self.branch is not None:
             is_given = self.branch.past is None
             parts.append(
-                "from given tokens" if is_given else f"branch at step {self.branch.step + 1:,}"
+                tr("from given tokens")
+                if is_given
+                else tr("branch at step {branch_step:,}", branch_step=self.branch.step + 1)
             )
         if before is not None:
             parts += [each.text for each in differences(before.request, self.request)]
             if not parts:
-                parts.append(f"same request as {before.name}")
+                parts.append(tr("same request as {before}", before=before.name))
         return parts
 
     def is_made_with(self, model: ModelInfo | None) -> bool:
@@ -76,4 +93,4 @@ class QueuedRun:
 
 
 def _threshold(request: SamplingRequest) -> str:
-    return f"threshold {value_text(request, 'threshold')}"
+    return tr("threshold {value}", value=value_text(request, "threshold"))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.language import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,18 @@ class RateChange:
     def text(self) -> str:
         """Return the line that stands beside the threshold."""
         if self.now is None:
-            return "Mean rate of all layers: not known yet"
+            return tr("Mean rate of all layers: not known yet")
         if self.before is None:
-            return f"Mean rate of all layers {self.now:.3f}"
-        change = f"{(self.now / self.before - 1) * 100:+.1f} %" if self.before else "from none"
+            return tr("Mean rate of all layers {now:.3f}", now=self.now)
+        change = f"{(self.now / self.before - 1) * 100:+.1f} %" if self.before else tr("from none")
         change = change.replace("-", "\N{MINUS SIGN}")
-        return f"Mean rate {self.now:.3f}, was {self.before:.3f} at step {self.step:,}: {change}"
+        return tr(
+            "Mean rate {now:.3f}, was {before:.3f} at step {step:,}: {change}",
+            now=self.now,
+            before=self.before,
+            step=self.step,
+            change=change,
+        )
 
 
 def rate_change(run: RunModel) -> RateChange:

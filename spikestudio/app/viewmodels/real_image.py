@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
 from spikestudio.errors import DataError
+from spikestudio.language import tr
 from spikestudio.paths import resource
 
 if TYPE_CHECKING:
@@ -64,22 +65,36 @@ def read_image(path: Path, size: int, channels: int) -> RealImage:
     name = _shown(path.name)
     try:
         if path.exists() and not path.is_file():  # a pipe would never end
-            raise DataError(f"{name} is no file: choose a PNG or JPEG image.")
+            raise DataError(tr("{name} is no file: choose a PNG or JPEG image.", name=name))
         with Image.open(path, formats=("PNG", "JPEG")) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(
-                    f"{name} has {image.width:,} x {image.height:,} pixels: "
-                    f"choose one of at most {MOST_PIXELS:,}."
+                    tr(
+                        "{name} has {width:,} x {height:,} pixels: "
+                        "choose one of at most {most_pixels:,}.",
+                        name=name,
+                        width=image.width,
+                        height=image.height,
+                        most_pixels=MOST_PIXELS,
+                    )
                 )
             return _fitted(name, image, size, channels)
     except UnidentifiedImageError as error:
-        raise DataError(f"{name} is no PNG or JPEG image: choose another file.") from error
+        raise DataError(
+            tr("{name} is no PNG or JPEG image: choose another file.", name=name)
+        ) from error
     except Image.DecompressionBombError as error:
         raise DataError(
-            f"{name} has far too many pixels: choose one of at most {MOST_PIXELS:,}."
+            tr(
+                "{name} has far too many pixels: choose one of at most {most_pixels:,}.",
+                name=name,
+                most_pixels=MOST_PIXELS,
+            )
         ) from error
     except _BROKEN as error:
-        raise DataError(f"{name} cannot be read as an image: choose another file.") from error
+        raise DataError(
+            tr("{name} cannot be read as an image: choose another file.", name=name)
+        ) from error
 
 
 def _fitted(name: str, image: Image.Image, size: int, channels: int) -> RealImage:
@@ -93,19 +108,26 @@ def _fitted(name: str, image: Image.Image, size: int, channels: int) -> RealImag
     if image.has_transparency_data:
         image = image.convert("LA" if is_grey else "RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
-            done.append("put on black")
+            done.append(tr("put on black"))
     else:
         image = image.convert(mode)
     if width != height:
-        done.append("cropped to its middle square")
+        done.append(tr("cropped to its middle square"))
     if mode == "L" and not is_grey:
-        done.append("made grey")
+        done.append(tr("made grey"))
     if (width, height) != (size, size):
-        done.append(f"resized from {width:,} x {height:,} to {size} x {size}")
+        done.append(
+            tr(
+                "resized from {width:,} x {height:,} to {size} x {size}",
+                width=width,
+                height=height,
+                size=size,
+            )
+        )
         image = ImageOps.fit(image, (size, size))
     pixels = np.array(_opaque(image).convert(mode), np.uint8).reshape(size, size, channels)
     pixels.setflags(write=False)
-    note = f"{name} was {', '.join(done)}." if done else ""
+    note = tr("{name} was {done}.", name=name, done=", ".join(done)) if done else ""
     return RealImage(name, pixels, note)
 
 
@@ -113,13 +135,18 @@ def _peculiarities(image: Image.Image) -> list[str]:
     """Return what is taken of an image that has more to it than is used."""
     done = []
     if image.format == "PNG" and getattr(image, "is_animated", False):
-        done.append(f"taken from the first of its {getattr(image, 'n_frames', 1):,} frames")
+        done.append(
+            tr(
+                "taken from the first of its {getattr:,} frames",
+                getattr=getattr(image, "n_frames", 1),
+            )
+        )
     if image.mode.startswith("I") or any(
         ";16" in str(tile[3]) for tile in getattr(image, "tile", ())
     ):
-        done.append("made 8 bits of 16")
+        done.append(tr("made 8 bits of 16"))
     if image.mode == "CMYK":
-        done.append("converted from CMYK")
+        done.append(tr("converted from CMYK"))
     return done
 
 

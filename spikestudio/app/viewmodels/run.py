@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from spikestudio.app.viewmodels.playback import Playback, RecordedRun
+from spikestudio.language import mark, tr
 from spikestudio.sampling.events import (
     Cancelled,
     Event,
@@ -49,13 +50,18 @@ MAX_RECOMPUTED = 32  # steps of a layer that are kept beside what was recorded
 class RunState(Enum):
     """Where the current run is; ``STOPPING`` is a cancel that was asked for but not yet obeyed."""
 
-    IDLE = "ready"
-    RUNNING = "sampling"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    FINISHED = "finished"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
+    IDLE = mark("ready")
+    RUNNING = mark("sampling")
+    PAUSED = mark("paused")
+    STOPPING = mark("stopping")
+    FINISHED = mark("finished")
+    CANCELLED = mark("cancelled")
+    FAILED = mark("failed")
+
+    @property
+    def text(self) -> str:
+        """The state as it is shown."""
+        return tr(self.value)
 
     @property
     def is_active(self) -> bool:

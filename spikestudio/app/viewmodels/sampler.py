@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from spikestudio.app.viewmodels.parameters import Parameter
 from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.diffusion import solvers
+from spikestudio.language import tr
 from spikestudio.sampling.request import SamplingRequest
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ OURS = ("ddim", "ancestral", "ddpm", "analytic", "absorbing")  # as they are lis
 EVERY_STEP = "ddpm"
 ETA = Parameter(
     "eta",
-    "Eta",
+    tr("Eta"),
     "",
-    "Fresh noise in every step of DDIM: 0 adds none, 1 as much as ancestral sampling.",
+    tr("Fresh noise in every step of DDIM: 0 adds none, 1 as much as ancestral sampling."),
     0.0,
     1.0,
     decimals=2,
@@ -122,7 +123,10 @@ class SamplerModel(QObject):
                 continue  # it is for another kind of model, and tells nothing new of this one
             reasons.setdefault(reason, []).append(solvers.solver(name).title)
         return tuple(
-            (titles[0] if len(titles) == 1 else f"{len(titles)} more", reason)
+            (
+                titles[0] if len(titles) == 1 else tr("{num_titles} more", num_titles=len(titles)),
+                reason,
+            )
             for reason, titles in reasons.items()
         )
 
@@ -279,22 +283,29 @@ class SamplerModel(QObject):
     def sample_label(self) -> str:
         """Text of the Sample button."""
         if self.is_starting:
-            return "Starting…"
-        return "Sampling…" if self._run.state is RunState.RUNNING else "Sample"
+            return tr("Starting…")
+        return tr("Sampling…") if self._run.state is RunState.RUNNING else tr("Sample")
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the Pause button goes on with the run."""
+        return self._run.state is RunState.PAUSED
 
     @property
     def pause_label(self) -> str:
         """Text of the Pause button."""
         if self._run.state is RunState.PAUSED:
-            return "Resume" if self.control is None or self.control.is_paused else "Resuming…"
+            return (
+                tr("Resume") if self.control is None or self.control.is_paused else tr("Resuming…")
+            )
         is_pausing = self.can_pause and self.control is not None and self.control.is_paused
-        return "Pausing…" if is_pausing else "Pause"
+        return tr("Pausing…") if is_pausing else tr("Pause")
 
     @property
     def cancel_label(self) -> str:
         """Text of the Cancel button."""
         is_cancelled = self.control is not None and self.control.is_cancelled
-        return "Stopping…" if self.is_busy and is_cancelled else "Cancel"
+        return tr("Stopping…") if self.is_busy and is_cancelled else tr("Cancel")
 
     @Slot()
     def _on_state_changed(self) -> None:

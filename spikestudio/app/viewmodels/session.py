@@ -16,6 +16,7 @@ from spikestudio.app.viewmodels.session_keeping import SessionKeeping
 from spikestudio.app.viewmodels.session_model_file import SessionModelFile
 from spikestudio.app.viewmodels.session_runs import open_stored, to_entry
 from spikestudio.app.viewmodels.session_work import SessionWork
+from spikestudio.language import tr, tr_n
 from spikestudio.sessions.document import Place, Session
 from spikestudio.sessions.follower import Follower
 from spikestudio.sessions.journal import Journal
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.timeline import TimelineModel
     from spikestudio.sessions.files import Source
 
-BUSY = "A run is in progress: cancel it or wait until it has ended, then open the session."
+BUSY = tr("A run is in progress: cancel it or wait until it has ended, then open the session.")
 
 
 class SessionModel(QObject):
@@ -172,7 +173,7 @@ class SessionModel(QObject):
         """Write the session to a file; ``saved`` or ``failed`` follows."""
         if self.busy:
             return
-        self.work.begin(f"Saving {path.name}")
+        self.work.begin(tr("Saving {path}", path=path.name))
         gathered, revision = self.gather(place), self._revision
 
         def save() -> Saved:
@@ -195,7 +196,7 @@ class SessionModel(QObject):
         """Write a page of the session; ``reported`` or ``failed`` follows."""
         if self.busy:
             return
-        self.work.begin(f"Writing {path.name}")
+        self.work.begin(tr("Writing {path}", path=path.name))
         gathered, cards = self.gather(), self._cards()
 
         def write() -> Path:
@@ -230,20 +231,22 @@ class SessionModel(QObject):
         if self._sampler.is_busy:
             self.warned.emit(BUSY)
             return
-        self.work.begin(f"Opening {path.name}")
+        self.work.begin(tr("Opening {path}", path=path.name))
 
         def done(found: tuple[Session, Source]) -> None:
             self.work.end()
             session, source = found
             if self._sampler.is_busy or self.work.is_cancelled:
                 source.close()
-                self.warned.emit(BUSY if self._sampler.is_busy else f"{path.name} was not opened.")
+                self.warned.emit(
+                    BUSY if self._sampler.is_busy else tr("{path} was not opened.", path=path.name)
+                )
                 return
             self.path = path
             self._take(session, source)
             self._saved_revision = self._revision
             self.changed.emit()
-            self.told.emit(f"Opened {path.name}: {_runs(session)}.")
+            self.told.emit(tr("Opened {path}: {runs}.", path=path.name, runs=_runs(session)))
 
         self.work.submit(lambda: open_session(path), done, self._fail)
 
@@ -315,10 +318,12 @@ class SessionModel(QObject):
         """Take the session of another window in the place of this one."""
         if self._sampler.is_busy or self.busy:
             journal.leave()
-            self.warned.emit("A run is in progress, so nothing was recovered: start again later.")
+            self.warned.emit(
+                tr("A run is in progress, so nothing was recovered: start again later.")
+            )
             return
         cards = self._cards()
-        self.work.begin("Recovering the last session")
+        self.work.begin(tr("Recovering the last session"))
 
         def read() -> tuple[Session, list[str]]:
             found = recover(journal, cards)
@@ -333,7 +338,7 @@ class SessionModel(QObject):
             self._touch()
             for problem in problems:
                 self.warned.emit(problem)
-            self.told.emit(f"Recovered {_runs(session)}: save the session.")
+            self.told.emit(tr("Recovered {runs}: save the session.", runs=_runs(session)))
 
         self.work.submit(read, done, self._fail)
 
@@ -359,4 +364,4 @@ class SessionModel(QObject):
 
 def _runs(session: Session) -> str:
     number = len(session.runs)
-    return f"{number:,} run{'' if number == 1 else 's'}"
+    return tr_n("{number:,} run", "{number:,} runs", number, number=number)

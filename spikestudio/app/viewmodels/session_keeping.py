@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from spikestudio.app.viewmodels.session_runs import to_run
 from spikestudio.app.viewmodels.session_work import SessionWork, nothing
+from spikestudio.language import tr
 from spikestudio.sessions.document import Run, Session
 from spikestudio.sessions.follower import Follower
 from spikestudio.sessions.journal import Journal
@@ -207,7 +208,9 @@ class SessionKeeping(QObject):
         logger.warning("the journal: %s %s", message, details)
         if not self._is_told and not message.startswith(("TypeError", "AttributeError")):
             self._is_told = True
-            self.warned.emit(f"Runs are not kept for the case of a crash: {message}")
+            self.warned.emit(
+                tr("Runs are not kept for the case of a crash: {message}", message=message)
+            )
 
     def close(self) -> None:
         """End the journal; the sampling thread and that of the work must have ended."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.paths import bundled_checkpoints
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sessions.document import Model, Session
@@ -68,8 +69,11 @@ class SessionModelFile(QObject):
             path = same[0]
         if path is None:
             self._warn(
-                f"The model {wanted.name} of this session is not here: its runs can be looked at, but "
-                "not continued until its checkpoint is opened."
+                tr(
+                    "The model {wanted} of this session is not here: its runs can be looked at, but "
+                    "not continued until its checkpoint is opened.",
+                    wanted=wanted.name,
+                )
             )
             return
         self._pending = session, path
@@ -85,8 +89,11 @@ class SessionModelFile(QObject):
         self._set(session)
         if wanted is not None and model.card.tensors_sha256 != wanted.tensors_sha256:
             self._warn(
-                f"The model {wanted.name} is here with other weights than this session was made with: "
-                "its runs can be looked at, but new ones will differ."
+                tr(
+                    "The model {wanted} is here with other weights than this session was made with: "
+                    "its runs can be looked at, but new ones will differ.",
+                    wanted=wanted.name,
+                )
             )
 
     @Slot()

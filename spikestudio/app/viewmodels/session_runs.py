@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from spikestudio.app.viewmodels.history import EndedRun, Entry
 from spikestudio.app.viewmodels.playback import open_playback
 from spikestudio.app.viewmodels.run import RunState
+from spikestudio.language import tr
 from spikestudio.sampling.events import Failed, ParametersChanged
 from spikestudio.sampling.result import RunResult
 
@@ -48,7 +49,7 @@ def to_run(entry: Entry, *, device: str = "cpu", architecture: str = "") -> Run:
         is_pinned=entry.is_pinned,
         note=entry.note,
         file_name=entry.file_name,
-        left_out=entry.left_out or ("Its recording was let go." if is_lost else ""),
+        left_out=entry.left_out or (tr("Its recording was let go.") if is_lost else ""),
         origin=entry.origin or _origin(entry, device, architecture),
         layers=entry.layers,
         rates=entry.rates,

@@ -21,6 +21,7 @@ from spikestudio.app.viewmodels.sweep_texts import (
     free_folder,
 )
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.sampling.request import SamplingRequest, check_range
 from spikestudio.sweeps.folder import SweepFolder
 from spikestudio.sweeps.forecast import Estimate, estimate
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from spikestudio.sweeps.cells import SweepPlan
 
 Submit = Callable[[Callable[[], Any], Callable[[Any], None], Callable[[str, str], None]], None]
-NO_MODEL = "Load a model first."
+NO_MODEL = tr("Load a model first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,11 @@ class SweepFormModel(QObject):
         names = [row.name for row in self.axes]
         for k, name in enumerate(names):
             if name in names[:k]:
-                self.problems[f"axis {k}"] = (
-                    f"The axis {name} is there already: take one of them out."
+                self.problems[f"axis {k}"] = tr(
+                    "The axis {name} is there already: take one of them out.", name=name
                 )
         if not names:
-            self.problems[""] = "A sweep needs an axis: add one."
+            self.problems[""] = tr("A sweep needs an axis: add one.")
         try:
             check_range("num", self.num)
         except ConfigError as error:
@@ -206,7 +207,8 @@ class SweepFormModel(QObject):
     def _on_check_failed(self, number: int, message: str, _details: str) -> None:
         if number == self._asked:
             self.is_checking = False
-            place = "folder" if "folder" in message or "Cannot write" in message else ""
+            words = (tr("folder"), tr("Cannot write"))  # of messages about the folder
+            place = "folder" if any(word in message for word in words) else ""
             self.problems = {place: message}
             self.changed.emit()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr, tr_n
 from spikestudio.sweeps.axes import EXECUTION_ORDER, Axis, parse_axis
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ THRESHOLDS = "0.997-1.003(+0.001)"
 NUM_SEEDS = 5
 _SHOWN = 4  # values of an axis that are written out
 _EXAMPLES = {
-    "checkpoint": "sddpm-mnist, sdit-mnist",
+    "checkpoint": tr("sddpm-mnist, sdit-mnist"),
     "snn-steps": "2, 4, 8",
     "steps": "10, 20, 50",
-    "sampler": "ddim, ancestral",
+    "sampler": tr("ddim, ancestral"),
     "guidance": "1, 2, 4",
     "class": "0-9",
     "tau": "1.5, 2, 4",
@@ -62,7 +63,13 @@ def expansion(row: AxisText) -> tuple[str, bool]:
     shown = texts
     if len(texts) > _SHOWN + 1:
         shown = [", ".join(texts[:_SHOWN]) + f" … {texts[-1]}"]
-    return f"{len(texts):,} value{'s' * (len(texts) != 1)}: {', '.join(shown)}", True
+    return tr_n(
+        "{num_texts:,} value: {shown}",
+        "{num_texts:,} values: {shown}",
+        len(texts),
+        num_texts=len(texts),
+        shown=", ".join(shown),
+    ), True
 
 
 def axis_names(sampler: SamplerModel) -> tuple[str, ...]:
@@ -104,12 +111,17 @@ def facts(expected: Estimate) -> tuple[str, str]:
     from spikestudio.sweeps.forecast import LONG, duration
 
     if expected.seconds is None and expected.num_open:
-        text = (
-            f"{expected.num_cells:,} cells; how long they take is measured when no run is in progress; "
-            f"up to about {expected.num_bytes / 1e6:,.1f} MB of files."
+        text = tr(
+            "{num_cells:,} cells; how long they take is measured when no run is in progress; "
+            "up to about {num_bytes:,.1f} MB of files.",
+            num_cells=expected.num_cells,
+            num_bytes=expected.num_bytes / 1000000.0,
         )
         return text, ""
     warning = ""
     if expected.is_long:
-        warning = f"This takes more than {duration(LONG)}; finished cells stay if you cancel."
+        warning = tr(
+            "This takes more than {duration}; finished cells stay if you cancel.",
+            duration=duration(LONG),
+        )
     return f"{expected.text()}.", warning

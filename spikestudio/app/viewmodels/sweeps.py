@@ -19,6 +19,7 @@ from spikestudio.app.viewmodels.sweep_process import Running, SweepProcess
 from spikestudio.app.viewmodels.sweep_reading import CellResult, Images, read_cells
 from spikestudio.app.viewmodels.sweep_texts import sweeps_folder
 from spikestudio.atomic import temporary_beside
+from spikestudio.language import tr
 from spikestudio.sampling.request import SamplingRequest
 from spikestudio.sweeps.effects import Contrast, Curve, Measured, contrast, curve_axis, curves
 from spikestudio.sweeps.folder import SweepFolder
@@ -137,7 +138,9 @@ class SweepModel(QObject):
             self._process = self._launch(arguments)
         except OSError as error:
             self._remove_overrides()
-            self.failure = f"The sweep could not be started ({error}): choose another folder."
+            self.failure = tr(
+                "The sweep could not be started ({error}): choose another folder.", error=error
+            )
             self._set_state("ended")
             return
         self.failure, self._stop_asked = "", 0.0
@@ -158,7 +161,7 @@ class SweepModel(QObject):
 
         def done(found: tuple[Path, SweepPlan, dict[str, Any]]) -> None:
             if self.is_active:
-                failed("Cancel the sweep in progress first.")
+                failed(tr("Cancel the sweep in progress first."))
                 return
             self._show(*found, folder)
             self._set_state("ended")
@@ -185,7 +188,7 @@ class SweepModel(QObject):
             try:
                 ask_skip(self.out, progress.cell)
             except OSError as error:
-                self.failure = f"The cell could not be left out ({error})."
+                self.failure = tr("The cell could not be left out ({error}).", error=error)
             self.skipped.add(progress.cell)
             self.stateChanged.emit()
 
@@ -266,7 +269,9 @@ class SweepModel(QObject):
             said = self._process.said()
             self._process.close()
             self._process = None
-            self._end("" if is_cut else said or f"The sweep ended with status {status}.")
+            self._end(
+                "" if is_cut else said or tr("The sweep ended with status {status}.", status=status)
+            )
         else:
             late = self._stop_asked and time.monotonic() - self._stop_asked > PATIENCE
             if late:
@@ -353,8 +358,10 @@ class SweepModel(QObject):
         """Why the parameters of a cell cannot be put in the sampler; empty if they can."""
         model = self._sampler.model
         if model is None or model.card.tensors_sha256 != cell.tensors_sha256:
-            return f"This cell is another model's: load {cell.checkpoint} first."
-        return "Wait until the run in progress has ended." if self._sampler.is_busy else ""
+            return tr(
+                "This cell is another model's: load {checkpoint} first.", checkpoint=cell.checkpoint
+            )
+        return tr("Wait until the run in progress has ended.") if self._sampler.is_busy else ""
 
     def use(self, cell: Cell) -> None:
         """Put the parameters of a cell in the sampler."""

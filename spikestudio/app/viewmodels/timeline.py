@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
+from spikestudio.language import tr
+
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import RunModel
     from spikestudio.recording.values import Readable
@@ -253,10 +255,10 @@ class TimelineModel(QObject):
         return tuple(sorted((*changes, *bookmarks)))
 
     def _words(self, change: ParametersChanged) -> str:
-        text = f"threshold {change.threshold:g}"
+        text = tr("threshold {threshold:g}", threshold=change.threshold)
         if self._run.run and self._run.run.request.sampler == "absorbing":
-            text += f", temperature {change.temperature:g}"
-        return f"{text} from here"
+            text += tr(", temperature {temperature:g}", temperature=change.temperature)
+        return tr("{the_text} from here", the_text=text)
 
     @Slot()
     def toggle_bookmark(self) -> None:

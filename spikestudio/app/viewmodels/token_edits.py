@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 
+from spikestudio.language import tr
 from spikestudio.sampling.branch import branch_of
 from spikestudio.sampling.edits import CLEAR, LOCK, PAINT, TokenEdit
 
@@ -189,13 +190,13 @@ class TokenEditor(QObject):
             is_revealed = np.where(old < 0, given, old) != base.mask_id
             locked[spot] = is_revealed & ~was_locked[0, 0]
             if not is_revealed.all():
-                problem = "A masked cell has no token to lock: paint it first."
+                problem = tr("A masked cell has no token to lock: paint it first.")
         else:
             new = np.int32(base.mask_id if tool == CLEAR else code if code is not None else 0)
             value = np.where(given == new, UNTOUCHED, np.broadcast_to(new, given.shape))
             codes[spot] = np.where(was_locked, old, value)
             if was_locked.any():
-                problem = "Locked cells stay as they are: unlock them first."
+                problem = tr("Locked cells stay as they are: unlock them first.")
         self._edits = _Edits(codes, locked)
         self.changed.emit()
         return problem
@@ -211,11 +212,18 @@ class TokenEditor(QObject):
         num, height, width = self.base.tokens.shape
         maps = sorted({self.row(image) for image in images})
         if not all(0 <= row < height and 0 <= column < width for row, column in cells):
-            refused = f"The token map has {height} x {width} cells: edit cells inside it."
+            refused = tr(
+                "The token map has {height} x {width} cells: edit cells inside it.",
+                height=height,
+                width=width,
+            )
         elif not all(0 <= k < num for k in maps):
-            refused = f"There are the images 1 to {num:,}: select one of them."
+            refused = tr("There are the images 1 to {num:,}: select one of them.", num=num)
         elif tool == PAINT and not 0 <= (code or 0) < self.base.mask_id:
-            refused = f"There are the codes 0 to {self.base.mask_id - 1:,}: choose one of them."
+            refused = tr(
+                "There are the codes 0 to {mask_id:,}: choose one of them.",
+                mask_id=self.base.mask_id - 1,
+            )
         else:
             refused = ""
         return maps, refused
@@ -307,9 +315,9 @@ class TokenEditor(QObject):
         numbers = (
             (sum(int(find(k).sum()) for k in counted), name)
             for find, name in (
-                (self.locked, "locked"),
-                (self.painted, "painted"),
-                (self.cleared, "cleared"),
+                (self.locked, tr("locked")),
+                (self.painted, tr("painted")),
+                (self.cleared, tr("cleared")),
             )
         )
         text = ", ".join(f"{number:,} {name}" for number, name in numbers if number)
@@ -317,9 +325,13 @@ class TokenEditor(QObject):
             return text
         if is_one:
             other = int(edited[0])
-            return text if other == image else f"{text} in image {other + 1:,}"
-        place = f"each of {len(codes):,}" if is_same else f"{len(edited):,}"
-        return f"{text} in {place} images"
+            return (
+                text
+                if other == image
+                else tr("{the_text} in image {other:,}", the_text=text, other=other + 1)
+            )
+        place = tr("each of {num_codes:,}", num_codes=len(codes)) if is_same else f"{len(edited):,}"
+        return tr("{the_text} in {place} images", the_text=text, place=place)
 
 
 def pinned(record: Readable, image: int, shape: tuple[int, int]) -> NDArray[np.bool_]:

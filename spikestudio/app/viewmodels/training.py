@@ -17,6 +17,7 @@ from spikestudio.app.viewmodels.training_form import Submit, TrainingFormModel
 from spikestudio.app.viewmodels.training_process import launch
 from spikestudio.app.viewmodels.training_reading import RunReader, Snapshot
 from spikestudio.errors import SpikeStudioError
+from spikestudio.language import tr
 from spikestudio.training.options import RUN_SUFFIX, TrainingOptions
 from spikestudio.training.processes import process_start
 from spikestudio.training.status import STATUS_FILE, ask_stop
@@ -25,8 +26,10 @@ State = Literal["none", "starting", "running", "stopping", "finished", "stopped"
 
 LOOK_MS = 700  # between two looks at the folder of a run that is at work
 MOST_KNOWN = 12
-LOST = "The run ended without saying so; continue with Resume."
-LOST_WITHOUT_STATE = "The run ended without saying so, and before it saved anything: start it anew."
+LOST = tr("The run ended without saying so; continue with Resume.")
+LOST_WITHOUT_STATE = tr(
+    "The run ended without saying so, and before it saved anything: start it anew."
+)
 
 
 class TrainingModel(QObject):
@@ -113,7 +116,9 @@ class TrainingModel(QObject):
             pid = self._start_process(options.command(), folder)
         except OSError as error:
             self.state = "failed"
-            self._say(f"Training could not be started ({error}): choose another output.")
+            self._say(
+                tr("Training could not be started ({error}): choose another output.", error=error)
+            )
             return
         self._launched, self._launched_at = (pid, process_start(pid)), time.time()
         self._set_state("starting")
@@ -162,7 +167,10 @@ class TrainingModel(QObject):
             folder = folder.with_suffix(RUN_SUFFIX)
         names = ("log.csv", STATUS_FILE, "state.safetensors")
         if not any((folder / name).is_file() for name in names):
-            return f"{folder} holds no training run: choose a folder whose name ends in .run."
+            return tr(
+                "{folder} holds no training run: choose a folder whose name ends in .run.",
+                folder=folder,
+            )
         self.attach(folder)
         return ""
 
@@ -234,8 +242,8 @@ class TrainingModel(QObject):
         """State of a run whose process ended before it said a word."""
         if self._stop_asked:
             return "stopped", ""
-        said = snapshot.said[-1] if snapshot.said else "it left no word."
-        return "failed", f"Training ended before it began: {said}"
+        said = snapshot.said[-1] if snapshot.said else tr("it left no word.")
+        return "failed", tr("Training ended before it began: {said}", said=said)
 
     def _on_read_failed(self, reader: RunReader, message: str, _details: str) -> None:
         self._is_looking = False

@@ -25,6 +25,7 @@ from spikestudio.errors import (
     SpikeStudioError,
     TrainingError,
 )
+from spikestudio.language import tr
 from spikestudio.training.options import TrainingOptions
 from spikestudio.training.status import read_status
 
@@ -167,7 +168,7 @@ def check(options: TrainingOptions) -> Plan | dict[str, str]:
             return None
 
     if not LENGTHS[0] <= options.length <= LENGTHS[1]:
-        problems["length"] = "The length is a factor from 0.000001 to 100: 1 trains as preset."
+        problems["length"] = tr("The length is a factor from 0.000001 to 100: 1 trains as preset.")
     found = tried("preset", lambda: preset(options.architecture, options.preset))
     if found:
         found = tried("dataset", lambda: for_dataset(found, dataset_info(options.dataset)))
@@ -214,11 +215,11 @@ def _check_data(options: TrainingOptions, found: Any) -> int | None:  # noqa: AN
     except TrainingError as error:
         raise FieldError("dataset", str(error)) from error
     if not options.data:
-        raise DataError(f"Choose the folder of {info.title}.")
+        raise DataError(tr("Choose the folder of {info}.", info=info.title))
     folder = Path(options.data)
     if info.layout == "images":  # hundreds of thousands of files: read when training starts
         if not folder.is_dir():
-            raise DataError(f"The data folder {folder} does not exist.")
+            raise DataError(tr("The data folder {folder} does not exist.", folder=folder))
         return None
     return _count(folder, options.dataset)
 
@@ -234,25 +235,37 @@ def _count(folder: Path, dataset: str) -> int:
 def _check_out(options: TrainingOptions) -> None:
     out, run_folder = Path(options.out), options.run_folder
     if out.suffix != ".safetensors":
-        raise ConfigError("The output is a checkpoint: let its name end in .safetensors.")
+        raise ConfigError(tr("The output is a checkpoint: let its name end in .safetensors."))
     if not out.is_absolute():
-        raise ConfigError("Give the output with its whole path.")
+        raise ConfigError(tr("Give the output with its whole path."))
     status = read_status(run_folder)
     if status is not None and status.is_alive:
-        raise ConfigError(f"Training of {out.name} runs right now: stop it first, or attach to it.")
+        raise ConfigError(
+            tr("Training of {out} runs right now: stop it first, or attach to it.", out=out.name)
+        )
     has_state = (run_folder / STATE_FILE).exists()
     if has_state and not options.resume:
         raise ConfigError(
-            f"There is a training run in {run_folder}: tick Resume to go on with it, or choose "
-            "another output."
+            tr(
+                "There is a training run in {run_folder}: tick Resume to go on with it, or choose "
+                "another output.",
+                run_folder=run_folder,
+            )
         )
     if options.resume and not has_state:
-        raise FieldError("resume", f"There is nothing to resume in {run_folder}: untick Resume.")
+        raise FieldError(
+            "resume",
+            tr("There is nothing to resume in {run_folder}: untick Resume.", run_folder=run_folder),
+        )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(
-            f"The folder {out.parent} cannot be made ({error.strerror or error}): choose another."
+            tr(
+                "The folder {parent} cannot be made ({strerror}): choose another.",
+                parent=out.parent,
+                strerror=error.strerror or error,
+            )
         ) from error
     check_writable(out)
 
@@ -264,8 +277,13 @@ def _check_init(options: TrainingOptions, found: Any) -> None:  # noqa: ANN401
     card = read_card(Path(options.init))
     if (card.architecture, dict(card.config)) != (options.architecture, to_json(found.config)):
         raise CheckpointError(
-            f"{Path(options.init).name} holds another network than the preset {options.preset} of "
-            f"{options.architecture}: start from one with the same configuration, or from none."
+            tr(
+                "{path} holds another network than the preset {preset} of "
+                "{architecture}: start from one with the same configuration, or from none.",
+                path=Path(options.init).name,
+                preset=options.preset,
+                architecture=options.architecture,
+            )
         )
 
 

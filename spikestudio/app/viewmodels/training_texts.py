@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 from spikestudio.app.plots.text import figure
 from spikestudio.app.viewmodels.training_reading import RATES, Snapshot
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.training import TrainingModel
     from spikestudio.app.viewmodels.training_form import Plan
 
 STATES = {
-    "none": "No run",
-    "starting": "Starting",
-    "running": "Training",
-    "stopping": "Stopping after this step, then saving",
-    "finished": "Finished",
-    "stopped": "Stopped and saved",
-    "failed": "Failed",
-    "lost": "Not running",
+    "none": tr("No run"),
+    "starting": tr("Starting"),
+    "running": tr("Training"),
+    "stopping": tr("Stopping after this step, then saving"),
+    "finished": tr("Finished"),
+    "stopped": tr("Stopped and saved"),
+    "failed": tr("Failed"),
+    "lost": tr("Not running"),
 }
 
 
@@ -29,10 +30,10 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
+        return tr("{seconds} min", seconds=round(seconds / 60))
     if seconds < 48 * 3600:
         return f"{figure(seconds / 3600)} h"
-    return f"{figure(seconds / 86_400)} days"
+    return tr("{seconds} days", seconds=figure(seconds / 86400))
 
 
 def run_name(folder: Path) -> str:
@@ -44,17 +45,30 @@ def state_text(model: TrainingModel) -> str:
     """Return what the run does, and where it is."""
     snapshot = model.snapshot
     if model.folder is None or snapshot is None:
-        return "Reading the folder…" if model.folder is not None else ""
+        return tr("Reading the folder…") if model.folder is not None else ""
     if model.state == "none":
-        return "Nothing has been written to this folder yet."
+        return tr("Nothing has been written to this folder yet.")
     status, parts = snapshot.status, [STATES[model.state]]
     if status is not None:
         if model.is_active and not status.is_here:
-            parts[0] += f" on {status.host}"
+            parts[0] += tr(" on {host}", host=status.host)
         if status.total_steps and status.total_done:
-            parts.append(f"step {status.total_done:,} of {status.total_steps:,}")
+            parts.append(
+                tr(
+                    "step {total_done:,} of {total_steps:,}",
+                    total_done=status.total_done,
+                    total_steps=status.total_steps,
+                )
+            )
         if model.is_active and status.stage and status.num_steps:
-            parts.append(f"{status.stage} {status.step:,} of {status.num_steps:,}")
+            parts.append(
+                tr(
+                    "{stage} {status_step:,} of {num_steps:,}",
+                    stage=status.stage,
+                    status_step=status.step,
+                    num_steps=status.num_steps,
+                )
+            )
     return " · ".join(parts)
 
 
@@ -67,13 +81,21 @@ def figures_text(model: TrainingModel) -> str:
     parts = []
     if model.is_active:
         left = status.seconds_left
-        parts.append("time left not known yet" if left is None else f"about {duration(left)} left")
+        parts.append(
+            tr("time left not known yet")
+            if left is None
+            else tr("about {duration} left", duration=duration(left))
+        )
     if status.seconds_per_step:
-        parts.append(f"{figure(status.seconds_per_step)} s per step")
+        parts.append(
+            tr("{seconds_per_step} s per step", seconds_per_step=figure(status.seconds_per_step))
+        )
     if status.learning_rate:
-        parts.append(f"learning rate {figure(status.learning_rate)}")
+        parts.append(
+            tr("learning rate {learning_rate}", learning_rate=figure(status.learning_rate))
+        )
     if status.snn_steps:
-        parts.append(f"{status.snn_steps} SNN steps")
+        parts.append(tr("{snn_steps} SNN steps", snn_steps=status.snn_steps))
     return " · ".join(parts)
 
 
@@ -81,10 +103,12 @@ def rates_text(snapshot: Snapshot) -> str:
     """Return the newest firing rates, or that there are none."""
     rate, low, high = (snapshot.curves.get(name) for name in RATES)
     if rate is None or low is None or high is None:
-        return "Firing rates: not recorded by this run."
-    return (
-        f"Firing rate {figure(rate.last)} · quietest layer {figure(low.last)} · "
-        f"busiest {figure(high.last)}"
+        return tr("Firing rates: not recorded by this run.")
+    return tr(
+        "Firing rate {last} · quietest layer {last_2} · busiest {last_3}",
+        last=figure(rate.last),
+        last_2=figure(low.last),
+        last_3=figure(high.last),
     )
 
 
@@ -95,21 +119,33 @@ def outcome_text(model: TrainingModel) -> tuple[str, str]:
         return model.failure, "warn" if is_lost else "error"
     snapshot = model.snapshot
     if snapshot is not None and model.state == "lost":
-        return "This run's folder does not say whether or how it was started.", "warn"
+        return tr("This run's folder does not say whether or how it was started."), "warn"
     if snapshot is not None and snapshot.num_unread:
-        return f"{snapshot.num_unread:,} lines of its log could not be read.", "warn"
+        return tr(
+            "{num_unread:,} lines of its log could not be read.", num_unread=snapshot.num_unread
+        ), "warn"
     return "", "caption"
 
 
 def said_text(snapshot: Snapshot) -> str:
     """Return the last lines of the command."""
-    return "\n".join(snapshot.said) if snapshot.said else "Its messages went to a terminal."
+    return "\n".join(snapshot.said) if snapshot.said else tr("Its messages went to a terminal.")
 
 
 def plan_text(plan: Plan) -> str:
     """Return what a checked form comes to."""
-    stages = ", then ".join(
-        f"{steps:,} steps of {name} with {batch} images each" for name, steps, batch in plan.stages
+    stages = tr(", then ").join(
+        tr(
+            "{steps:,} steps of {name} with {batch} images each",
+            steps=steps,
+            name=name,
+            batch=batch,
+        )
+        for name, steps, batch in plan.stages
     )
-    images = "" if plan.num_images is None else f" {plan.num_images:,} images to learn from."
+    images = (
+        ""
+        if plan.num_images is None
+        else tr(" {num_images:,} images to learn from.", num_images=plan.num_images)
+    )
     return f"{stages}.{images}"

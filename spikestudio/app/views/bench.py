@@ -25,6 +25,7 @@ from spikestudio.app.views.parts import Caption, Combo, EmptyStack, fill, line, 
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.seed_box import SeedBox
 from spikestudio.bench.sheet import words
+from spikestudio.language import tr
 from spikestudio.sampling.request import RANGES
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import RunModel
     from spikestudio.bench.answer import Answer
 
-EMPTY = "Start asks every chosen model the same question; their images and figures appear here."
+EMPTY = tr("Start asks every chosen model the same question; their images and figures appear here.")
 MOST_IMAGES = 64  # that the dock asks for; the command line takes more
 LIST_WIDTH, LIST_HEIGHT = 280, 240
 
@@ -41,8 +42,8 @@ class BenchView(View):
     """Question, table of the answers, and the commands."""
 
     view_id: ClassVar[str] = "bench"
-    title: ClassVar[str] = "Bench"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Bench")
+    help_text: ClassVar[str] = tr(
         "The same seed and question to several models: images, time, firing rate and operations.\n"
         "What is not asked here is each model's own default; what a model cannot be asked is said.\n"
         "Time: mean of the steps after the first one, which warms up. Energy: of the operations\n"
@@ -59,23 +60,29 @@ class BenchView(View):
     def __init__(self, run: RunModel, bench: BenchModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
         self._bench = bench
-        self.models = _button("Models", "Choose the checkpoints to ask: bundled, or opened before")
+        self.models = _button(
+            tr("Models"), tr("Choose the checkpoints to ask: bundled, or opened before")
+        )
         self.seed = SeedBox()
-        self.seed.setAccessibleName("Seed of the bench")
+        self.seed.setAccessibleName(tr("Seed of the bench"))
         self.num = QSpinBox()
         self.num.setRange(int(RANGES["num"].low), MOST_IMAGES)
         self.num.setKeyboardTracking(False)
         self.num.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.num.setAccessibleName("Images of every model")
-        self.num.setToolTip("Images of every model, of the same seed")
+        self.num.setAccessibleName(tr("Images of every model"))
+        self.num.setToolTip(tr("Images of every model, of the same seed"))
         self.class_label = Combo(
-            "Class", "Class of all images, of models that can be asked for one"
+            tr("Class"), tr("Class of all images, of models that can be asked for one")
         )
-        self.start = _button("Start", "Ask the chosen models")
-        self.cancel = _button("Cancel bench", "Stop; answers that are there stay")
-        self.open_button = _button("Open", "Load the selected model with this request (Enter)")
-        self.copy_table = _button("Copy Markdown", "Copy the table of the answers as Markdown")
-        self.copy_csv = _button("Copy CSV", "Copy every figure of the answers as CSV")
+        self.start = _button(tr("Start"), tr("Ask the chosen models"))
+        self.cancel = _button(tr("Cancel bench"), tr("Stop; answers that are there stay"))
+        self.open_button = _button(
+            tr("Open"), tr("Load the selected model with this request (Enter)")
+        )
+        self.copy_table = _button(
+            tr("Copy Markdown"), tr("Copy the table of the answers as Markdown")
+        )
+        self.copy_csv = _button(tr("Copy CSV"), tr("Copy every figure of the answers as CSV"))
         self.model = BenchTable(bench)
         self.table = BenchTableView(self.model)
         self.stack = EmptyStack(self.table, EMPTY)
@@ -83,7 +90,14 @@ class BenchView(View):
         self.caveats, self.failure, self.status = Words(), Words(), Caption()
         self._fit()
         form = tool_row(
-            *(self.models, _name("Seed"), self.seed, _name("Images"), self.num, self.class_label)
+            *(
+                self.models,
+                _name(tr("Seed")),
+                self.seed,
+                _name(tr("Images")),
+                self.num,
+                self.class_label,
+            )
         )
         commands = line(
             *(QWidget(), self.copy_table, self.copy_csv, self.open_button, self.cancel, self.start)
@@ -135,17 +149,23 @@ class BenchView(View):
 
     def _show_form(self) -> None:
         bench = self._bench
-        text = f"{len(bench.chosen):,} of {len(bench.entries):,} models"
+        text = tr(
+            "{num_chosen:,} of {num_entries:,} models",
+            num_chosen=len(bench.chosen),
+            num_entries=len(bench.entries),
+        )
         if text != self.models.text():
             self.models.setText(text)
-            self.models.setAccessibleName(f"Checkpoints to ask: {text}")
+            self.models.setAccessibleName(tr("Checkpoints to ask: {the_text}", the_text=text))
         self.seed.set_seed(bench.question.seed)
         if self.num.value() != bench.question.num:
             self.num.setValue(bench.question.num)
         classes = bench.num_classes
         if self.class_label.count() != classes + 1:
             self.class_label.clear()
-            self.class_label.addItems(["Any class", *(f"Class {k}" for k in range(classes))])
+            self.class_label.addItems(
+                [tr("Any class"), *(tr("Class {k}", k=k) for k in range(classes))]
+            )
         asked = bench.question.class_label
         self.class_label.setCurrentIndex(0 if asked is None else min(asked, classes - 1) + 1)
         self.class_label.setEnabled(classes > 0)
@@ -155,21 +175,26 @@ class BenchView(View):
         if bench.state == "none":
             return ""
         total = len(bench.paths)
-        done = f"{bench.num_done:,} of {total:,} models"
+        done = tr("{num_done:,} of {total:,} models", num_done=bench.num_done, total=total)
         if bench.current is not None:
             name = bench.paths[bench.current].stem
-            done += f"; {name}: step {bench.step:,} of {bench.num_steps:,}"
+            done += tr(
+                "; {name}: step {bench_step:,} of {num_steps:,}",
+                name=name,
+                bench_step=bench.step,
+                num_steps=bench.num_steps,
+            )
         elif bench.is_active:
-            done += "; loading the next"
+            done += tr("; loading the next")
         elif bench.was_cancelled:
-            done = f"Cancelled after {done}"
-        return f"{done}   asked: {words(bench.asked)}"
+            done = tr("Cancelled after {done}", done=done)
+        return tr("{done}   asked: {words}", done=done, words=words(bench.asked))
 
     @Slot()
     def _show_commands(self) -> None:
         bench = self._bench
         self.start.setEnabled(not bench.cannot_start)
-        self.start.setToolTip(bench.cannot_start or "Ask the chosen models")
+        self.start.setToolTip(bench.cannot_start or tr("Ask the chosen models"))
         self.start.setVisible(not bench.is_active)
         self.cancel.setVisible(bench.is_active)
         answer = self.table.current
@@ -186,7 +211,7 @@ class BenchView(View):
         popup.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         popup.setProperty("role", "popup")
         entries = QListWidget()
-        entries.setAccessibleName("Checkpoints to ask; Space chooses")
+        entries.setAccessibleName(tr("Checkpoints to ask; Space chooses"))
         chosen = self._bench.chosen
         for entry in self._bench.entries:
             assert entry.card is not None  # of those that can be asked

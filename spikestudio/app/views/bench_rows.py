@@ -10,6 +10,7 @@ from PySide6.QtGui import QImage
 from spikestudio.app.plots.tiles import to_qimage
 from spikestudio.bench.answer import Answer
 from spikestudio.bench.table import COLUMNS, remarks
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.bench import BenchModel
@@ -81,16 +82,20 @@ class BenchTable(QAbstractTableModel):
             return name, "", self._waiting(row)
         notes = remarks(answer)
         if answer.error:
-            return name, answer.dataset, f"failed: {answer.error}"
+            return name, answer.dataset, tr("failed: {error}", error=answer.error)
         if answer.path in bench.disturbed:
-            notes = [f"{MARK} something else was computed meanwhile", *notes]
-        return name, f"data {answer.dataset}", "; ".join(notes)
+            notes = [tr("{mark} something else was computed meanwhile", mark=MARK), *notes]
+        return name, tr("data {dataset}", dataset=answer.dataset), "; ".join(notes)
 
     def _waiting(self, row: int) -> str:
         bench = self._bench
         if bench.current == row:
-            return f"step {bench.step:,} of {bench.num_steps:,}"
-        return "waiting" if bench.is_active else "not asked"
+            return tr(
+                "step {bench_step:,} of {num_steps:,}",
+                bench_step=bench.step,
+                num_steps=bench.num_steps,
+            )
+        return tr("waiting") if bench.is_active else tr("not asked")
 
     # Qt ---------------------------------------------------------------------------------------
 
@@ -105,8 +110,8 @@ class BenchTable(QAbstractTableModel):
     ) -> object:
         if orientation is not Qt.Orientation.Horizontal:
             return None
-        titles = ("Images", "Model", *(column.title for column in COLUMNS))
-        tips = ("The images, in the order of the batch", "Checkpoint and its data set")
+        titles = (tr("Images"), tr("Model"), *(column.title for column in COLUMNS))
+        tips = (tr("The images, in the order of the batch"), tr("Checkpoint and its data set"))
         if role == Qt.ItemDataRole.DisplayRole:
             return titles[section]
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -128,7 +133,7 @@ class BenchTable(QAbstractTableModel):
 
     def _text(self, row: int, column: int) -> str:
         if column == IMAGES:
-            return f"{len(self.pictures(row))} images"
+            return tr("{num_pictures} images", num_pictures=len(self.pictures(row)))
         if column == MODEL:
             return ", ".join(filter(None, self.lines(row)))
         answer = self.answer(row)

@@ -30,6 +30,7 @@ from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.views.bench_rows import FIRST, IMAGES, MODEL, SORT_ROLE, BenchTable, Index
 from spikestudio.bench.answer import Answer
 from spikestudio.bench.table import COLUMNS
+from spikestudio.language import tr
 
 MARGIN, BAR, SIDE = 8, 6, 124  # pixels; the last one is the height of a row and of its images
 MODEL_WIDTH = 184
@@ -48,7 +49,7 @@ class BenchTableView(QTableView):
         self._sorted.setSortRole(SORT_ROLE)
         self.setModel(self._sorted)
         self.setItemDelegate(_Cell(answers, self._sorted, self))
-        self.setAccessibleName("Answers of the models")
+        self.setAccessibleName(tr("Answers of the models"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -92,7 +93,7 @@ class BenchTableView(QTableView):
         header.resizeSection(IMAGES, theme.px(SIDE))
         header.resizeSection(MODEL, theme.px(MODEL_WIDTH))
         for k, column in enumerate(COLUMNS, start=FIRST):
-            widest = max(metrics.horizontalAdvance(text) for text in (column.title, "000 ms* "))
+            widest = max(metrics.horizontalAdvance(text) for text in (column.title, tr("000 ms* ")))
             header.resizeSection(k, widest + theme.px(2 * MARGIN))
         self.verticalHeader().setDefaultSectionSize(theme.px(SIDE))
         self.verticalHeader().setMinimumSectionSize(theme.px(SIDE))

@@ -27,11 +27,12 @@ from spikestudio.app.views.parts import (
     stacked,
     tool_row,
 )
+from spikestudio.language import tr
 from spikestudio.metrics.codebook import CodebookInfo, nearest_first
 
-BY_ID, BY_COUNT, BY_SIMILARITY = "by id", "by count", "by similarity"
-EMPTY = "The codes of a Spiking-Diffusion model appear here."
-NO_PATCHES = "patches need the model of this run"
+BY_ID, BY_COUNT, BY_SIMILARITY = tr("by id"), tr("by count"), tr("by similarity")
+EMPTY = tr("The codes of a Spiking-Diffusion model appear here.")
+NO_PATCHES = tr("patches need the model of this run")
 NEIGHBOURS = 3
 
 
@@ -39,8 +40,8 @@ class CodebookView(View):
     """Tiles or a map of all codes; the one selected or pointed at is marked on the token map."""
 
     view_id: ClassVar[str] = "codebook"
-    title: ClassVar[str] = "Codebook"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Codebook")
+    help_text: ClassVar[str] = tr(
         "Every code as the patch that it draws amid codes of its own kind. The strip below it is\n"
         "its colour on the token map; then its count and share in all images of this run,\n"
         "after the step looked at. Hatched, or a cross: no revealed token has this code.\n"
@@ -60,17 +61,20 @@ class CodebookView(View):
         super().__init__(run, parent)
         self.codebook = codebook or CodebookModel(run, self)
         self.form = Segmented(
-            "Show the codes as",
-            (("Tiles", "Show every code as a tile"), ("Map", "Show the codes by their vectors")),
+            tr("Show the codes as"),
+            (
+                (tr("Tiles"), tr("Show every code as a tile")),
+                (tr("Map"), tr("Show the codes by their vectors")),
+            ),
         )
         self.order = Combo(
-            "Order of the codes",
-            "Order of the codes; those that are not used come last",
+            tr("Order of the codes"),
+            tr("Order of the codes; those that are not used come last"),
             (BY_ID, BY_COUNT, BY_SIMILARITY),
         )
         self.summary, self.caption, self.vector_caption = Caption(), Caption(), Caption()
         self.grid, self.map = CodeGrid(), CodebookMap()
-        self.grid.setAccessibleName("Codes")
+        self.grid.setAccessibleName(tr("Codes"))
         self.forms = QStackedWidget()
         for form in (self.grid, self.map):
             self.forms.addWidget(form)
@@ -174,15 +178,28 @@ class CodebookView(View):
     def _summary(self, size: int) -> str:
         usage, parts = self._usage, []
         if usage is None and self._step is not None and self.codebook.is_token_run:
-            parts.append(f"{size:,} codes   step {self._step + 1:,}: its tokens were not kept")
+            parts.append(
+                tr(
+                    "{size:,} codes   step {step:,}: its tokens were not kept",
+                    size=size,
+                    step=self._step + 1,
+                )
+            )
         elif usage is None:
-            parts.append(f"{size:,} codes   no run of this model yet")
+            parts.append(tr("{size:,} codes   no run of this model yet", size=size))
         elif not usage.tokens:
-            parts.append(f"{size:,} codes   no token is revealed yet")
+            parts.append(tr("{size:,} codes   no token is revealed yet", size=size))
         else:
             value = figure(usage.perplexity)
-            parts.append(f"perplexity {value} of {size:,}, from {usage.tokens:,} tokens")
-            parts.append(f"{usage.used:,} codes used")
+            parts.append(
+                tr(
+                    "perplexity {value} of {size:,}, from {tokens:,} tokens",
+                    value=value,
+                    size=size,
+                    tokens=usage.tokens,
+                )
+            )
+            parts.append(tr("{used:,} codes used", used=usage.used))
         if self._shown is None:
             parts.append(NO_PATCHES)
         return "   ".join(parts)
@@ -190,7 +207,7 @@ class CodebookView(View):
     def _show_caption(self) -> None:
         code = self.codebook.highlighted
         if code is None or code >= self._size():
-            texts = ("Point at a code to see where it is on the token map.", "")
+            texts = (tr("Point at a code to see where it is on the token map."), "")
         else:
             texts = (self._describe_use(code), self._describe_vector(code))
         for caption, text in zip((self.caption, self.vector_caption), texts, strict=True):
@@ -201,12 +218,18 @@ class CodebookView(View):
     def _describe_use(self, code: int) -> str:
         usage = self._usage
         if usage is None or not usage.tokens:
-            return f"Code {code:,}"
+            return tr("Code {code:,}", code=code)
         count = int(usage.counts[code])
         share = share_of(count, usage.tokens) if count else "0 %"
-        return (
-            f"Code {code:,}: {count:,} of {usage.tokens:,} tokens ({share}), "
-            f"{self._in_image(code):,} in image {self.run.selection.image + 1:,}"
+        return tr(
+            "Code {code:,}: {count:,} of {tokens:,} tokens ({share}), "
+            "{in_image:,} in image {image:,}",
+            code=code,
+            count=count,
+            tokens=usage.tokens,
+            share=share,
+            in_image=self._in_image(code),
+            image=self.run.selection.image + 1,
         )
 
     def _describe_vector(self, code: int) -> str:
@@ -215,8 +238,14 @@ class CodebookView(View):
             return ""
         near = nearest_first(info.vectors, code)[1 : NEIGHBOURS + 1]
         training = info.training_counts
-        seen = "unknown" if training is None else f"{training[code]:,} times"
-        return f"nearest codes {', '.join(f'{other:,}' for other in near)}; use in training {seen}"
+        seen = (
+            tr("unknown") if training is None else tr("{training:,} times", training=training[code])
+        )
+        return tr(
+            "nearest codes {near}; use in training {seen}",
+            near=", ".join(f"{other:,}" for other in near),
+            seen=seen,
+        )
 
     def _in_image(self, code: int) -> int:
         tokens = self.run.tokens

@@ -24,6 +24,7 @@ from spikestudio.app.views.compare_words import (
     steps_text,
 )
 from spikestudio.app.views.parts import Caption, EmptyStack, fill, stacked
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.history import HistoryModel
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.sampler import SamplerModel
     from spikestudio.app.viewmodels.timeline import TimelineModel
 
-EMPTY = "Two runs that have ended are compared here: sample once, then again with another value."
-NO_TOKENS = "token maps: not kept of both runs at this step"
+EMPTY = tr(
+    "Two runs that have ended are compared here: sample once, then again with another value."
+)
+NO_TOKENS = tr("token maps: not kept of both runs at this step")
 ENOUGH = 160  # height of the pictures, below which they need the room of the bars
 
 
@@ -40,8 +43,8 @@ class CompareView(View):
     """Choice of two runs above their pictures; below, what differs, and a form to sample B."""
 
     view_id: ClassVar[str] = "compare"
-    title: ClassVar[str] = "Compare"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Compare")
+    help_text: ClassVar[str] = tr(
         "Two runs that have ended, by default the last two. Choose others here or in the history.\n"
         "Both sides follow the timeline and the image selected: scrub, and both move.\n"
         "Slider: drag the line, or press Shift+Left and Shift+Right. A is left of it, B right.\n"
@@ -76,7 +79,7 @@ class CompareView(View):
         self.caption, self.difference, self.noise = Caption(), Caption(token="text"), Caption()
         self.divergence, self.bars_caption = Caption(), Caption()
         self.bars = LayerBars()
-        self.bars.setAccessibleName("Change of firing rate by layer, B minus A")
+        self.bars.setAccessibleName(tr("Change of firing rate by layer, B minus A"))
         self.form = SampleBForm(comparison, sampler)
         self.stack = EmptyStack(
             stacked(
@@ -146,7 +149,14 @@ class CompareView(View):
         else:
             differing, cells = self.stage.differing
             image = self.run.selection.image + 1
-            parts.append(f"image {image:,}: {differing:,} of {cells:,} cells differ")
+            parts.append(
+                tr(
+                    "image {image:,}: {differing:,} of {cells:,} cells differ",
+                    image=image,
+                    differing=differing,
+                    cells=cells,
+                )
+            )
         is_pictures = not self.controls.is_tokens and not self.controls.is_raster
         if self._pixel is not None and is_pictures:
             parts.append(self.stage.pixel_text(self._pixel))

@@ -22,19 +22,26 @@ from spikestudio.app.viewmodels.history import Entry, HistoryModel
 from spikestudio.app.views.compare_steps import RASTER, TOKENS, kinds_of
 from spikestudio.app.views.parts import Combo, Segmented, tool_row
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr, tr_in
 
 BESIDE, SLIDER, DIFFERENCE = range(3)
 MODES = (
-    ("Side by side", "A and B beside each other"),
-    ("Slider", "B over A, right of a line that can be dragged"),
-    ("Difference", "How far each pixel of B is from A's; of a raster, in which run each spike is"),
+    (tr("Side by side"), tr("A and B beside each other")),
+    (tr("Slider"), tr("B over A, right of a line that can be dragged")),
+    (
+        tr("Difference"),
+        tr("How far each pixel of B is from A's; of a raster, in which run each spike is"),
+    ),
 )
 ONE, ALL = range(2)
-SCOPES = (("Image", "The image that is selected"), ("All", "Every image of both runs"))
+SCOPES = (
+    (tr("Image"), tr("The image that is selected")),
+    (tr("All"), tr("Every image of both runs")),
+)
 AT_CURSOR, FINAL = range(2)
 STEPS = (
-    ("At cursor", "Pictures of the step that the timeline looks at"),
-    ("Final", "The images that the runs ended with"),
+    (tr("At cursor"), tr("Pictures of the step that the timeline looks at")),
+    (tr("Final"), tr("The images that the runs ended with")),
 )
 LIMITS = (255, 64, 16)  # ends of the scale of differences, of 255
 
@@ -84,19 +91,19 @@ class CompareControls(QWidget):
         super().__init__()
         self._history, self._comparison = history, comparison
         self.runs: dict[Side, RunBox] = {
-            "a": RunBox("Run A", "The run on the left"),
-            "b": RunBox("Run B", "The run on the right"),
+            "a": RunBox(tr("Run A"), tr("The run on the left")),
+            "b": RunBox(tr("Run B"), tr("The run on the right")),
         }
-        self.swap = IconButton("mdi6.swap-horizontal", "Exchange A and B")
-        self.last_two = IconButton("mdi6.history", "Compare the last two runs again")
-        self.mode = Segmented("Comparison", MODES)
-        self.scope = Segmented("Images", SCOPES)
-        self.when = Segmented("Step", STEPS)
-        self.kind = Combo("Picture", "What of a step is shown")
+        self.swap = IconButton("mdi6.swap-horizontal", tr("Exchange A and B"))
+        self.last_two = IconButton("mdi6.history", tr("Compare the last two runs again"))
+        self.mode = Segmented(tr("Comparison"), MODES)
+        self.scope = Segmented(tr("Images"), SCOPES)
+        self.when = Segmented(tr_in("denoising", "Step"), STEPS)
+        self.kind = Combo(tr("Picture"), tr("What of a step is shown"))
         self.kind.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToContents)
         self.limit = Combo(
-            "Scale of the difference",
-            "Differences beyond it have the colour of its end",
+            tr("Scale of the difference"),
+            tr("Differences beyond it have the colour of its end"),
             tuple(f"\N{PLUS-MINUS SIGN}{limit}" for limit in LIMITS),
         )
         self.scale = ScaleBar()
@@ -169,7 +176,7 @@ class CompareControls(QWidget):
         self.scale.setVisible(is_difference)
         ends = (0.0, f"{MINUS}{self.largest}"), (0.5, "0"), (1.0, f"+{self.largest}")
         if is_difference:
-            self.scale.set_scale(f"B {MINUS} A, of 255", signed_lut(), ends)
+            self.scale.set_scale(tr("B {minus} A, of 255", minus=MINUS), signed_lut(), ends)
 
     def _text(self, side: Side, entry: Entry) -> str:
         changes = ", ".join(each.text for each in self._history.changes(entry))

@@ -21,6 +21,7 @@ from spikestudio.app.viewmodels.parameters import (
 from spikestudio.app.views.parts import Caption, Combo, tool_row
 from spikestudio.app.widgets.parameter_row import NumberBox
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.sampling.request import RANGES, SamplingRequest
 
 if TYPE_CHECKING:
@@ -65,23 +66,28 @@ class SampleBForm(QWidget):
         self._comparison, self._sampler = comparison, sampler
         self._offered: tuple[Parameter, ...] = ()
         self._a: int | None = None  # key of the run that the value was proposed for
-        self.parameter = Combo("Parameter that B has another value of", "What B does otherwise")
+        self.parameter = Combo(
+            tr("Parameter that B has another value of"), tr("What B does otherwise")
+        )
         self.parameter.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToContents)
         self.parameter.addItems([each.title for each in PARAMETERS])  # the widest that there can be
         self.boxes = {each.name: NumberBox(each) for each in PARAMETERS}
         self.box = QStackedWidget()
         for box in self.boxes.values():
             self.box.addWidget(box)
-        self.button = QPushButton("Sample B with the same noise")
+        self.button = QPushButton(tr("Sample B with the same noise"))
         theme.set_role(self.button, "outline")
-        self.with_ddim = QCheckBox("Both with DDIM")
+        self.with_ddim = QCheckBox(tr("Both with DDIM"))
         self.with_ddim.setChecked(True)
         self.with_ddim.setToolTip(
-            "Sample A anew first, so that both are by DDIM. It draws no noise on the way: what differs "
-            "then comes from the change alone"
+            tr(
+                "Sample A anew first, so that both are by DDIM. It draws no noise on the way: "
+                "what differs "
+                "then comes from the change alone"
+            )
         )
         self.note = Caption()
-        lead = Caption("B: A with", is_whole=True)
+        lead = Caption(tr("B: A with"), is_whole=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -89,7 +95,7 @@ class SampleBForm(QWidget):
         layout.addWidget(self.note)
         for box in self.boxes.values():
             box.edited.connect(self.refresh)
-            box.setToolTip("Value that B has")
+            box.setToolTip(tr("Value that B has"))
         self.parameter.currentIndexChanged.connect(self._on_parameter_chosen)
         self.button.clicked.connect(self.sample)
         theme.manager.changed.connect(self._fit)
@@ -127,21 +133,21 @@ class SampleBForm(QWidget):
         self.box.setCurrentWidget(self.boxes[self.name])
         self.with_ddim.setVisible(self._comparison.can_take_ddim)
         is_same_noise = self._comparison.has_same_noise_with({self.name: self.value})
-        self.button.setText("Sample B with the same noise" if is_same_noise else "Sample B")
+        self.button.setText(tr("Sample B with the same noise") if is_same_noise else tr("Sample B"))
         note = self._note()
         self._say(note)
         self.button.setEnabled(not note)
-        self.button.setToolTip(note or "Sample A's request once more with this value")
+        self.button.setToolTip(note or tr("Sample A's request once more with this value"))
 
     def _note(self) -> str:
         """Why B cannot be sampled; empty if it can."""
         a = self._comparison.a
         if self._comparison.is_sampling:
-            return "B is being sampled."
+            return tr("B is being sampled.")
         if self._comparison.obstacle or a is None:
             return self._comparison.obstacle
         if self.value == getattr(a.request, self.name):
-            return "This is A's own value: choose another one."
+            return tr("This is A's own value: choose another one.")
         return ""
 
     def _say(self, note: str) -> None:

@@ -15,15 +15,18 @@ from spikestudio.app.views.compare_controls import DIFFERENCE, CompareControls
 from spikestudio.app.views.compare_rasters import SIDES, CompareRasters, Shown
 from spikestudio.app.views.compare_steps import RECORDING_LET_GO
 from spikestudio.app.views.compare_words import side_title
+from spikestudio.language import tr
 from spikestudio.metrics.comparison import nearest_step
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import RunModel
     from spikestudio.app.viewmodels.timeline import TimelineModel
 
-OTHER_LAYERS = "A and B do not both have this layer with the same neurons: choose another layer."
-OTHER_COLUMNS = "The runs have no moments in common: only side by side."
-NO_NEURONS = "No layer is selected."
+OTHER_LAYERS = tr(
+    "A and B do not both have this layer with the same neurons: choose another layer."
+)
+OTHER_COLUMNS = tr("The runs have no moments in common: only side by side.")
+NO_NEURONS = tr("No layer is selected.")
 
 
 class RasterComparison(QObject):
@@ -87,12 +90,23 @@ class RasterComparison(QObject):
         if not pair.rows.size:
             return f"{pair.layer.id}   {RECORDING_LET_GO}"
         parts = [
-            f"{pair.layer.id}   {pair.rows.size:,} of {total:,} neurons, evenly spaced",
+            tr(
+                "{layer}   {rows_size:,} of {total:,} neurons, evenly spaced",
+                layer=pair.layer.id,
+                rows_size=pair.rows.size,
+                total=total,
+            ),
             self._images(pair),
         ]
         hidden = set(self._run.selection.neurons) - set(pair.rows.tolist())
         if hidden:
-            parts.append(f"{len(hidden)} of {len(self._run.selection.neurons)} watched not shown")
+            parts.append(
+                tr(
+                    "{num_hidden} of {num_neurons} watched not shown",
+                    num_hidden=len(hidden),
+                    num_neurons=len(self._run.selection.neurons),
+                )
+            )
         is_wanted = self._controls.mode.current == DIFFERENCE and "b" in pair.entries
         if is_wanted and not pair.can_overlay:
             parts.append(OTHER_COLUMNS if len(pair.stacks) == 2 else "")
@@ -105,8 +119,10 @@ class RasterComparison(QObject):
             if entry.recorder is not None
         }
         if len(set(images.values())) < 2:
-            return "".join(f"of image {image:,}" for image in set(images.values()))
-        return "of image " + ", ".join(f"{image:,} in {s.upper()}" for s, image in images.items())
+            return "".join(tr("of image {image:,}", image=image) for image in set(images.values()))
+        return tr("of image ") + ", ".join(
+            tr("{image:,} in {s}", image=image, s=s.upper()) for s, image in images.items()
+        )
 
     def _describe(self, pair: RasterPair, side: Side, where: QPointF) -> str:
         row, column = int(where.y() // 1), int(where.x() // 1)
@@ -115,11 +131,17 @@ class RasterComparison(QObject):
         if stack is None or found is None:
             return ""
         step, snn_step = divmod(column, stack.source.snn_steps)
-        words = {1: "spike", 0: "silent", None: "not known"}
+        words = {1: tr("spike"), 0: tr("silent"), None: tr("not known")}
         sides = SIDES if pair.can_overlay else (side,)
         states = ", ".join(f"{s.upper()} {words[pair.at(s, row, column)]}" for s in sides)
-        neuron = f"Neuron {found[1]:,}: {place(pair.layer, found[1])}"
-        return f"{neuron}; step {step + 1:,}, SNN step {snn_step + 1}: {states}"
+        neuron = tr("Neuron {found:,}: {place}", found=found[1], place=place(pair.layer, found[1]))
+        return tr(
+            "{neuron}; step {step:,}, SNN step {snn_step}: {states}",
+            neuron=neuron,
+            step=step + 1,
+            snn_step=snn_step + 1,
+            states=states,
+        )
 
     def _column(self, side: Side, steps: Pair) -> int | None:
         """Return the column that the timeline looks at in a run."""

@@ -28,6 +28,7 @@ from spikestudio.app.viewmodels.comparison import Side
 from spikestudio.app.viewmodels.run import Selection
 from spikestudio.app.views.parts import FRAME_SECONDS, Caption
 from spikestudio.app.views.raster_words import row_labels
+from spikestudio.language import tr
 
 MAX_ROWS = 256
 WIDE = 560  # width from which on the rasters stand beside each other
@@ -48,11 +49,13 @@ class ClassLegend(QWidget):
             self.counts = counts
             self.update()
         self.setAccessibleName(", ".join(text for _, text in self.entries()))
-        self.setToolTip(f"Spikes in sight: {self.accessibleName()}")
+        self.setToolTip(
+            tr("Spikes in sight: {accessiblename}", accessiblename=self.accessibleName())
+        )
 
     def entries(self) -> tuple[tuple[int, str], ...]:
         """Return each class with its words."""
-        names = ((ONLY_A, "only in A"), (ONLY_B, "only in B"), (BOTH, "in both"))
+        names = ((ONLY_A, tr("only in A")), (ONLY_B, tr("only in B")), (BOTH, tr("in both")))
         return tuple(
             (which, f"{name} {count:,}")
             for (which, name), count in zip(names, self.counts, strict=True)
@@ -192,15 +195,15 @@ class CompareRasters(QWidget):
         pair, plot = shown.pair, panel.plot
         panel.heading.set_text(shown.headings[side])
         plot.setAccessibleName(
-            "Spikes of A and B by SNN time steps"
+            tr("Spikes of A and B by SNN time steps")
             if self.is_difference
-            else f"Spikes of {side.upper()} by SNN time steps"
+            else tr("Spikes of {side} by SNN time steps", side=side.upper())
         )
         stack = pair.stacks.get(side)
         if stack is None:  # its recording is gone: all of it is hatched
             panel.item.clear()
             steps = len(pair.entries[side].timesteps)
-            plot.set_time(steps, 1, "denoising step")
+            plot.set_time(steps, 1, tr("denoising step"))
             plot.set_rows(0)
             plot.row_axis.set_labels("", ())
             plot.show_steps(steps)
@@ -210,7 +213,9 @@ class CompareRasters(QWidget):
             return
         snn_steps = stack.source.snn_steps
         plot.set_time(
-            stack.source.num_steps, snn_steps, f"denoising step, {snn_steps} SNN time steps each"
+            stack.source.num_steps,
+            snn_steps,
+            tr("denoising step, {snn_steps} SNN time steps each", snn_steps=snn_steps),
         )
         plot.set_rows(stack.size)
         plot.show_steps(pair.done(side))
@@ -239,7 +244,7 @@ class CompareRasters(QWidget):
         if stack is None or not stack.size:
             return
         panel = self.panels[side]
-        panel.plot.row_axis.set_labels("neurons", row_labels(stack, selection, hovered))
+        panel.plot.row_axis.set_labels(tr("neurons"), row_labels(stack, selection, hovered))
         row = None if hovered is None else stack.row_of(selection.layer, hovered)
         panel.highlight.set_row(row)
 

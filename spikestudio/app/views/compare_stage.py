@@ -29,11 +29,12 @@ from spikestudio.app.views.compare_steps import (
 )
 from spikestudio.app.views.compare_words import side_title, signed
 from spikestudio.app.views.parts import FRAME_SECONDS, Caption
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ONLY_A = "B: sample again, or with another value below"
+ONLY_A = tr("B: sample again, or with another value below")
 
 
 class CompareStage(QStackedWidget):
@@ -46,7 +47,7 @@ class CompareStage(QStackedWidget):
         self._differences: Differences | None = None
         self.differing: tuple[int, int] | None = None  # cells of the token maps, of how many
         self.canvas = CompareCanvas()
-        self.canvas.setAccessibleName("Pictures of A and B")
+        self.canvas.setAccessibleName(tr("Pictures of A and B"))
         self.maps: dict[Side, TokenMap] = {"a": TokenMap(), "b": TokenMap()}
         self.headings: dict[Side, Caption] = {
             "a": Caption(token="text"),
@@ -58,7 +59,7 @@ class CompareStage(QStackedWidget):
         table.setHorizontalSpacing(16)
         table.setRowStretch(1, 1)
         for column, (side, token_map) in enumerate(self.maps.items()):
-            token_map.setAccessibleName(f"Token map of {side.upper()}")
+            token_map.setAccessibleName(tr("Token map of {side}", side=side.upper()))
             table.addWidget(self.headings[side], 0, column)
             table.addWidget(token_map, 1, column)
         self.addWidget(self.canvas)
@@ -119,7 +120,7 @@ class CompareStage(QStackedWidget):
         if mode == SLIDER:
             return (ComparePanel(title_a, one, other, title_b),)
         is_color = any(e.thumbnail is not None and e.thumbnail.shape[3] > 1 for e in (a, b))
-        title = f"B {MINUS} A" + (", mean of the channels" if is_color else "")
+        title = f"B {MINUS} A" + (tr(", mean of the channels") if is_color else "")
         return (ComparePanel(title, self._difference(one, other)),)
 
     def _difference(self, a: Pictures, b: Pictures) -> Differences:
@@ -144,7 +145,17 @@ class CompareStage(QStackedWidget):
         if len(values) == 2:
             change = float(values["b"].mean(dtype=float) - values["a"].mean(dtype=float))
             parts.append(f"B {MINUS} A {signed(change)}")
-        return f"image {image + 1:,} at x {column}, y {row}: {', '.join(parts)}" if parts else ""
+        return (
+            tr(
+                "image {image:,} at x {column}, y {row}: {parts}",
+                image=image + 1,
+                column=column,
+                row=row,
+                parts=", ".join(parts),
+            )
+            if parts
+            else ""
+        )
 
     # tokens ---------------------------------------------------------------------------------
 

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from spikestudio.app.plots.compare_pictures import OfStates, Pictures, Whole
 from spikestudio.app.viewmodels.history import Entry
+from spikestudio.language import tr
 
 TokensFound = tuple[NDArray[np.int32] | None, NDArray[np.bool_] | None]
-X0_HAT, X_T, DECODED, TOKENS = "predicted x0", "x_t", "decoded", "tokens"
-RASTER = "raster"  # of the layer that is selected, over all steps
-RECORDING_LET_GO = "recording let go"
-NOT_KEPT = "not kept at this step"
-NO_STEP = "no step was done"
+X0_HAT, X_T, DECODED, TOKENS = tr("predicted x0"), "x_t", tr("decoded"), tr("tokens")
+RASTER = tr("raster")  # of the layer that is selected, over all steps
+RECORDING_LET_GO = tr("recording let go")
+NOT_KEPT = tr("not kept at this step")
+NO_STEP = tr("no step was done")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

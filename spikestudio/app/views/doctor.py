@@ -16,15 +16,18 @@ from spikestudio.app.views.doctor_table import LIKELY, DoctorRows, DoctorTable
 from spikestudio.app.views.parts import Caption, fill, stacked, tool_row
 from spikestudio.checkpoints.catalog import SUFFIX, SUFFIXES
 from spikestudio.checkpoints.library import printable
+from spikestudio.language import tr, tr_n
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.doctor import DoctorModel
     from spikestudio.checkpoints.diagnosis import Diagnosis
 
-NOTHING = "No file was examined yet. Choose one in Files and press Doctor…, or take another file."
-SOUND = "All tensors are as the network needs them."
-BUSY = "Examining: every tensor is read…"
-FIRST = "Examine a file first."
+NOTHING = tr(
+    "No file was examined yet. Choose one in Files and press Doctor…, or take another file."
+)
+SOUND = tr("All tensors are as the network needs them.")
+BUSY = tr("Examining: every tensor is read…")
+FIRST = tr("Examine a file first.")
 Action = tuple[str, str, tuple[str, ...], Callable[[], None]]
 
 
@@ -34,7 +37,7 @@ class DoctorPage(QWidget):
     def __init__(self, doctor: DoctorModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.doctor = doctor
-        self.setAccessibleName("Checkpoint doctor")
+        self.setAccessibleName(tr("Checkpoint doctor"))
         self.rows = DoctorRows()
         self.table = DoctorTable(self.rows)
         self.title = Caption(role="title", token="text")
@@ -45,13 +48,13 @@ class DoctorPage(QWidget):
         self.summary = Caption()
         self.actions_by_name: dict[str, QAction] = {}
         given: tuple[Action, ...] = (
-            ("accept", "Accept rename", ("Return", "Enter"), self._accept),
-            ("accept-all", "Accept all likely", (), doctor.accept_likely),
-            ("forget", "Forget renames", (), doctor.forget_renames),
-            ("mended", "Save mended copy…", (), self._ask_mended),
-            ("report", "Save report…", (), self._ask_report),
-            ("copy", "Copy report", ("Ctrl+C",), self._copy),
-            ("other", "Other file…", (), self._ask_file),
+            ("accept", tr("Accept rename"), ("Return", "Enter"), self._accept),
+            ("accept-all", tr("Accept all likely"), (), doctor.accept_likely),
+            ("forget", tr("Forget renames"), (), doctor.forget_renames),
+            ("mended", tr("Save mended copy…"), (), self._ask_mended),
+            ("report", tr("Save report…"), (), self._ask_report),
+            ("copy", tr("Copy report"), ("Ctrl+C",), self._copy),
+            ("other", tr("Other file…"), (), self._ask_file),
         )
         buttons = [self._add(*each) for each in given]
         empty = QWidget()  # takes the table's room where there is nothing to list
@@ -127,10 +130,10 @@ class DoctorPage(QWidget):
         elif self.doctor.is_busy:
             text = BUSY
         elif found is not None and found.error is not None:
-            text, role = f"Cannot be used: {found.error}", "error"
+            text, role = tr("Cannot be used: {error}", error=found.error), "error"
         elif found is not None:
-            how = "with the accepted renames" if found.choices.renames else "as it is"
-            text, role = f"Can be used {how}.", "ok"
+            how = tr("with the accepted renames") if found.choices.renames else tr("as it is")
+            text, role = tr("Can be used {how}.", how=how), "ok"
         self.verdict.setText(printable(text))
         self.verdict.setVisible(bool(text))
         theme.set_role(self.verdict, role)
@@ -144,23 +147,23 @@ class DoctorPage(QWidget):
         for name, tip, obstacle in (
             (
                 "accept",
-                "Read this tensor under the likely name",
-                nothing or ("" if is_likely else "Choose a likely rename in the table first."),
+                tr("Read this tensor under the likely name"),
+                nothing or ("" if is_likely else tr("Choose a likely rename in the table first.")),
             ),
             (
                 "accept-all",
-                "Read all these tensors under their likely names",
-                nothing or ("" if doctor.likely else "There is no likely rename."),
+                tr("Read all these tensors under their likely names"),
+                nothing or ("" if doctor.likely else tr("There is no likely rename.")),
             ),
             (
                 "forget",
-                "Examine the file again as it is",
-                nothing or ("" if doctor.accepted else "No rename was accepted."),
+                tr("Examine the file again as it is"),
+                nothing or ("" if doctor.accepted else tr("No rename was accepted.")),
             ),
-            ("mended", "Save a copy with the accepted names, and load it", doctor.cannot_mend),
-            ("report", "Save all findings as text or JSON", nothing),
-            ("copy", "Copy all findings as text", nothing),
-            ("other", "Examine a file that is not in the list", ""),
+            ("mended", tr("Save a copy with the accepted names, and load it"), doctor.cannot_mend),
+            ("report", tr("Save all findings as text or JSON"), nothing),
+            ("copy", tr("Copy all findings as text"), nothing),
+            ("other", tr("Examine a file that is not in the list"), ""),
         ):
             action = self.actions_by_name[name]
             action.setEnabled(not obstacle)
@@ -182,7 +185,9 @@ class DoctorPage(QWidget):
 
     @Slot()
     def _ask_report(self) -> None:
-        dialog = self._ask_to_save("Save report", ".report.txt", ["Text (*.txt)", "JSON (*.json)"])
+        dialog = self._ask_to_save(
+            tr("Save report"), ".report.txt", [tr("Text (*.txt)"), tr("JSON (*.json)")]
+        )
         dialog.setDefaultSuffix("txt")
         dialog.filterSelected.connect(
             lambda kind: dialog.setDefaultSuffix("json" if "json" in kind else "txt")
@@ -192,7 +197,7 @@ class DoctorPage(QWidget):
 
     @Slot()
     def _ask_mended(self) -> None:
-        dialog = self._ask_to_save("Save mended copy", f"-mended{SUFFIX}", [f"(*{SUFFIX})"])
+        dialog = self._ask_to_save(tr("Save mended copy"), f"-mended{SUFFIX}", [f"(*{SUFFIX})"])
         dialog.setDefaultSuffix(SUFFIX[1:])
         dialog.fileSelected.connect(lambda name: self.doctor.save_mended(Path(name)))
         dialog.open()
@@ -208,10 +213,10 @@ class DoctorPage(QWidget):
 
     @Slot()
     def _ask_file(self) -> None:
-        dialog = QFileDialog(self, "Examine a checkpoint")
+        dialog = QFileDialog(self, tr("Examine a checkpoint"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        dialog.setNameFilters([f"Checkpoints ({kinds})", "All files (*)"])
+        dialog.setNameFilters([tr("Checkpoints ({kinds})", kinds=kinds), tr("All files (*)")])
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.examine(Path(name)))
         dialog.open()
@@ -224,8 +229,14 @@ def _summary(found: Diagnosis | None) -> str:
     kinds = Counter(row.kind for row in found.rows())
     parts = [f"{number:,} {kind}" for kind, number in kinds.items()]
     if found.num_tensors:
-        read = f"{found.num_tensors:,} tensors, {found.num_parameters:,} numbers"
-        parts.append(read if not parts else f"of {read}")
+        read = tr(
+            "{num_tensors:,} tensors, {num_parameters:,} numbers",
+            num_tensors=found.num_tensors,
+            num_parameters=found.num_parameters,
+        )
+        parts.append(read if not parts else tr("of {read}", read=read))
     if number := len(found.choices.renames):
-        parts.append(f"{number:,} rename{'' if number == 1 else 's'} accepted")
+        parts.append(
+            tr_n("{number:,} rename accepted", "{number:,} renames accepted", number, number=number)
+        )
     return "   ".join(parts)

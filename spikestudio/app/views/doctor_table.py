@@ -19,20 +19,21 @@ from PySide6.QtWidgets import (
 from spikestudio.app import theme
 from spikestudio.app.widgets.icons import icon
 from spikestudio.checkpoints.library import printable
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.diagnosis import Row
 
 Index = QModelIndex | QPersistentModelIndex
 NO_INDEX = QModelIndex()
-TITLES = ("Finding", "Tensor", "Details")
+TITLES = (tr("Finding"), tr("Tensor"), tr("Details"))
 TIPS = (
-    "What is the matter; a cross: the file cannot be used because of it",
-    "Name in the file, or the network's where the file lacks it",
-    "What was found and what is needed",
+    tr("What is the matter; a cross: the file cannot be used because of it"),
+    tr("Name in the file, or the network's where the file lacks it"),
+    tr("What was found and what is needed"),
 )
-LIKELY = "likely rename"
-WIDEST = "wrong constant"  # kind that must fit
+LIKELY = tr("likely rename")
+WIDEST = tr("wrong constant")  # kind that must fit
 ROW = Qt.ItemDataRole.UserRole
 MARGIN, ICON = 8, 16
 
@@ -100,7 +101,7 @@ class DoctorTable(QTableView):
         super().__init__()
         self.setModel(rows)
         self.setItemDelegate(_Cell(self))
-        self.setAccessibleName("Findings")
+        self.setAccessibleName(tr("Findings"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -33,6 +33,7 @@ from spikestudio.app.views.parts import (
     steps_done,
     tool_row,
 )
+from spikestudio.language import mark, tr
 from spikestudio.metrics.operations import (
     Costs,
     Count,
@@ -46,15 +47,17 @@ from spikestudio.metrics.operations import (
 )
 
 ACCOUNTINGS = (
-    ("As an ANN", "The same network without spikes: every layer multiplies, in one pass"),
+    (tr("As an ANN"), tr("The same network without spikes: every layer multiplies, in one pass")),
     (
-        "Papers' count",
-        "The first convolution multiplies; every other layer only adds, rate × T times its MAC. "
-        "Where a layer reads no spikes, the mean rate stands in",
+        tr("Papers' count"),
+        tr(
+            "The first convolution multiplies; every other layer only adds, rate × T times its MAC. "
+            "Where a layer reads no spikes, the mean rate stands in"
+        ),
     ),
     (
-        "Strict count",
-        "A layer only adds where it reads spikes; where it reads other values it multiplies",
+        tr("Strict count"),
+        tr("A layer only adds where it reads spikes; where it reads other values it multiplies"),
     ),
 )
 STRICT = 2
@@ -65,8 +68,8 @@ class EfficiencyView(View):
     """Totals beside each other for the three accountings, and a table of the weight layers."""
 
     view_id: ClassVar[str] = "efficiency"
-    title: ClassVar[str] = "Efficiency"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Efficiency")
+    help_text: ClassVar[str] = tr(
         "Operations of one network evaluation for one image, and what they would cost in energy.\n"
         "MAC: multiply and accumulate. AC: only accumulate, as a spike needs. The energies are "
         "theoretical: operations times the constants, without memory or neurons.\n"
@@ -87,10 +90,10 @@ class EfficiencyView(View):
         self._of_run: Operations | None = None
         self._step: int | None = None  # that is looked at; None: the newest
         self.totals = Totals()
-        self.mac_cost = CostBox("Energy of one MAC", Costs().mac)
-        self.ac_cost = CostBox("Energy of one AC", Costs().ac)
-        self.reset = chip("45 nm", "Back to 4.6 and 0.9 pJ: 32-bit floats in 45 nm")
-        self.choice = Segmented("Count in the table", ACCOUNTINGS)
+        self.mac_cost = CostBox(tr("Energy of one MAC"), Costs().mac)
+        self.ac_cost = CostBox(tr("Energy of one AC"), Costs().ac)
+        self.reset = chip(tr("45 nm"), tr("Back to 4.6 and 0.9 pJ: 32-bit floats in 45 nm"))
+        self.choice = Segmented(tr("Count in the table"), ACCOUNTINGS)
         self.choice.button(STRICT).setChecked(True)
         self.model = LayerTable()
         self.table = LayerView(self.model)
@@ -107,7 +110,7 @@ class EfficiencyView(View):
                 ),
                 self.table,
             ),
-            "Operations and theoretical energy, step by step, appear here.",
+            tr("Operations and theoretical energy, step by step, appear here."),
         )
         fill(self, self.stack)
         self.stack.sampleRequested.connect(self.sampleRequested)
@@ -142,7 +145,9 @@ class EfficiencyView(View):
             return
         ids = [layer.id for layer in recorder.layers]
         if operations is None or not set(operations.spiking) <= set(ids):
-            self.stack.show_empty("The operations of this model are not known.", has_button=False)
+            self.stack.show_empty(
+                tr("The operations of this model are not known."), has_button=False
+            )
             return
         self.stack.show_content()
         done = max(steps_done(self.run), 1)  # before the first step all rates are NaN
@@ -169,9 +174,12 @@ class EfficiencyView(View):
         )
         self.reset.setVisible(self.costs != Costs())
         spiking = sum(layer.is_binary for layer in operations.layers)
-        text = (
-            f"{step_text(self.run, self._step)}, T = {recorder.snn_steps}; "
-            f"{spiking} of {len(operations.layers)} weight layers read spikes"
+        text = tr(
+            "{step}, T = {snn_steps}; {spiking} of {num_layers} weight layers read spikes",
+            step=step_text(self.run, self._step),
+            snn_steps=recorder.snn_steps,
+            spiking=spiking,
+            num_layers=len(operations.layers),
         )
         self.caption.set_text(text)
         self.table.setAccessibleDescription(text)
@@ -230,7 +238,7 @@ class _Pages(QScrollArea):
 class Totals(QWidget):
     """Grid of figures: one column per accounting."""
 
-    ROWS = ("Energy", "Mean so far", "Of the ANN", "MAC", "AC")
+    ROWS = (mark("Energy"), mark("Mean so far"), mark("Of the ANN"), "MAC", "AC")
 
     def __init__(self) -> None:
         super().__init__()
@@ -238,7 +246,7 @@ class Totals(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 4)
         self._grid.setHorizontalSpacing(8)
         self._grid.setVerticalSpacing(3)
-        head = _text("Theoretical estimate: one evaluation, one image", "group")
+        head = _text(tr("Theoretical estimate: one evaluation, one image"), "group")
         head.setWordWrap(True)
         self._grid.addWidget(head, 0, 0, 1, 4)
         self._values: dict[tuple[str, int], QLabel] = {}
@@ -249,12 +257,12 @@ class Totals(QWidget):
             self._grid.addWidget(label, 1, column)
             self._grid.setColumnStretch(column, 1)
         for row, name in enumerate(self.ROWS, start=2):
-            self._grid.addWidget(_text(name, "muted"), row, 0)
+            self._grid.addWidget(_text(tr(name), "muted"), row, 0)
             for column in range(len(ACCOUNTINGS)):
                 label = self._values[name, column] = _value(name == "Energy")
                 self._grid.addWidget(label, row, column + 1)
         row = self._grid.rowCount()
-        self._grid.addWidget(_text("Activation sparsity", "muted"), row, 0, 1, 3)
+        self._grid.addWidget(_text(tr("Activation sparsity"), "muted"), row, 0, 1, 3)
         self.sparsity = _value(is_figure=False)
         self._grid.addWidget(self.sparsity, row, 3)
         theme.manager.changed.connect(self._fit)
@@ -263,7 +271,7 @@ class Totals(QWidget):
     @Slot()
     def _fit(self) -> None:
         """Keep room for the widest energy, so that no figure is ever cut."""
-        width = QFontMetrics(theme.font("figure")).horizontalAdvance("00.0 mJ")
+        width = QFontMetrics(theme.font("figure")).horizontalAdvance(tr("00.0 mJ"))
         for column in range(1, len(ACCOUNTINGS) + 1):
             self._grid.setColumnMinimumWidth(column, width)
 
@@ -283,10 +291,10 @@ class Totals(QWidget):
             ):
                 label = self._values[name, column]
                 label.setText(text)
-                label.setAccessibleName(f"{name}, {ACCOUNTINGS[column][0]}: {text}")
+                label.setAccessibleName(f"{tr(name)}, {ACCOUNTINGS[column][0]}: {text}")
         text = _percent(sparsity)
         self.sparsity.setText(text)
-        self.sparsity.setAccessibleName(f"Activation sparsity: {text}")
+        self.sparsity.setAccessibleName(tr("Activation sparsity: {the_text}", the_text=text))
 
     def label(self, row: str, column: int) -> QLabel:
         """Return the label of a row, for the accounting of that number."""
@@ -305,13 +313,13 @@ class CostBox(QDoubleSpinBox):
         self.setRange(0, 1000)
         self.setDecimals(2)
         self.setSingleStep(0.1)
-        self.setSuffix(" pJ")
+        self.setSuffix(tr(" pJ"))
         self.setValue(value)
         self.setKeyboardTracking(False)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(f"{name} in picojoules")
-        self.setToolTip(f"{name} in picojoules")
+        self.setAccessibleName(tr("{name} in picojoules", name=name))
+        self.setToolTip(tr("{name} in picojoules", name=name))
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override
         return QSize(theme.px(84), super().sizeHint().height())

@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from spikestudio.app import theme
 from spikestudio.app.plots.text import figure
+from spikestudio.language import tr
 from spikestudio.metrics.operations import Count, Operations, WeightLayer
 
 PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
@@ -50,12 +51,12 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("Layer", "Weight layer, in order of evaluation", ""),
-    Column("Reads", "What its input is", "mean spikes"),
-    Column("MAC", "Multiply-accumulates in the accounting chosen above", "00.0 M"),
-    Column("Rate", "Firing rate of the neurons that it reads, now", "0.0000"),
-    Column("AC", "Accumulates in the accounting chosen above", "00.0 M"),
-    Column("Energy", "Share of the energy in the accounting chosen above", "Energy 0"),
+    Column(tr("Layer"), tr("Weight layer, in order of evaluation"), ""),
+    Column(tr("Reads"), tr("What its input is"), tr("mean spikes")),
+    Column("MAC", tr("Multiply-accumulates in the accounting chosen above"), "00.0 M"),
+    Column(tr("Rate"), tr("Firing rate of the neurons that it reads, now"), "0.0000"),
+    Column("AC", tr("Accumulates in the accounting chosen above"), "00.0 M"),
+    Column(tr("Energy"), tr("Share of the energy in the accounting chosen above"), tr("Energy 0")),
 )
 READS, MAC, RATE, AC, SHARE = range(1, len(COLUMNS))
 
@@ -167,7 +168,7 @@ class LayerView(QTableView):
         self._sorted.setSortRole(SORT_ROLE)
         self.setModel(self._sorted)
         self.setItemDelegate(_Cell(self))
-        self.setAccessibleName("Operations and energy by layer")
+        self.setAccessibleName(tr("Operations and energy by layer"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -251,13 +252,15 @@ def si(value: float, unit: str = "") -> str:
 
 def _reads(layer: WeightLayer) -> str:
     if layer.is_binary:
-        return "spikes"
-    return "mean spikes" if layer.sources else "real values"
+        return tr("spikes")
+    return tr("mean spikes") if layer.sources else tr("real values")
 
 
 def _description(layer: WeightLayer) -> str:
     names = ", ".join(source for source, _ in layer.sources)
-    return f"{layer.id} reads {_reads(layer)}" + (f" of {names}" if names else "")
+    return tr("{layer} reads {reads}", layer=layer.id, reads=_reads(layer)) + (
+        tr(" of {names}", names=names) if names else ""
+    )
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:

@@ -26,6 +26,7 @@ from spikestudio.app.views.export_options import ExportOptions
 from spikestudio.app.views.export_preview import ExportPreview
 from spikestudio.app.views.parts import Caption
 from spikestudio.export.kinds import FOLDER, FORMAT_NAMES, KINDS
+from spikestudio.language import tr
 
 SIZE = (1080, 660)  # at 100 % text
 LIST_WIDTH, OPTIONS_WIDTH = 200, 262
@@ -44,14 +45,14 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self._model, self._usual_folder = model, usual_folder
         self._saved: Path | None = None
-        self.setWindowTitle("Export")
+        self.setWindowTitle(tr("Export"))
         self.setModal(False)
         self.title = Caption(role="title", token="text")
-        self.newest = QPushButton("Take the newest state")
-        self.newest.setToolTip("The run has moved on since this dialog took its state")
+        self.newest = QPushButton(tr("Take the newest state"))
+        self.newest.setToolTip(tr("The run has moved on since this dialog took its state"))
         theme.set_role(self.newest, "outline")
         self.kinds = QListWidget()
-        self.kinds.setAccessibleName("What to export")
+        self.kinds.setAccessibleName(tr("What to export"))
         self.kinds.setWordWrap(True)
         self.kinds.setViewportMargins(2, 2, 2, 2)  # or its items cover the mark of the focus
         self.kinds.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -59,21 +60,25 @@ class ExportDialog(QDialog):
         self.preview = ExportPreview(model)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("Progress")
+        self.progress.setAccessibleName(tr("Progress"))
         self.note = Caption()
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Give up the file that is being written")
-        self.show_folder = QPushButton("Show in folder")
-        self.show_folder.setToolTip("Open the folder of the file that was saved")
-        self.copy = QPushButton("Copy picture")
+        self.cancel = QPushButton(tr("Cancel"))
+        self.cancel.setToolTip(tr("Give up the file that is being written"))
+        self.show_folder = QPushButton(tr("Show in folder"))
+        self.show_folder.setToolTip(tr("Open the folder of the file that was saved"))
+        self.copy = QPushButton(tr("Copy picture"))
         self.copy.setToolTip(
-            "Put the picture on the clipboard, in full size (Ctrl+Shift+C). Where it comes from is "
-            "not kept there."
+            tr(
+                "Put the picture on the clipboard, in full size (Ctrl+Shift+C). Where it comes from is "
+                "not kept there."
+            )
         )
-        self.save = QPushButton("Save…")
-        self.save.setToolTip("Choose a name and write the file (Ctrl+S)")
-        self.done_button = QPushButton("Close")
-        self.done_button.setToolTip("Close this dialog (Escape); a file being written is finished")
+        self.save = QPushButton(tr("Save…"))
+        self.save.setToolTip(tr("Choose a name and write the file (Ctrl+S)"))
+        self.done_button = QPushButton(tr("Close"))
+        self.done_button.setToolTip(
+            tr("Close this dialog (Escape); a file being written is finished")
+        )
         theme.set_role(self.save, "primary")
         for button in (self.cancel, self.show_folder, self.copy, self.done_button):
             theme.set_role(button, "outline")
@@ -92,7 +97,7 @@ class ExportDialog(QDialog):
                 group = kind.group
                 head = QListWidgetItem(group, self.kinds)
                 head.setFlags(Qt.ItemFlag.NoItemFlags)
-                head.setData(Qt.ItemDataRole.AccessibleTextRole, f"Group {group}")
+                head.setData(Qt.ItemDataRole.AccessibleTextRole, tr("Group {group}", group=group))
             item = QListWidgetItem(kind.title, self.kinds)
             item.setData(ROLE, kind.id)
 
@@ -173,7 +178,7 @@ class ExportDialog(QDialog):
     def follow(self) -> None:
         """Show which kinds there are, which one is chosen, and of which run."""
         model = self._model
-        self.title.set_text(model.material.title or "Nothing was sampled yet")
+        self.title.set_text(model.material.title or tr("Nothing was sampled yet"))
         self.newest.setVisible(model.has_newer)
         self.kinds.blockSignals(True)
         for k in range(self.kinds.count()):
@@ -238,7 +243,9 @@ class ExportDialog(QDialog):
             return
         folder = model.folder(self._usual_folder)
         suffix = model.options.format
-        dialog = QFileDialog(self, f"Export {model.kind.title.lower()}", str(folder))
+        dialog = QFileDialog(
+            self, tr("Export {model_kind}", model_kind=model.kind.title.lower()), str(folder)
+        )
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         if suffix != FOLDER:
             others = [each for each, why in model.formats() if each != suffix and not why]

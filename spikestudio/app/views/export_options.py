@@ -22,31 +22,40 @@ from spikestudio.app.viewmodels.export import PRESETS, ExportModel
 from spikestudio.app.views.parts import Combo
 from spikestudio.app.widgets.number_field import NumberField
 from spikestudio.export.kinds import FORMAT_NAMES
+from spikestudio.language import tr
 
 LABEL_WORDS = {
-    "none": "No labels",
-    "number": "Numbers",
-    "class": "Classes",
-    "seed": "Seeds",
-    "uses": "Numbers and uses",
+    "none": tr("No labels"),
+    "number": tr("Numbers"),
+    "class": tr("Classes"),
+    "seed": tr("Seeds"),
+    "uses": tr("Numbers and uses"),
 }
-BESIDE_WORDS = {"raster": "Raster", "membrane": "Membrane", "tokens": "Token map"}
+BESIDE_WORDS = {"raster": tr("Raster"), "membrane": tr("Membrane"), "tokens": tr("Token map")}
 WIDTH = 250
 # name: label, tip, lowest, highest, decimals, unit, word for the lowest
 NUMBERS: dict[str, tuple[str, str, float, float, int, str, str]] = {
-    "step": ("After step", "Denoising step, from 1", 0, 1000, 0, "", "newest"),
-    "image": ("Image", "Which image of the batch, from 1", 1, 100_000, 0, "", ""),
-    "rows": ("Neurons", "At most this many, taken by the rule", 1, 100_000, 0, "", ""),
-    "columns": ("Columns", "Images per row", 0, 1000, 0, "", "automatic"),
-    "padding": ("Padding", "Between images and around them", 0, 200, 0, "px", ""),
-    "scale": ("Enlarge", "Pixels per pixel of an image: they stay sharp", 1, 64, 0, "x", ""),
-    "width_mm": ("Width", "Width of the figure", 20, 1000, 1, "mm", ""),
-    "height_mm": ("Height", "Height of the figure", 0, 1000, 1, "mm", "automatic"),
-    "font_pt": ("Text", "Size of the text", 4, 40, 1, "pt", ""),
-    "dpi": ("Resolution", "Dots per inch of a PNG", 30, 1200, 0, "dpi", ""),
-    "height": ("Height", "Height of a frame", 120, 2160, 0, "px", ""),
-    "fps": ("Speed", "Denoising steps per second", 0.1, 50, 1, "per s", ""),
-    "hold": ("Hold the end", "How long the last frame stays", 0, 60, 1, "s", ""),
+    "step": (tr("After step"), tr("Denoising step, from 1"), 0, 1000, 0, "", tr("newest")),
+    "image": (tr("Image"), tr("Which image of the batch, from 1"), 1, 100_000, 0, "", ""),
+    "rows": (tr("Neurons"), tr("At most this many, taken by the rule"), 1, 100_000, 0, "", ""),
+    "columns": (tr("Columns"), tr("Images per row"), 0, 1000, 0, "", tr("automatic")),
+    "padding": (tr("Padding"), tr("Between images and around them"), 0, 200, 0, "px", ""),
+    "scale": (
+        tr("Enlarge"),
+        tr("Pixels per pixel of an image: they stay sharp"),
+        1,
+        64,
+        0,
+        "x",
+        "",
+    ),
+    "width_mm": (tr("Width"), tr("Width of the figure"), 20, 1000, 1, "mm", ""),
+    "height_mm": (tr("Height"), tr("Height of the figure"), 0, 1000, 1, "mm", tr("automatic")),
+    "font_pt": (tr("Text"), tr("Size of the text"), 4, 40, 1, "pt", ""),
+    "dpi": (tr("Resolution"), tr("Dots per inch of a PNG"), 30, 1200, 0, "dpi", ""),
+    "height": (tr("Height"), tr("Height of a frame"), 120, 2160, 0, "px", ""),
+    "fps": (tr("Speed"), tr("Denoising steps per second"), 0.1, 50, 1, tr("per s"), ""),
+    "hold": (tr("Hold the end"), tr("How long the last frame stays"), 0, 60, 1, "s", ""),
 }
 ORDER = (
     *("format", "figure", "step", "image", "steps", "rule", "rows"),
@@ -61,18 +70,20 @@ class ExportOptions(QWidget):
     def __init__(self, model: ExportModel) -> None:
         super().__init__()
         self._model = model
-        self.setAccessibleName("Options")
-        self.format = Combo("Format", "Format of the file")
-        self.figure = Combo("Figure", "What the bundle is of")
-        self.rule = Combo("Rule", "How the neurons are chosen and ordered")
-        self.labels = Combo("Labels", "What stands under each image")
-        self.preset = Combo("Preset", "Size of the figure")
+        self.setAccessibleName(tr("Options"))
+        self.format = Combo(tr("Format"), tr("Format of the file"))
+        self.figure = Combo(tr("Figure"), tr("What the bundle is of"))
+        self.rule = Combo(tr("Rule"), tr("How the neurons are chosen and ordered"))
+        self.labels = Combo(tr("Labels"), tr("What stands under each image"))
+        self.preset = Combo(tr("Preset"), tr("Size of the figure"))
         self.steps = QLineEdit()
-        self.steps.setPlaceholderText("all")
-        self.steps.setAccessibleName("Denoising steps")
-        self.steps.setToolTip("Denoising steps from 1: 3, 1-10 or 5-; all if it is empty")
-        self.loop = QCheckBox("Begin again at the end")
-        self.loop.setToolTip("Whether the animation begins again; an MP4 leaves that to the player")
+        self.steps.setPlaceholderText(tr("all"))
+        self.steps.setAccessibleName(tr("Denoising steps"))
+        self.steps.setToolTip(tr("Denoising steps from 1: 3, 1-10 or 5-; all if it is empty"))
+        self.loop = QCheckBox(tr("Begin again at the end"))
+        self.loop.setToolTip(
+            tr("Whether the animation begins again; an MP4 leaves that to the player")
+        )
         self.beside = {name: QCheckBox(word) for name, word in BESIDE_WORDS.items()}
         self.numbers = {
             name: NumberField(label, tip, low, high, decimals=decimals, unit=unit, lowest=lowest)
@@ -96,17 +107,24 @@ class ExportOptions(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         for name, box in self.beside.items():
-            box.setToolTip(f"Show the {BESIDE_WORDS[name].lower()} beside the images")
-            box.setAccessibleName(f"Beside the images: {BESIDE_WORDS[name]}")
+            box.setToolTip(
+                tr(
+                    "Show the {beside_word} beside the images",
+                    beside_word=BESIDE_WORDS[name].lower(),
+                )
+            )
+            box.setAccessibleName(
+                tr("Beside the images: {beside_word}", beside_word=BESIDE_WORDS[name])
+            )
             column.addWidget(box)
         widgets: dict[str, tuple[str, QWidget]] = {
-            "format": ("Format", self.format),
-            "figure": ("Figure", self.figure),
-            "steps": ("Steps", self.steps),
-            "rule": ("Rule", self.rule),
-            "labels": ("Labels", self.labels),
-            "preset": ("Preset", self.preset),
-            "beside": ("Beside", beside),
+            "format": (tr("Format"), self.format),
+            "figure": (tr("Figure"), self.figure),
+            "steps": (tr("Steps"), self.steps),
+            "rule": (tr("Rule"), self.rule),
+            "labels": (tr("Labels"), self.labels),
+            "preset": (tr("Preset"), self.preset),
+            "beside": (tr("Beside"), beside),
             "loop": ("", self.loop),
             **{name: (NUMBERS[name][0], box) for name, box in self.numbers.items()},
         }
@@ -167,7 +185,7 @@ class ExportOptions(QWidget):
         _fill(self.format, formats, options.format)
         figures = [(_named(kind.title, why), kind.id, not why) for kind, why in model.figures()]
         _fill(self.figure, figures, options.figure)
-        rules = [(rule.capitalize(), rule, True) for rule in model.rules()]
+        rules = [(tr(rule).capitalize(), rule, True) for rule in model.rules()]
         _fill(self.rule, rules, options.rule)
         names = (
             ("none", "number", "uses") if model.kind.id == "codebook" else tuple(LABEL_WORDS)[:4]

@@ -18,12 +18,13 @@ from PySide6.QtWidgets import (
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.export import ExportModel
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 LEAST = QSize(240, 160)
-WAITING = "Drawing…"
+WAITING = tr("Drawing…")
 
 
 class ExportPreview(QWidget):
@@ -32,12 +33,12 @@ class ExportPreview(QWidget):
     def __init__(self, model: ExportModel) -> None:
         super().__init__()
         self._model = model
-        self.setAccessibleName("Preview")
+        self.setAccessibleName(tr("Preview"))
         self.picture = PictureBox()
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setAccessibleName("First lines of the file")
+        self.text.setAccessibleName(tr("First lines of the file"))
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -102,7 +103,7 @@ class PictureBox(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Preview")
+        self.setAccessibleName(tr("Preview"))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._image = QImage()
         self._is_dimmed = False

@@ -17,6 +17,7 @@ from spikestudio.app.views.base import View
 from spikestudio.app.views.history_rows import HistoryDelegate, HistoryRows
 from spikestudio.app.views.parts import Caption, EmptyStack, fill, stacked, tool_row
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr, tr_n
 from spikestudio.recording.record import MEBIBYTE
 
 if TYPE_CHECKING:
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.sampler import SamplerModel
     from spikestudio.app.viewmodels.timeline import TimelineModel
 
-EMPTY = "Every run of this session is listed here once it has ended."
-CHOOSE = "Choose a run first."
+EMPTY = tr("Every run of this session is listed here once it has ended.")
+CHOOSE = tr("Choose a run first.")
 
 
 class HistoryView(View):
     """List of runs, and what can be done with the one that is chosen."""
 
     view_id: ClassVar[str] = "history"
-    title: ClassVar[str] = "History"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("History")
+    help_text: ClassVar[str] = tr(
         "Every run of this session that has ended, the newest first, and what it asks for that the\n"
         "run before it, or the one that it was made from, did not.\n"
         "Look: show it in every dock again (double-click, Enter). Duplicate: put its settings in the\n"
@@ -65,7 +66,7 @@ class HistoryView(View):
         self.list = QListView()
         self.list.setModel(self.rows)
         self.list.setItemDelegate(HistoryDelegate(self.list))
-        self.list.setAccessibleName("Runs of this session")
+        self.list.setAccessibleName(tr("Runs of this session"))
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -74,17 +75,17 @@ class HistoryView(View):
         self.list.setMinimumHeight(theme.px(80))
         self.actions_by_name: dict[str, QAction] = {}
         buttons = [
-            self._add("look", "Look", ("Return", "Enter"), self._look),
-            self._add("duplicate", "Duplicate", ("Ctrl+D",), self._duplicate),
-            self._add("branch", "Branch", ("Ctrl+B",), self._branch),
+            self._add("look", tr("Look"), ("Return", "Enter"), self._look),
+            self._add("duplicate", tr("Duplicate"), ("Ctrl+D",), self._duplicate),
+            self._add("branch", tr("Branch"), ("Ctrl+B",), self._branch),
             self._add("a", "A", ("Ctrl+1",), self._mark_a),
             self._add("b", "B", ("Ctrl+2",), self._mark_b),
-            self._add("keep", "Keep", ("Ctrl+K",), self._keep),
-            self._add("delete", "Delete", ("Del",), self._delete),
+            self._add("keep", tr("Keep"), ("Ctrl+K",), self._keep),
+            self._add("delete", tr("Delete"), ("Del",), self._delete),
         ]
         self.actions_by_name["keep"].setCheckable(True)
-        self._add_to_menu("python", "Copy as Python", (), self._copy_python)
-        self._add_to_menu("command", "Copy as command line", (), self._copy_command)
+        self._add_to_menu("python", tr("Copy as Python"), (), self._copy_python)
+        self._add_to_menu("command", tr("Copy as command line"), (), self._copy_command)
         self.caption = Caption()
         self.stack = EmptyStack(
             stacked(tool_row(*buttons), self.list, self.caption, stretch=self.list), EMPTY
@@ -138,8 +139,14 @@ class HistoryView(View):
         number = len(self._history.entries)
         used, budget = self._history.bytes_used, self._history.budget_bytes
         self.caption.set_text(
-            f"{number:,} run{'' if number == 1 else 's'}, recordings "
-            f"{used / MEBIBYTE:,.3g} of {budget / MEBIBYTE:,.0f} MiB"
+            tr_n(
+                "{number:,} run, recordings {used:,.3g} of {budget:,.0f} MiB",
+                "{number:,} runs, recordings {used:,.3g} of {budget:,.0f} MiB",
+                number,
+                number=number,
+                used=used / MEBIBYTE,
+                budget=budget / MEBIBYTE,
+            )
         )
         self._show_actions()
 
@@ -150,23 +157,34 @@ class HistoryView(View):
         step = self._timeline.cursor.step
         a, b = self._comparison.a, self._comparison.b
         for name, tip, obstacle in (
-            ("look", "Show this run in every dock again", entry and history.cannot_look(entry)),
+            ("look", tr("Show this run in every dock again"), entry and history.cannot_look(entry)),
             (
                 "duplicate",
-                "Put the settings of this run in the sampler",
+                tr("Put the settings of this run in the sampler"),
                 entry and history.cannot_duplicate(entry),
             ),
             (
                 "branch",
-                f"Go on from step {step + 1:,}, which is looked at, with other settings",
+                tr(
+                    "Go on from step {step:,}, which is looked at, with other settings",
+                    step=step + 1,
+                ),
                 entry and history.cannot_branch(entry),
             ),
-            ("a", "Compare this run, as A", "This run is A." if entry and entry is a else ""),
-            ("b", "Compare this run, as B", "This run is B." if entry and entry is b else ""),
-            ("keep", "Let the recording of this run go last", _cannot_keep(entry)),
-            ("delete", "Forget this run", ""),
-            ("python", "Copy the program that repeats this run", _cannot_copy(entry)),
-            ("command", "Copy the command that repeats this run", _cannot_copy(entry)),
+            (
+                "a",
+                tr("Compare this run, as A"),
+                tr("This run is A.") if entry and entry is a else "",
+            ),
+            (
+                "b",
+                tr("Compare this run, as B"),
+                tr("This run is B.") if entry and entry is b else "",
+            ),
+            ("keep", tr("Let the recording of this run go last"), _cannot_keep(entry)),
+            ("delete", tr("Forget this run"), ""),
+            ("python", tr("Copy the program that repeats this run"), _cannot_copy(entry)),
+            ("command", tr("Copy the command that repeats this run"), _cannot_copy(entry)),
         ):
             action = self.actions_by_name[name]
             reason = CHOOSE if entry is None else obstacle or ""
@@ -232,7 +250,7 @@ class HistoryView(View):
         except ConfigError as error:
             self.told.emit(str(error))
             return
-        self.told.emit(f"Copied what repeats {entry.name}.")
+        self.told.emit(tr("Copied what repeats {entry}.", entry=entry.name))
 
     def _with_chosen(self, call: Callable[[int], None]) -> None:
         entry = self.chosen
@@ -276,4 +294,4 @@ def _cannot_copy(entry: Entry | None) -> str:
 
 def _cannot_keep(entry: Entry | None) -> str:
     is_gone = entry is not None and entry.ended is None and entry.stored is None
-    return "Its recording was let go." if is_gone else ""
+    return tr("Its recording was let go.") if is_gone else ""

@@ -12,9 +12,10 @@ from spikestudio.app.plots.axes import hatch_brush
 from spikestudio.app.plots.tiles import to_qimage
 from spikestudio.app.viewmodels.comparison import ComparisonModel
 from spikestudio.app.viewmodels.history import CLOSED, LET_GO, Entry, HistoryModel
-from spikestudio.app.viewmodels.parameters import SAMPLER_TITLES
+from spikestudio.app.viewmodels.parameters import short_title
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.views.card_rows import CardDelegate, CardRows, Index, paint_lines
+from spikestudio.language import tr, tr_n
 from spikestudio.recording.record import MEBIBYTE
 
 GAP = 2
@@ -32,7 +33,7 @@ class HistoryRows(CardRows[Entry]):
 
     def words(self, entry: Entry) -> list[str]:
         sides = self.sides(entry)
-        marked = [f"{' and '.join(sides)} of the comparison"] if sides else []
+        marked = [tr("{sides} of the comparison", sides=tr(" and ").join(sides))] if sides else []
         return [self.title(entry), facts(entry), self.state(entry), *marked]
 
     def title(self, entry: Entry) -> str:
@@ -42,16 +43,23 @@ class HistoryRows(CardRows[Entry]):
         parts = [each.text for each in changes]
         if entry.branch is not None:
             of = self._history.entry(entry.parent)
-            where = f" of {of.name}" if of else ""
-            parts.insert(0, f"branch{where} at step {entry.branch.step + 1:,}")
+            where = tr(" of {of}", of=of.name) if of else ""
+            parts.insert(
+                0,
+                tr(
+                    "branch{where} at step {branch_step:,}",
+                    where=where,
+                    branch_step=entry.branch.step + 1,
+                ),
+            )
         if origin is None or entry.file_name:
             return name
         is_other_model = origin.tensors_sha256 != entry.tensors_sha256
         if is_other_model:
-            parts.insert(0, f"model {entry.checkpoint}")
-        what = ", ".join(parts) or f"same request as {origin.name}"
+            parts.insert(0, tr("model {checkpoint}", checkpoint=entry.checkpoint))
+        what = ", ".join(parts) or tr("same request as {origin}", origin=origin.name)
         if origin.key == entry.parent and entry.branch is None and parts:
-            what += f" (from {origin.name})"
+            what += tr(" (from {origin})", origin=origin.name)
         return f"{name}: {what}"
 
     def state(self, entry: Entry) -> str:
@@ -59,21 +67,28 @@ class HistoryRows(CardRows[Entry]):
         outcome = entry.failure or entry.outcome
         seconds = entry.result.seconds if entry.result else float("nan")
         if np.isfinite(seconds) and not entry.failure:
-            outcome += f" in {seconds:.1f} s"
+            outcome += tr(" in {seconds:.1f} s", seconds=seconds)
         parts = [f"{entry.ended_at:%H:%M:%S}", outcome]
         if entry is self._history.shown:
-            parts.append("shown")
+            parts.append(tr("shown"))
         if entry.changes:
             number = len(entry.changes)
-            parts.append(f"{number:,} change{'' if number == 1 else 's'} while it ran")
+            parts.append(
+                tr_n(
+                    "{number:,} change while it ran",
+                    "{number:,} changes while it ran",
+                    number,
+                    number=number,
+                )
+            )
         if entry.ended is None and entry.stored is not None:
-            parts.append("recording in the session's file")
+            parts.append(tr("recording in the session's file"))
         elif entry.ended is None:
             parts.append(CLOSED if entry.path else LET_GO)
         elif not entry.file_name:
-            parts.append(f"recording {entry.ended.nbytes / MEBIBYTE:,.3g} MiB")
+            parts.append(tr("recording {nbytes:,.3g} MiB", nbytes=entry.ended.nbytes / MEBIBYTE))
         if entry.is_pinned:
-            parts.append("kept")
+            parts.append(tr("kept"))
         return "   ".join(parts)
 
     def sides(self, entry: Entry) -> list[str]:
@@ -85,11 +100,15 @@ class HistoryRows(CardRows[Entry]):
 def facts(entry: Entry) -> str:
     """Return the model and the size of the request."""
     request = entry.request
-    sampler = SAMPLER_TITLES.get(request.sampler, request.sampler).split(",")[0]
+    sampler = short_title(request.sampler)
     parts = (
         entry.checkpoint,
-        f"{request.num:,} image{'' if request.num == 1 else 's'}",
-        f"{len(entry.timesteps):,} steps {sampler}",
+        tr_n(
+            "{request_num:,} image", "{request_num:,} images", request.num, request_num=request.num
+        ),
+        tr(
+            "{num_timesteps:,} steps {sampler}", num_timesteps=len(entry.timesteps), sampler=sampler
+        ),
     )
     return "   ".join(filter(None, parts))
 

@@ -20,20 +20,21 @@ from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, EmptyStack, fill, line, stacked, step_text
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 from spikestudio.sampling.events import ImagePreview
 
-X_T, X0_HAT, DECODED = "x_t", "predicted x0", "decoded"
-SEES, ACTS_ON, PATCH = "sees", "acts on", "patch"
-POINT_AT_ONE = "Point at a neuron, or watch one: what it sees and acts on is outlined."
-NO_MODEL = "Outlines need the model of this run: it is not loaded."
+X_T, X0_HAT, DECODED = "x_t", tr("predicted x0"), tr("decoded")
+SEES, ACTS_ON, PATCH = tr("sees"), tr("acts on"), tr("patch")
+POINT_AT_ONE = tr("Point at a neuron, or watch one: what it sees and acts on is outlined.")
+NO_MODEL = tr("Outlines need the model of this run: it is not loaded.")
 
 
 class ImageView(View):
     """x_t and predicted x0 of a Gaussian run, or the decoded image of a token run."""
 
     view_id: ClassVar[str] = "image"
-    title: ClassVar[str] = "Image"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Image")
+    help_text: ClassVar[str] = tr(
         "Every image of the batch while it is drawn out of noise.\n"
         "x_t: the state after the newest denoising step.\n"
         "Predicted x0: the clean image that the network sees in x_t.\n"
@@ -57,10 +58,12 @@ class ImageView(View):
         self.fields = fields
         self._preview: ImagePreview | None = None
         self.tiles = TileGrid()
-        self.tiles.setAccessibleName("Images of the batch")
+        self.tiles.setAccessibleName(tr("Images of the batch"))
         self.caption = Caption()
         self.field_caption = Caption()
-        self.outlines = IconButton("mdi6.select-marker", "Hide or show the outlines of the neuron")
+        self.outlines = IconButton(
+            "mdi6.select-marker", tr("Hide or show the outlines of the neuron")
+        )
         self.outlines.setCheckable(True)
         self.outlines.setChecked(True)
         self._hovered: Pixel | None = None
@@ -69,7 +72,7 @@ class ImageView(View):
         field_row.setVisible(fields is not None)
         self.stack = EmptyStack(
             stacked(self.tiles, self.caption, field_row, stretch=self.tiles),
-            "Images appear here as they are drawn out of noise.",
+            tr("Images appear here as they are drawn out of noise."),
         )
         fill(self, self.stack)
         self.stack.sampleRequested.connect(self.sampleRequested)
@@ -168,11 +171,19 @@ class ImageView(View):
         started, preview = self.run.run, self._preview
         if self._step is None or started is None:
             return step_text(self.run)
-        text = f"step {self._step + 1:,} of {len(started.timesteps):,}"
+        text = tr(
+            "step {step:,} of {num_timesteps:,}",
+            step=self._step + 1,
+            num_timesteps=len(started.timesteps),
+        )
         if preview is None:
-            return f"{text}: its pictures were not kept"
+            return tr("{the_text}: its pictures were not kept", the_text=text)
         if preview.step != self._step:
-            return f"{text}; pictures of step {preview.step + 1:,}"
+            return tr(
+                "{the_text}; pictures of step {preview_step:,}",
+                the_text=text,
+                preview_step=preview.step + 1,
+            )
         return f"{text}, t = {started.timesteps[self._step]}"
 
     @Slot(int)
@@ -203,9 +214,22 @@ class ImageView(View):
         if grid is not None:
             first, last = self.tiles.shown_tiles()
             if last - first < grid.count:
-                parts.append(f"showing images {first + 1:,} to {last:,} of {grid.count:,}")
+                parts.append(
+                    tr(
+                        "showing images {first:,} to {last:,} of {count:,}",
+                        first=first + 1,
+                        last=last,
+                        count=grid.count,
+                    )
+                )
             elif grid.count > 1:
-                parts.append(f"image {self.run.selection.image + 1:,} of {grid.count:,}")
+                parts.append(
+                    tr(
+                        "image {image:,} of {count:,}",
+                        image=self.run.selection.image + 1,
+                        count=grid.count,
+                    )
+                )
         if self._hovered is not None and self._hovered[0] < len(self.tiles.panels):
             number, image, row, column = self._hovered
             panel = self.tiles.panels[number]
@@ -213,7 +237,14 @@ class ImageView(View):
                 pixel = panel.images[image, row, column]
                 value = ", ".join(str(int(part)) for part in pixel)
                 parts.append(
-                    f"{panel.title} of image {image + 1:,} at x {column}, y {row}: {value}"
+                    tr(
+                        "{panel} of image {image:,} at x {column}, y {row}: {value}",
+                        panel=panel.title,
+                        image=image + 1,
+                        column=column,
+                        row=row,
+                        value=value,
+                    )
                 )
         text = "   ".join(parts)
         self.caption.set_text(text)

@@ -23,9 +23,10 @@ from spikestudio.app import theme
 from spikestudio.app.actions import COMMANDS, Actions, keys_text
 from spikestudio.app.views.parts import Caption
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr, tr_in
 
 WIDTH, HEIGHT = 560, 560
-HINT = "Choose a command, press the keys it is to have, then Add or Replace."
+HINT = tr("Choose a command, press the keys it is to have, then Add or Replace.")
 
 
 class KeysDialog(QDialog):
@@ -34,18 +35,18 @@ class KeysDialog(QDialog):
     def __init__(self, commands: Actions, parent: QWidget) -> None:
         super().__init__(parent)
         self._commands = commands
-        self.setWindowTitle("Keys")
+        self.setWindowTitle(tr("Keys"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Find a command or a key")
-        self.filter.setAccessibleName("Find a command or a key")
-        self.filter.setToolTip("List only commands whose name or keys hold these letters")
+        self.filter.setPlaceholderText(tr("Find a command or a key"))
+        self.filter.setAccessibleName(tr("Find a command or a key"))
+        self.filter.setToolTip(tr("List only commands whose name or keys hold these letters"))
         self.list = QTreeWidget()
         self.list.setColumnCount(2)
-        self.list.setHeaderLabels(["Command", "Keys"])
+        self.list.setHeaderLabels([tr("Command"), tr("Keys")])
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
-        self.list.setAccessibleName("Commands and their keys")
+        self.list.setAccessibleName(tr("Commands and their keys"))
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
@@ -53,14 +54,20 @@ class KeysDialog(QDialog):
         self.keys = QKeySequenceEdit()
         self.keys.setMaximumSequenceLength(1)
         self.keys.setClearButtonEnabled(True)
-        self.keys.setAccessibleName("New keys")
-        self.keys.setToolTip("Press the keys that the command is to have")
-        self.add = self._button("Add", "Give the command these keys besides those it has")
-        self.replace = self._button("Replace", "Give the command these keys alone")
-        self.take_away = self._button("No keys", "Let the command have no keys")
-        self.reset = self._button("Reset", "Give the command its first keys again")
-        self.reset_all = self._button("Reset all", "Give every command its first keys again")
-        self.close_button = self._button("Close", "Close this dialog; changes hold at once (Esc)")
+        self.keys.setAccessibleName(tr("New keys"))
+        self.keys.setToolTip(tr("Press the keys that the command is to have"))
+        self.add = self._button(tr("Add"), tr("Give the command these keys besides those it has"))
+        self.replace = self._button(tr("Replace"), tr("Give the command these keys alone"))
+        self.take_away = self._button(tr("No keys"), tr("Let the command have no keys"))
+        self.reset = self._button(
+            tr_in("keys", "Reset"), tr("Give the command its first keys again")
+        )
+        self.reset_all = self._button(
+            tr("Reset all"), tr("Give every command its first keys again")
+        )
+        self.close_button = self._button(
+            tr("Close"), tr("Close this dialog; changes hold at once (Esc)")
+        )
         self.note = Caption(HINT)
         self.message = QLabel()
         self.message.setWordWrap(True)
@@ -87,7 +94,7 @@ class KeysDialog(QDialog):
         return button
 
     def _build(self) -> None:
-        title = QLabel("Keys")
+        title = QLabel(tr("Keys"))
         theme.set_role(title, "title")
         first, last = QHBoxLayout(), QHBoxLayout()
         for row in (first, last):
@@ -136,7 +143,7 @@ class KeysDialog(QDialog):
             if wanted not in f"{text} {keys}".casefold():
                 continue
             is_custom = self._commands.has_custom_keys(command.id)
-            item = QTreeWidgetItem([text, f"{keys} (changed)" if is_custom else keys])
+            item = QTreeWidgetItem([text, tr("{keys} (changed)", keys=keys) if is_custom else keys])
             item.setData(0, Qt.ItemDataRole.UserRole, command.id)
             item.setToolTip(0, command.tip)
             self.list.addTopLevelItem(item)

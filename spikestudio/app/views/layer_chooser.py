@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from spikestudio.app import theme
 from spikestudio.app.plots.palettes import RATE_RANGE
 from spikestudio.app.views.parts import Combo
+from spikestudio.language import tr
 from spikestudio.types import LayerInfo
 
 RATE_ROLE = Qt.ItemDataRole.UserRole
@@ -66,7 +67,12 @@ class LayerModel(QAbstractListModel):
         if role == RATE_ROLE:
             return float(self._rates[index.row()])
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{layer.id}: {layer.num_neurons:,} {layer.neuron} neurons"
+            return tr(
+                "{layer}: {num_neurons:,} {neuron} neurons",
+                layer=layer.id,
+                num_neurons=layer.num_neurons,
+                neuron=layer.neuron,
+            )
         return None
 
 
@@ -110,7 +116,7 @@ class LayerChooser(Combo):
 
     def __init__(self) -> None:
         super().__init__(
-            "Layer", "Layer whose neurons are shown; type to search. Bars: rate, 0 to 0.5"
+            tr("Layer"), tr("Layer whose neurons are shown; type to search. Bars: rate, 0 to 0.5")
         )
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)

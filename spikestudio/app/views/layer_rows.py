@@ -14,6 +14,7 @@ from spikestudio.app.plots.text import figure
 from spikestudio.app.viewmodels import layer_edits
 from spikestudio.app.viewmodels.facts import count
 from spikestudio.app.viewmodels.layer_edits import Overrides
+from spikestudio.language import tr
 from spikestudio.neurons.constants import Constants, constants_at
 from spikestudio.types import LayerInfo
 
@@ -35,20 +36,31 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("Layer", "Spiking layer, in order of evaluation", ""),
-    Column("Neuron", "IF integrates its input; LIF leaks too", "Neuron "),
-    Column("Tau", "Time constant of the leak in SNN steps", f"{MARK} 10.25", "tau"),
-    Column("Threshold", "Potential from which on a neuron fires", "Threshold ", "threshold"),
+    Column(tr("Layer"), tr("Spiking layer, in order of evaluation"), ""),
+    Column(tr("Neuron"), tr("IF integrates its input; LIF leaks too"), tr("Neuron ")),
+    Column(tr("Tau"), tr("Time constant of the leak in SNN steps"), f"{MARK} 10.25", "tau"),
     Column(
-        "Reset", "After a spike: back to a potential, or less one threshold", "hard 0.25", "reset"
+        tr("Threshold"), tr("Potential from which on a neuron fires"), tr("Threshold "), "threshold"
     ),
-    Column("Neurons", "Neurons of one image", "Neurons "),
-    Column("Rate", "Spikes per neuron and SNN step in the newest denoising step", "0.0000"),
-    Column("Dead", "Neurons of the recorded image that have never fired so far", "000.0 k"),
     Column(
-        "Saturated", "Neurons of the recorded image that have always fired so far", "Saturated "
+        tr("Reset"),
+        tr("After a spike: back to a potential, or less one threshold"),
+        tr("hard 0.25"),
+        "reset",
     ),
-    Column("Operations", "Additions that its spikes caused in one evaluation", "Operations "),
+    Column(tr("Neurons"), tr("Neurons of one image"), tr("Neurons ")),
+    Column(tr("Rate"), tr("Spikes per neuron and SNN step in the newest denoising step"), "0.0000"),
+    Column(tr("Dead"), tr("Neurons of the recorded image that have never fired so far"), "000.0 k"),
+    Column(
+        tr("Saturated"),
+        tr("Neurons of the recorded image that have always fired so far"),
+        tr("Saturated "),
+    ),
+    Column(
+        tr("Operations"),
+        tr("Additions that its spikes caused in one evaluation"),
+        tr("Operations "),
+    ),
 )
 LAYER, NEURON, TAU, THRESHOLD, RESET, NEURONS, RATE, DEAD, SATURATED, OPERATIONS = range(10)
 
@@ -245,19 +257,34 @@ class LayerTable(QAbstractTableModel):
         parts = []
         if what and self._is_changing(index):
             now, then = (_words(each, what) for each in (self._now(index), self._next(index)))
-            parts.append(f"{now} in the run that is shown, {then} from the next one on")
+            parts.append(
+                tr(
+                    "{now} in the run that is shown, {then} from the next one on",
+                    now=now,
+                    then=then,
+                )
+            )
         if self.is_edited(index):
             own = layer_edits.own_text((), layer, what, self._threshold)
-            parts.append(f"{own} without the override; Delete reverts it")
+            parts.append(tr("{own} without the override; Delete reverts it", own=own))
         elif what and self.is_different(index):
-            parts.append("set by an override of several layers or of some steps")
+            parts.append(tr("set by an override of several layers or of some steps"))
         if parts:
             return ". ".join(parts)
         if what == "tau" and layer.tau is None:
-            return f"{layer.neuron} neurons do not leak: there is no tau"
+            return tr("{neuron} neurons do not leak: there is no tau", neuron=layer.neuron)
         if column in (DEAD, SATURATED) and not np.isnan(value := self._value(index)):
-            return f"{round(value):,} of {layer.num_neurons:,} neurons"
-        return f"{layer.id}: {layer.num_neurons:,} {layer.neuron} neurons"
+            return tr(
+                "{value:,} of {num_neurons:,} neurons",
+                value=round(value),
+                num_neurons=layer.num_neurons,
+            )
+        return tr(
+            "{layer}: {num_neurons:,} {neuron} neurons",
+            layer=layer.id,
+            num_neurons=layer.num_neurons,
+            neuron=layer.neuron,
+        )
 
     def _sort_key(self, index: Index) -> str | float:
         layer, column = self.layers[index.row()], index.column()
@@ -286,7 +313,7 @@ def _constant(constants: Constants, what: str) -> str:
 
 def _words(text: str, what: str) -> str:
     is_hard = what == "reset" and text != layer_edits.SOFT
-    return f"hard {text}" if is_hard else text or UNKNOWN
+    return tr("hard {the_text}", the_text=text) if is_hard else text or UNKNOWN
 
 
 def _alignment(column: int) -> Qt.AlignmentFlag:

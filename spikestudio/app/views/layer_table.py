@@ -37,6 +37,7 @@ from spikestudio.app.views.parts import (
     threshold_at,
 )
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr, tr_n
 from spikestudio.neurons.constants import Constants, constants_at
 from spikestudio.types import LayerInfo
 
@@ -47,16 +48,18 @@ class LayerTableView(View):
     """Sortable table of the layers; edited constants hold from the next run on."""
 
     view_id: ClassVar[str] = "layers"
-    title: ClassVar[str] = "Layers"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Layers")
+    help_text: ClassVar[str] = tr(
         "Every spiking layer of the model, and what its neurons do in the current run.\n"
         "Double click a tau, threshold or reset (or F2): give that layer another one for the next "
-        f"run.\n{MARK} marks what differs from the checkpoint; 1 {NEXT} 0.5: in the run 1, then 0.5.\n"
+        "run.\n{mark} marks what differs from the checkpoint; 1 {next} 0.5: in the run 1, then 0.5.\n"
         "A reset is a potential to go back to (hard), or the word soft: less one threshold.\n"
         "Delete: back to the checkpoint's value.\n"
         "Dead, saturated: neurons of the recorded image that never or always fired so far.\n"
         "Click a heading: sort; a third click brings back the order of evaluation.\n"
-        "Click a row: look at that layer in the other docks."
+        "Click a row: look at that layer in the other docks.",
+        mark=MARK,
+        next=NEXT,
     )
 
     sampleRequested = Signal()  # noqa: N815
@@ -72,8 +75,12 @@ class LayerTableView(View):
         self.sorted.setSourceModel(self.model)
         self.sorted.setSortRole(SORT_ROLE)
         self.table = _table(self.sorted)
-        self.revert = _button("Revert", "Back to the checkpoint's value in this cell (Delete)")
-        self.revert_all = _button("Revert all", "Back to the checkpoint's values in every cell")
+        self.revert = _button(
+            tr("Revert"), tr("Back to the checkpoint's value in this cell (Delete)")
+        )
+        self.revert_all = _button(
+            tr("Revert all"), tr("Back to the checkpoint's values in every cell")
+        )
         self.problem = QLabel()
         self.problem.setWordWrap(True)
         theme.set_role(self.problem, "error")
@@ -86,12 +93,12 @@ class LayerTableView(View):
                 line(self.caption, self.revert, self.revert_all),
                 stretch=self.table,
             ),
-            "The layers of a model appear here once it is loaded.",
+            tr("The layers of a model appear here once it is loaded."),
         )
         self.stack.show_empty(self.stack.sentence, has_button=False)
         fill(self, self.stack)
         self.stack.sampleRequested.connect(self.sampleRequested)
-        self._delete = QAction("Revert", self.table)
+        self._delete = QAction(tr("Revert"), self.table)
         self._delete.setShortcut(QKeySequence(Qt.Key.Key_Delete))
         self._delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.table.addAction(self._delete)
@@ -166,12 +173,22 @@ class LayerTableView(View):
     def _show_words(self) -> None:
         overrides = self._sampler.request.overrides
         number, others = layer_edits.edits(overrides), len(layer_edits.others(overrides))
-        text = f"{number or 'No'} difference{'' if number == 1 else 's'} from the checkpoint"
+        text = tr_n(
+            "{number} difference from the checkpoint",
+            "{number} differences from the checkpoint",
+            number,
+            number=number or tr("No"),
+        )
         if others:
-            text += f", {others} lesion{'' if others == 1 else 's'} or other override"
+            text += tr_n(
+                ", {others} lesion or other override",
+                ", {others} lesions or other override",
+                others,
+                others=others,
+            )
         run = self.run.run
         if run is not None and self.run.state.is_active and run.request.overrides != overrides:
-            text += ", from the next run on"
+            text += tr(", from the next run on")
         self.caption.set_text(text)
         self.table.setAccessibleDescription(text)
         self.revert.setEnabled(self.model.is_edited(self._current()))
@@ -262,7 +279,7 @@ def _button(text: str, tip: str) -> QPushButton:
 def _table(model: QSortFilterProxyModel) -> QTableView:
     table = QTableView()
     table.setModel(model)
-    table.setAccessibleName("Spiking layers, their constants and their activity")
+    table.setAccessibleName(tr("Spiking layers, their constants and their activity"))
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     table.setEditTriggers(

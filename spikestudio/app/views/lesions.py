@@ -34,25 +34,26 @@ from spikestudio.app.views.parts import (
     stacked,
     tool_row,
 )
+from spikestudio.language import tr, tr_n
 from spikestudio.neurons.overrides import Override
 
 KINDS = ("silence", "clamp", "scale")
 KIND_TIPS = (
-    ("Silence", "The neurons never fire"),
-    ("Clamp", "The neurons fire at every SNN step"),
-    ("Scale", "The neurons get their input current times a factor"),
+    (tr("Silence"), tr("The neurons never fire")),
+    (tr("Clamp"), tr("The neurons fire at every SNN step")),
+    (tr("Scale"), tr("The neurons get their input current times a factor")),
 )
 SCALE = KINDS.index("scale")
 WHOLE, WATCHED, CHANNELS = range(3)
-COLUMNS = ("Layer", "Intact", "Lesioned", "Change")
+COLUMNS = (tr("Layer"), tr("Intact"), tr("Lesioned"), tr("Change"))
 
 
 class LesionsView(View):
     """Choice of a lesion above three pictures; below, what it did to every layer's rate."""
 
     view_id: ClassVar[str] = "lesions"
-    title: ClassVar[str] = "Lesions"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Lesions")
+    help_text: ClassVar[str] = tr(
         "What do these neurons do? Take them out, and sample once more with the same noise.\n"
         "Silence: they never fire. Clamp: they fire at every SNN step. "
         "Scale: their input current is multiplied.\n"
@@ -68,38 +69,41 @@ class LesionsView(View):
         super().__init__(run, parent)
         self._lesions = lesions
         self._shown: tuple[Outcome | None, Outcome | None] = (None, None)
-        self.kind = Segmented("Lesion", KIND_TIPS)
+        self.kind = Segmented(tr("Lesion"), KIND_TIPS)
         self.factor = QDoubleSpinBox()
         self.factor.setRange(-10, 10)
         self.factor.setSingleStep(0.1)
         self.factor.setValue(0.5)
         self.factor.setPrefix("× ")
-        self.factor.setAccessibleName("Factor of the input current")
+        self.factor.setAccessibleName(tr("Factor of the input current"))
         self.where = Combo(
-            "Where",
-            "Which neurons of the selected layer; watch neurons in the raster",
-            ("Whole layer", "Watched neurons", "Their channels"),
+            tr("Where"),
+            tr("Which neurons of the selected layer; watch neurons in the raster"),
+            (tr("Whole layer"), tr("Watched neurons"), tr("Their channels")),
         )
-        self.first, self.last = _step_box("First denoising step"), _step_box("Last denoising step")
-        self.sample = QPushButton("Sample with lesion")
-        self.sample.setToolTip("Sample the last finished run once more, with the lesion")
+        self.first, self.last = (
+            _step_box(tr("First denoising step")),
+            _step_box(tr("Last denoising step")),
+        )
+        self.sample = QPushButton(tr("Sample with lesion"))
+        self.sample.setToolTip(tr("Sample the last finished run once more, with the lesion"))
         theme.set_role(self.sample, "outline")
         self.target = Caption()
         self.tiles = TileGrid()
-        self.tiles.setAccessibleName("Intact image, lesioned image and difference")
+        self.tiles.setAccessibleName(tr("Intact image, lesioned image and difference"))
         self.table = _table()
         self.caption = Caption()
         self.stack = EmptyStack(
             stacked(
                 tool_row(self.kind, self.factor, self.where),
-                tool_row(_label("Steps"), self.first, _label("to"), self.last),
+                tool_row(_label(tr("Steps")), self.first, _label(tr("to")), self.last),
                 line(self.target, self.sample),
                 self.tiles,
                 self.caption,
                 self.table,
                 stretch=self.tiles,
             ),
-            "Sample first: a lesion is compared with a finished run.",
+            tr("Sample first: a lesion is compared with a finished run."),
         )
         fill(self, self.stack)
         self.stack.sampleRequested.connect(self.sampleRequested)
@@ -162,33 +166,46 @@ class LesionsView(View):
 
     def _target_text(self, lesion: Override | None) -> str:
         if lesion is None:
-            return f"Watch neurons of layer {self.run.selection.layer} first, in the raster."
+            return tr(
+                "Watch neurons of layer {layer} first, in the raster.",
+                layer=self.run.selection.layer,
+            )
         if lesion.neurons:
             number = len(lesion.neurons)
-            return f"{number:,} neuron{'' if number == 1 else 's'} of layer {lesion.layer}"
+            return tr_n(
+                "{number:,} neuron of layer {layer}",
+                "{number:,} neurons of layer {layer}",
+                number,
+                number=number,
+                layer=lesion.layer,
+            )
         if lesion.channels:
             names = ", ".join(str(channel) for channel in lesion.channels)
-            return f"channel {names} of layer {lesion.layer}"
-        return f"all neurons of layer {lesion.layer}"
+            return tr("channel {names} of layer {layer}", names=names, layer=lesion.layer)
+        return tr("all neurons of layer {layer}", layer=lesion.layer)
 
     def _show_pictures(self, intact: Outcome, lesioned: Outcome | None) -> None:
-        panels = [Panel("intact", np.ascontiguousarray(intact.images))]
-        text = "Choose a lesion, then sample with it."
+        panels = [Panel(tr("intact"), np.ascontiguousarray(intact.images))]
+        text = tr("Choose a lesion, then sample with it.")
         if lesioned is not None:
             difference = np.maximum(intact.images, lesioned.images) - np.minimum(
                 intact.images, lesioned.images
             )
             panels += [
-                Panel("lesioned", np.ascontiguousarray(lesioned.images)),
-                Panel("difference", np.ascontiguousarray(difference)),
+                Panel(tr("lesioned"), np.ascontiguousarray(lesioned.images)),
+                Panel(tr("difference"), np.ascontiguousarray(difference)),
             ]
             image = min(self.run.selection.image, len(difference) - 1)
-            text = (
-                f"Mean difference {difference.mean():.1f} of 255 over {len(difference):,} images, "
-                f"{difference[image].mean():.1f} in image {image + 1:,}"
+            text = tr(
+                "Mean difference {difference:.1f} of 255 over {num_difference:,} images, "
+                "{difference_2:.1f} in image {image:,}",
+                difference=difference.mean(),
+                num_difference=len(difference),
+                difference_2=difference[image].mean(),
+                image=image + 1,
             )
             if lesioned.result.parameter_changes():
-                text += "; the threshold or temperature changed during the lesioned run"
+                text += tr("; the threshold or temperature changed during the lesioned run")
         self.tiles.set_panels(tuple(panels), self.run.selection.image)
         self.caption.set_text(text)
         self.tiles.setAccessibleDescription(text)
@@ -240,7 +257,9 @@ class LesionsView(View):
         """Give rows and columns the sizes of the text."""
         metrics = QFontMetrics(theme.font())
         for column in range(1, len(COLUMNS)):
-            self.table.setColumnWidth(column, metrics.horizontalAdvance("Lesioned ") + theme.px(16))
+            self.table.setColumnWidth(
+                column, metrics.horizontalAdvance(tr("Lesioned ")) + theme.px(16)
+            )
         height = metrics.height() + theme.px(8)
         self.table.verticalHeader().setDefaultSectionSize(height)
         self.table.setFixedHeight(5 * height)
@@ -249,7 +268,7 @@ class LesionsView(View):
 def _step_box(name: str) -> QSpinBox:
     box = QSpinBox()
     box.setAccessibleName(name)
-    box.setToolTip(f"{name} at which the lesion holds")
+    box.setToolTip(tr("{name} at which the lesion holds", name=name))
     box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return box
 
@@ -268,7 +287,7 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
 def _table() -> QTableWidget:
     table = QTableWidget(0, len(COLUMNS))
     table.setHorizontalHeaderLabels(list(COLUMNS))
-    table.setAccessibleName("Firing rate of every layer, intact and lesioned")
+    table.setAccessibleName(tr("Firing rate of every layer, intact and lesioned"))
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -31,19 +31,20 @@ from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.page_bar import PageBar
 from spikestudio.app.widgets.term_box import TermBox
+from spikestudio.language import tr
 from spikestudio.lessons import glossary
 
 SHELF, CARD = range(2)
 NARROWEST = 220  # pixels, whatever the text size: it wraps
-PREPARING = "The page is being set up…"
+PREPARING = tr("The page is being set up…")
 
 
 class LessonView(View):
     """Shelf and card."""
 
     view_id: ClassVar[str] = "lesson"
-    title: ClassVar[str] = "Lesson"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Lesson")
+    help_text: ClassVar[str] = tr(
         "Lessons that run on the real networks. A page is complete once the application is in the\n"
         "state that it asks for, however it came to be; the outline shows where to look.\n"
         "A question comes before its control can be used: answer, try, and compare.\n"
@@ -63,8 +64,10 @@ class LessonView(View):
         self._page_id = ""
         self.shelf = LessonShelf(lesson)
         self.name = Caption()
-        self.table_button = IconButton("mdi6.table-arrow-down", "Save results as CSV…")
-        self.close_button = IconButton("mdi6.format-list-bulleted", "All lessons: leave this one")
+        self.table_button = IconButton("mdi6.table-arrow-down", tr("Save results as CSV…"))
+        self.close_button = IconButton(
+            "mdi6.format-list-bulleted", tr("All lessons: leave this one")
+        )
         self.heading = QLabel()
         self.heading.setWordWrap(True)
         theme.set_role(self.heading, "figure")
@@ -74,11 +77,11 @@ class LessonView(View):
         self.term = TermBox()
         self.status = Words()
         self.pages = PageBar()
-        self.own = QCheckBox("Use my model")
-        self.own.setToolTip("Work on the loaded model in the place of the bundled one")
-        self.back = _button("Back", "The page before")
-        self.again = _button("Set up again", "What this page began with")
-        self.next = _button("Next", "The page that follows")
+        self.own = QCheckBox(tr("Use my model"))
+        self.own.setToolTip(tr("Work on the loaded model in the place of the bundled one"))
+        self.back = _button(tr("Back"), tr("The page before"))
+        self.again = _button(tr("Set up again"), tr("What this page began with"))
+        self.next = _button(tr("Next"), tr("The page that follows"))
         self._build()
         self._connect()
 
@@ -151,7 +154,12 @@ class LessonView(View):
             self.area.verticalScrollBar().setValue(0)
         number = len(lesson.lesson.pages)
         title = lesson.lesson.title(lesson.language)
-        self.name.set_text(f"{title} · {lesson.index + 1} of {number}")
+        place = tr(
+            "{title} · {index} of {number}", title=title, index=lesson.index + 1, number=number
+        )
+        self.name.set_text(
+            tr("{place} · this page in English only", place=place) if lesson.is_foreign else place
+        )
         self.heading.setText(lesson.words.title)
         self.text.show_page(lesson.lesson.folder, key, lesson.body)
         self.noise.setVisible(page.figure == "noise")
@@ -160,7 +168,9 @@ class LessonView(View):
         done = tuple(lesson.is_page_done(index) for index in range(number))
         self.pages.set_pages(done, lesson.index)
         self.back.setEnabled(lesson.index > 0)
-        self.next.setText("Finish" if lesson.is_last else "Next" if lesson.is_done else "Skip")
+        self.next.setText(
+            tr("Finish") if lesson.is_last else tr("Next") if lesson.is_done else tr("Skip")
+        )
         self.own.setChecked(lesson.uses_own)
         has_model = lesson.state.value("model.name") is not None
         self.own.setVisible(bool(page.start.model) and (has_model or lesson.uses_own))
@@ -172,14 +182,18 @@ class LessonView(View):
             return lesson.obstacle, "error"
         if lesson.does_apply is False:
             name = lesson.state.value("model.name")
-            return f"This page does not apply to {name}: go on to the next one.", "warn"
+            return tr(
+                "This page does not apply to {name}: go on to the next one.", name=name
+            ), "warn"
         if lesson.is_done:
-            return "✓ Complete", "ok"
+            return tr("✓ Complete"), "ok"
         if lesson.is_locked:
-            return "First answer the question.", "accent"
+            return tr("First answer the question."), "accent"
         if not lesson.is_ready:
             return PREPARING, "caption"
-        return ("", "caption") if page is None or page.done is None else ("Your turn.", "accent")
+        return (
+            ("", "caption") if page is None or page.done is None else (tr("Your turn."), "accent")
+        )
 
     # links ----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 
 KEY_STEPS = 20  # that an arrow key takes from the lowest to the highest value
 
@@ -28,7 +29,7 @@ class CurvePad(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
         self.setToolTip(
-            "Draw with the mouse. Keys: left and right choose a point, up and down move it"
+            tr("Draw with the mouse. Keys: left and right choose a point, up and down move it")
         )
         theme.manager.changed.connect(self.updateGeometry)
         self._describe()
@@ -58,15 +59,22 @@ class CurvePad(QWidget):
 
     def _describe(self) -> None:
         drawn = ", ".join(
-            f"{value:.2f}" if is_touched else "not drawn"
+            f"{value:.2f}" if is_touched else tr("not drawn")
             for value, is_touched in zip(self.values, self.touched, strict=True)
         )
         measured = (
             ""
             if self.measured is None
-            else f"; measured {', '.join(f'{v:.2f}' for v in self.measured)}"
+            else tr("; measured {measured}", measured=", ".join(f"{v:.2f}" for v in self.measured))
         )
-        self.setAccessibleDescription(f"Point {self._at + 1}. Drawn: {drawn}{measured}")
+        self.setAccessibleDescription(
+            tr(
+                "Point {at}. Drawn: {drawn}{measured}",
+                at=self._at + 1,
+                drawn=drawn,
+                measured=measured,
+            )
+        )
 
     # input ----------------------------------------------------------------------------------
 

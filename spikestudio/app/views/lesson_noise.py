@@ -16,6 +16,7 @@ from spikestudio.app.viewmodels.lesson_state import Noise
 from spikestudio.app.viewmodels.parameters import Parameter
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.slider import NumberSlider
+from spikestudio.language import tr
 from spikestudio.lessons.equations import alpha_bar
 
 DIGIT = "mnist-7.png"
@@ -24,9 +25,9 @@ SEED = 7  # of the noise, which is the same at all times, as in training one sam
 SIDE = 6  # pixels of the screen for one of the digit at most
 TIME = Parameter(
     "t",
-    "Time t",
+    tr("Time t"),
     "",
-    "Time of the forward process: 0 is the digit, 999 almost pure noise.",
+    tr("Time of the forward process: 0 is the digit, 999 almost pure noise."),
     0,
     TIMES - 1,
     marks=(0, 250, 500, 750, 999),
@@ -76,9 +77,14 @@ class NoiseFigure(QWidget):
         self.slider.set_number(noise.t)
         levels = ((self.pixels + 1) * 127.5).clip(0, 255).round().astype(np.uint8)
         self.picture.set_levels(levels)
-        text = f"t = {noise.t}: {noise.share**0.5:.3f} × digit + {(1 - noise.share) ** 0.5:.3f} × noise"
+        text = tr(
+            "t = {t}: {share:.3f} × digit + {share_2:.3f} × noise",
+            t=noise.t,
+            share=noise.share**0.5,
+            share_2=(1 - noise.share) ** 0.5,
+        )
         self.caption.set_text(text)
-        self.picture.setAccessibleName(f"Digit with noise, {text}")
+        self.picture.setAccessibleName(tr("Digit with noise, {the_text}", the_text=text))
         self.edited.emit()
 
 

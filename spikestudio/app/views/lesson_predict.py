@@ -12,6 +12,7 @@ from spikestudio.app.views.parts import line
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.number_field import NumberField
 from spikestudio.app.widgets.wrapped_radio import WrappedRadio
+from spikestudio.language import tr
 from spikestudio.lessons.answers import decimals_of
 from spikestudio.lessons.equations import number
 from spikestudio.lessons.lesson import Page, Predict
@@ -36,8 +37,8 @@ class PredictBox(QWidget):
         self._group: QButtonGroup | None = None
         self.field: NumberField | None = None
         self.pad: CurvePad | None = None
-        self.submit = QPushButton("Answer")
-        self.submit.setToolTip("Fix your prediction; the controls are then free")
+        self.submit = QPushButton(tr("Answer"))
+        self.submit.setToolTip(tr("Fix your prediction; the controls are then free"))
         theme.set_role(self.submit, "outline")
         self.submit.clicked.connect(self._on_submit)
         self._commands = line(QWidget(), self.submit)
@@ -161,18 +162,34 @@ class PredictBox(QWidget):
     ) -> tuple[str, str]:
         """Return the sentence about the prediction, and its role."""
         if prediction.measured is None:
-            return "Your answer is kept. Now try it.", "accent"
+            return tr("Your answer is kept. Now try it."), "accent"
         predicted = self._written(page, prediction.predicted)
         measured = self._written(page, prediction.measured)
         if isinstance(prediction.measured, list):
             gap = difference(prediction) or 0.0
-            text = f"Dashed: predicted, solid: measured. Largest difference {number(gap, 2)}."
+            text = tr(
+                "Dashed: predicted, solid: measured. Largest difference {number}.",
+                number=number(gap, 2),
+            )
         elif was_right:
-            text = f"Predicted {predicted}, measured {measured}."
+            text = tr(
+                "Predicted {predicted}, measured {measured}.",
+                predicted=predicted,
+                measured=measured,
+            )
         else:
             gap_text = self._gap(page, prediction)
-            text = f"Predicted {predicted}, measured {measured}{gap_text}."
-        return (f"Right. {text}", "ok") if was_right else (f"Not quite. {text}", "warn")
+            text = tr(
+                "Predicted {predicted}, measured {measured}{gap_text}.",
+                predicted=predicted,
+                measured=measured,
+                gap_text=gap_text,
+            )
+        return (
+            (tr("Right. {the_text}", the_text=text), "ok")
+            if was_right
+            else (tr("Not quite. {the_text}", the_text=text), "warn")
+        )
 
     def _gap(self, page: Page, prediction: Prediction) -> str:
         gap = difference(prediction)

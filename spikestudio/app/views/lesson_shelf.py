@@ -13,9 +13,10 @@ from spikestudio.app.viewmodels.lesson import LessonModel
 from spikestudio.app.views.parts import Caption, line
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 from spikestudio.lessons.lesson import Lesson
 
-LEVELS = {"intro": "Intro", "explore": "Explore", "lab": "Lab"}
+LEVELS = {"intro": tr("Intro"), "explore": tr("Explore"), "lab": tr("Lab")}
 
 
 class LessonShelf(QScrollArea):
@@ -42,15 +43,15 @@ class LessonShelf(QScrollArea):
         column.setSpacing(16)
         self.answers = IconButton(
             "mdi6.account-arrow-up-outline",
-            "Export answers…: save what you predicted, to hand it in",
+            tr("Export answers…: save what you predicted, to hand it in"),
         )
         self.summary = IconButton(
-            "mdi6.account-group-outline", "Class summary…: sum up a folder of exported answers"
+            "mdi6.account-group-outline", tr("Class summary…: sum up a folder of exported answers")
         )
         self.answers.clicked.connect(self.answersRequested)
         self.summary.clicked.connect(self.summaryRequested)
         heading = Caption()
-        heading.set_text("In class")
+        heading.set_text(tr("In class"))
         column.addWidget(line(heading, self.answers, self.summary))
         for number, entry in enumerate(lesson.entries, 1):
             if entry.lesson is None:
@@ -65,7 +66,7 @@ class LessonShelf(QScrollArea):
             column.addWidget(row)
         if not lesson.entries:
             nothing = Words()
-            nothing.say("There are no lessons here: the folder of lessons is missing.", "muted")
+            nothing.say(tr("There are no lessons here: the folder of lessons is missing."), "muted")
             column.addWidget(nothing)
         column.addStretch(1)
         self.setWidget(content)
@@ -98,12 +99,13 @@ class LessonRow(QWidget):
         summary.setWordWrap(True)
         theme.set_role(summary, "muted")
         self.facts = Caption()
-        self.start = QPushButton("Start")
+        self.start = QPushButton(tr("Start"))
         theme.set_role(self.start, "outline")
-        self.start.setToolTip(f"Open the lesson “{lesson.title(language)}”")
-        self.start.setAccessibleName(f"Start {lesson.title(language)}")
+        self.start.setToolTip(tr("Open the lesson “{title}”", title=lesson.title(language)))
+        self.start.setAccessibleName(tr("Start {title}", title=lesson.title(language)))
         self.handout = IconButton(
-            "mdi6.file-document-edit-outline", f"Handout… for paper: {lesson.title(language)}"
+            "mdi6.file-document-edit-outline",
+            tr("Handout… for paper: {title}", title=lesson.title(language)),
         )
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -115,7 +117,20 @@ class LessonRow(QWidget):
         """Show how many pages are complete."""
         lesson, number = self._lesson, len(self._lesson.pages)
         state = (
-            "" if not done else " · complete" if done == number else f" · {done} of {number} pages"
+            ""
+            if not done
+            else tr(" · complete")
+            if done == number
+            else tr(" · {done} of {number} pages", done=done, number=number)
         )
-        self.facts.set_text(f"{LEVELS[lesson.level]} · {lesson.minutes} min{state}")
-        self.start.setText("Start" if not done else "Again" if done == number else "Go on")
+        self.facts.set_text(
+            tr(
+                "{level} · {minutes} min{state}",
+                level=LEVELS[lesson.level],
+                minutes=lesson.minutes,
+                state=state,
+            )
+        )
+        self.start.setText(
+            tr("Start") if not done else tr("Again") if done == number else tr("Go on")
+        )

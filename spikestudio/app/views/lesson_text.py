@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage, QResizeEvent, QTextBlockFormat, QTextCursor, Q
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 from spikestudio.lessons.reading import picture
 
 FEATURES = (
@@ -31,7 +32,7 @@ class LessonText(QTextBrowser):
         self.setOpenLinks(False)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setStyleSheet("background: transparent; border: none; padding: 0;")
-        self.setAccessibleName("Text of the lesson")
+        self.setAccessibleName(tr("Text of the lesson"))
         self.document().setDocumentMargin(0)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

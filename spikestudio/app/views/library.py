@@ -30,6 +30,7 @@ from spikestudio.app.views.library_card import LibraryCard
 from spikestudio.app.views.library_rows import LibraryDelegate, LibraryRows
 from spikestudio.app.views.parts import Caption, Combo, Segmented, stacked, tool_row
 from spikestudio.checkpoints.library import SORTS, Filter, Item, State, arranged, printable
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.checkpoint import CheckpointModel
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
 
 WIDE = 620  # pixels from which the card is beside the list and not below it
 STATES: tuple[tuple[str, State], ...] = (
-    ("All files", "all"),
-    ("Usable", "usable"),
-    ("Broken", "broken"),
+    (tr("All files"), "all"),
+    (tr("Usable"), "usable"),
+    (tr("Broken"), "broken"),
 )
-CHOOSE = "Choose a file first."
+CHOOSE = tr("Choose a file first.")
 FILES, DOCTOR = 0, 1
 
 
@@ -51,8 +52,8 @@ class LibraryView(View):
     """List of files with filters, the card of the chosen one, and the doctor's page."""
 
     view_id: ClassVar[str] = "library"
-    title: ClassVar[str] = "Library"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Library")
+    help_text: ClassVar[str] = tr(
         "Every checkpoint of your folders, and those that come with the application.\n"
         "Only the start of each file is read, in the background, and remembered until it changes.\n"
         "Open (double-click, Enter): load it. Find: every word must be in name, path, network or\n"
@@ -80,32 +81,39 @@ class LibraryView(View):
         self._listed: tuple[str, Filter] | None = None  # by which order and filter
         self.rows, self.delegate = LibraryRows(), LibraryDelegate(self)
         self.pages = Segmented(
-            "Page of the library",
-            (("Files", "All files of your folders"), ("Doctor", "What is wrong with one file")),
+            tr("Page of the library"),
+            (
+                (tr("Files"), tr("All files of your folders")),
+                (tr("Doctor"), tr("What is wrong with one file")),
+            ),
         )
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Find by name, network, data set")
-        self.search.setAccessibleName("Find")
+        self.search.setPlaceholderText(tr("Find by name, network, data set"))
+        self.search.setAccessibleName(tr("Find"))
         self.search.setToolTip(
-            "List only files with these words in name, path, network or data set"
+            tr("List only files with these words in name, path, network or data set")
         )
         self.search.setClearButtonEnabled(True)
         self.search.setMinimumWidth(theme.px(160))
-        self.architecture = Combo("Network", "List only files of one network")
-        self.dataset = Combo("Data set", "List only files trained on one data set")
-        self.state = Combo("State", "List usable or broken files", tuple(t for t, _ in STATES))
-        self.sort = Combo("Order", "Order of the list; unknown values last", tuple(SORTS.values()))
+        self.architecture = Combo(tr("Network"), tr("List only files of one network"))
+        self.dataset = Combo(tr("Data set"), tr("List only files trained on one data set"))
+        self.state = Combo(
+            tr("State"), tr("List usable or broken files"), tuple(t for t, _ in STATES)
+        )
+        self.sort = Combo(
+            tr("Order"), tr("Order of the list; unknown values last"), tuple(SORTS.values())
+        )
         self.sort.setItemData(
             list(SORTS).index("recognised"),
-            "Comparable only where data set and protocol are the same",
+            tr("Comparable only where data set and protocol are the same"),
             Qt.ItemDataRole.ToolTipRole,
         )
         self.list = self._made_list()
         self.actions_by_name: dict[str, QAction] = {}
         buttons = (
-            self._add("open", "Open", ("Return", "Enter"), self._open),
-            self._add("doctor", "Doctor…", ("Ctrl+Shift+D",), self._examine),
-            self._add("rescan", "Rescan", ("F5",), self._rescan),
+            self._add("open", tr("Open"), ("Return", "Enter"), self._open),
+            self._add("doctor", tr("Doctor…"), ("Ctrl+Shift+D",), self._examine),
+            self._add("rescan", tr("Rescan"), ("F5",), self._rescan),
         )
         self.folders = self._folders_button()
         self.card = LibraryCard()
@@ -139,7 +147,7 @@ class LibraryView(View):
         made = QListView()
         made.setModel(self.rows)
         made.setItemDelegate(self.delegate)
-        made.setAccessibleName("Checkpoint files")
+        made.setAccessibleName(tr("Checkpoint files"))
         made.setUniformItemSizes(True)
         made.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -167,9 +175,9 @@ class LibraryView(View):
 
     def _folders_button(self) -> QToolButton:
         button = QToolButton()
-        button.setText("Folders")
-        button.setToolTip("Add a folder to look through, or leave one out again")
-        button.setAccessibleName("Folders")
+        button.setText(tr("Folders"))
+        button.setToolTip(tr("Add a folder to look through, or leave one out again"))
+        button.setAccessibleName(tr("Folders"))
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.menu = QMenu(button)
@@ -248,16 +256,21 @@ class LibraryView(View):
         cards = [item.card for item in self._library.items if item.card is not None]
         networks = {card.architecture: architecture_title(card.architecture, {}) for card in cards}
         sets = {card.dataset: printable(dataset_title(card.dataset)) for card in cards}
-        _fill_combo(self.architecture, "All networks", networks)
-        _fill_combo(self.dataset, "All data sets", sets)
+        _fill_combo(self.architecture, tr("All networks"), networks)
+        _fill_combo(self.dataset, tr("All data sets"), sets)
 
     def _say(self) -> None:
         library = self._library
         shown, total = len(self.rows.items), len(library.items)
         broken = sum(item.entry.card is None for item in library.items)
-        text = f"{shown:,} of {total:,} files" + (f", {broken:,} broken" if broken else "")
+        text = tr("{shown:,} of {total:,} files", shown=shown, total=total) + (
+            tr(", {broken:,} broken", broken=broken) if broken else ""
+        )
         if library.is_scanning:
-            text += f"   looking through the folders: {library.num_scanned:,} files so far"
+            text += tr(
+                "   looking through the folders: {num_scanned:,} files so far",
+                num_scanned=library.num_scanned,
+            )
         self.caption.set_text(text)
         notices = [*library.left_out, *([library.failure] if library.failure else [])]
         self.notice.set_text("   ".join(notices))
@@ -269,16 +282,18 @@ class LibraryView(View):
         item = self.chosen
         self.card.show_item(item, self.delegate.picture(item) if item else None)
         is_scanning, rescan = self._library.is_scanning, self.actions_by_name["rescan"]
-        text = "Stop" if is_scanning else "Rescan"
+        text = tr("Stop") if is_scanning else tr("Rescan")
         if rescan.text() != text:
             rescan.setText(text)
             rescan.setIconText(text)
         for name, tip in (
-            ("open", "Load this file"),
-            ("doctor", "See what is wrong with the tensors of this file"),
+            ("open", tr("Load this file")),
+            ("doctor", tr("See what is wrong with the tensors of this file")),
             (
                 "rescan",
-                "Leave it at what was found" if is_scanning else "Look through all folders again",
+                tr("Leave it at what was found")
+                if is_scanning
+                else tr("Look through all folders again"),
             ),
         ):
             action = self.actions_by_name[name]
@@ -344,18 +359,18 @@ class LibraryView(View):
     @Slot()
     def _fill_menu(self) -> None:
         self.menu.clear()
-        self.menu.addAction("Add folder…", self.ask_folder)
+        self.menu.addAction(tr("Add folder…"), self.ask_folder)
         if self._library.folders:
             self.menu.addSeparator()
         for folder in self._library.folders:
             text = printable(str(folder)).replace("&", "&&")
-            action = self.menu.addAction(f"Look no more through {text}")
+            action = self.menu.addAction(tr("Look no more through {the_text}", the_text=text))
             action.triggered.connect(partial(self._library.remove_folder, folder))
 
     @Slot()
     def ask_folder(self) -> None:
         """Ask for one more folder to look through."""
-        dialog = QFileDialog(self, "Folder of checkpoints")
+        dialog = QFileDialog(self, tr("Folder of checkpoints"))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -19,11 +19,12 @@ from spikestudio.app.viewmodels.facts import UNKNOWN, Fact
 from spikestudio.app.viewmodels.library_facts import BROKEN, Section, sections
 from spikestudio.app.widgets.model_card import summary
 from spikestudio.checkpoints.library import Item
+from spikestudio.language import tr
 
 SIDE = 64  # of the picture
 INDENT = 150  # of the values
 LINE_SEPARATOR = "\u2028"
-EMPTY = "Choose a file to see all that its card says."
+EMPTY = tr("Choose a file to see all that its card says.")
 
 
 class LibraryCard(QTextEdit):
@@ -35,8 +36,8 @@ class LibraryCard(QTextEdit):
         self._picture: QPixmap | None = None
         self.setReadOnly(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setAccessibleName("Card of the chosen checkpoint")
-        self.setToolTip("All that the file says about itself; what it does not say is unknown")
+        self.setAccessibleName(tr("Card of the chosen checkpoint"))
+        self.setToolTip(tr("All that the file says about itself; what it does not say is unknown"))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse

@@ -16,6 +16,7 @@ from spikestudio.app.views.card_rows import NO_INDEX, CardDelegate, Index, paint
 from spikestudio.app.widgets.icons import icon
 from spikestudio.app.widgets.model_card import CardState, paint_thumbnail, summary, thumbnail
 from spikestudio.checkpoints.library import Item, printable
+from spikestudio.language import tr
 
 ITEM, STATE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 BADGE = 16
@@ -98,16 +99,16 @@ def lines(item: Item) -> tuple[str, str]:
         return reason(item), f"{size} · {date_text(item.modified)}"
     parts = (
         first_figure(item.card),
-        f"{count(item.entry.num_parameters)} parameters",
+        tr("{count} parameters", count=count(item.entry.num_parameters)),
         size,
-        "bundled" if item.entry.is_bundled else date_text(item.modified),
+        tr("bundled") if item.entry.is_bundled else date_text(item.modified),
     )
     return summary(item.card), " · ".join(parts)
 
 
 def reason(item: Item) -> str:
     """Return why a file cannot be used, without its path, which would leave no room for the rest."""
-    error = (item.entry.error or "").replace(printable(str(item.entry.path)), "this file")
+    error = (item.entry.error or "").replace(printable(str(item.entry.path)), tr("this file"))
     return error[:1].upper() + error[1:]
 
 

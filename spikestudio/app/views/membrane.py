@@ -42,6 +42,7 @@ from spikestudio.app.views.parts import (
 )
 from spikestudio.app.views.statistics import StatisticsPanel
 from spikestudio.app.views.what_if import WhatIfRow
+from spikestudio.language import tr
 from spikestudio.neurons.constants import Constants, constants_at
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class MembraneView(View):
     """One lane per watched neuron; the same scale in all lanes."""
 
     view_id: ClassVar[str] = "membrane"
-    title: ClassVar[str] = "Membrane"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Membrane")
+    help_text: ClassVar[str] = tr(
         "One lane per watched neuron (up to 16, the second eight dashed), or all overlaid.\n"
         "Each SNN step shows the potential before reset, then after it: a spike (tick above) touches\n"
         "the dashed threshold. Lines break at each denoising step: the state starts anew.\n"
@@ -111,7 +112,7 @@ class MembraneView(View):
                 self.caption,
                 stretch=self.plot,
             ),
-            "Membrane potentials of the watched neurons appear here.",
+            tr("Membrane potentials of the watched neurons appear here."),
         )
         fill(self, self.stack)
         self._fit()
@@ -261,7 +262,7 @@ class MembraneView(View):
         where = f"{step_text(self.run)}   {image_text(self.run)}{recomputed_text(self.run)}"
         self.caption.set_text(text or where)
         moment = self._moment()
-        self.card.set_moment(moment, "" if moment else "no potentials recorded at this step")
+        self.card.set_moment(moment, "" if moment else tr("no potentials recorded at this step"))
         words = [self.layer_label.text, self.caption.text, self.card.text]
         words += beyond_texts(self._data.neurons if self._data else (), self.plot.beyond)
         self.plot.setAccessibleDescription("; ".join(words))

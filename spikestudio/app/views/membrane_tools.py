@@ -8,9 +8,10 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from spikestudio.app import theme
 from spikestudio.app.views.parts import Caption, Combo, chip
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 
 LARGE_TEXT = 1.25  # from which on room is short
-_INPUT = "Input: the input current of each neuron, as bars on a scale at the right edge"
+_INPUT = tr("Input: the input current of each neuron, as bars on a scale at the right edge")
 
 
 class MembraneTools(QWidget):
@@ -26,20 +27,20 @@ class MembraneTools(QWidget):
         self._short_window = short_window
         self.label = Caption()
         self.input = _toggle("mdi6.chart-bar", _INPUT)
-        self.overlay = _toggle("mdi6.chart-multiline", "Overlaid: all traces in one lane")
+        self.overlay = _toggle("mdi6.chart-multiline", tr("Overlaid: all traces in one lane"))
         self.what_if = _toggle(
             "mdi6.ghost-outline",
-            "What if: replay the recorded input with another threshold, tau or reset",
+            tr("What if: replay the recorded input with another threshold, tau or reset"),
         )
         self.statistics = _toggle(
             "mdi6.chart-histogram",
-            "Statistics: firing rates of the layer, intervals between spikes",
+            tr("Statistics: firing rates of the layer, intervals between spikes"),
         )
-        self.live = chip("Follow run", "Show the newest steps again (double click)")
+        self.live = chip(tr("Follow run"), tr("Show the newest steps again (double click)"))
         self.window_choice = Combo(
-            "Time shown",
-            "How much of the run is shown while it is followed",
-            ("", "Whole run"),
+            tr("Time shown"),
+            tr("How much of the run is shown while it is followed"),
+            ("", tr("Whole run")),
         )
         self.input.clicked.connect(self._on_input)  # before it is announced
         self._toggles = toggles = QHBoxLayout()
@@ -65,7 +66,9 @@ class MembraneTools(QWidget):
         """Whether lanes of that height show the input; the toggle follows."""
         is_overlaid = self.is_overlaid(number)
         self.input.setEnabled(not is_overlaid)
-        self.input.setToolTip("Input: needs lanes, not overlaid traces" if is_overlaid else _INPUT)
+        self.input.setToolTip(
+            tr("Input: needs lanes, not overlaid traces") if is_overlaid else _INPUT
+        )
         if not self._is_input_chosen:
             self.input.setChecked(is_tall and bool(number))
         return self.input.isChecked() and bool(number) and not is_overlaid
@@ -75,8 +78,10 @@ class MembraneTools(QWidget):
         is_large = theme.manager.scale > LARGE_TEXT
         self._toggles.setSpacing(0 if is_large else 2)
         self._row.setSpacing(4 if is_large else 8)
-        newest = f"{self._short_window} steps"
-        self.window_choice.setItemText(0, newest if is_large else f"Last {newest}")
+        newest = tr("{short_window} steps", short_window=self._short_window)
+        self.window_choice.setItemText(
+            0, newest if is_large else tr("Last {newest}", newest=newest)
+        )
 
     @Slot()
     def _on_input(self) -> None:

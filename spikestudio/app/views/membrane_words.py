@@ -12,6 +12,7 @@ from spikestudio.app.plots.lane_lines import Ends, signed
 from spikestudio.app.plots.raster_data import spread
 from spikestudio.app.plots.text import figure, place
 from spikestudio.app.plots.traces_data import TracesData
+from spikestudio.language import tr
 
 
 def worth_watching(spikes: NDArray[np.uint8], number: int) -> tuple[int, ...]:
@@ -29,34 +30,52 @@ def worth_watching(spikes: NDArray[np.uint8], number: int) -> tuple[int, ...]:
 def describe(data: TracesData, index: int, where: QPointF) -> str:
     """Return which neuron it is, and its potentials at a column of the run."""
     neuron = data.neurons[index]
-    text = f"Neuron {neuron:,}: {place(data.layer, neuron)}"
+    text = tr("Neuron {neuron:,}: {place}", neuron=neuron, place=place(data.layer, neuron))
     step, column = divmod(int(where.x() // 1), data.snn_steps)
     if not 0 <= step < data.filled:
         return text
-    text += f"; step {step + 1:,}, SNN step {column + 1}"
+    text += tr("; step {step:,}, SNN step {column}", step=step + 1, column=column + 1)
     before, after = data.h[index, step, column], data.v[index, step, column]
     if np.isnan(before):
-        return f"{text}: not recorded"
-    spike = ", spike" if data.spikes[index, step, column] else ""
-    return f"{text}: before reset {figure(before)}, after reset {figure(after)}{spike}"
+        return tr("{the_text}: not recorded", the_text=text)
+    spike = tr(", spike") if data.spikes[index, step, column] else ""
+    return tr(
+        "{the_text}: before reset {before}, after reset {after}{spike}",
+        the_text=text,
+        before=figure(before),
+        after=figure(after),
+        spike=spike,
+    )
 
 
 def layer_text(data: TracesData, step: int) -> str:
     """Return how many neurons of which layer are shown, and what holds for them at a step."""
     layer, constants = data.layer, data.constants_of(step)
-    leak = f", tau = {constants.tau:g}" if constants.tau is not None else ", no leak"
-    reset = ", soft reset" if constants.v_reset is None else ""
-    return (
-        f"{len(data.neurons)} of {layer.num_neurons:,} {layer.neuron} neurons of layer "
-        f"{layer.id}{leak}{reset}"
+    leak = (
+        tr(", tau = {tau:g}", tau=constants.tau) if constants.tau is not None else tr(", no leak")
+    )
+    reset = tr(", soft reset") if constants.v_reset is None else ""
+    return tr(
+        "{num_neurons} of {num_neurons_2:,} {neuron} neurons of layer {layer}{leak}{reset}",
+        num_neurons=len(data.neurons),
+        num_neurons_2=layer.num_neurons,
+        neuron=layer.neuron,
+        layer=layer.id,
+        leak=leak,
+        reset=reset,
     )
 
 
 def beyond_texts(neurons: tuple[int, ...], beyond: Iterable[Ends]) -> list[str]:
     """Return how far neurons leave the scale, one sentence each."""
     return [
-        f"neuron {neuron:,} goes {way} to {signed(value)}, off the scale"
+        tr(
+            "neuron {neuron:,} goes {way} to {signed}, off the scale",
+            neuron=neuron,
+            way=way,
+            signed=signed(value),
+        )
         for neuron, ends in zip(neurons, beyond, strict=False)
-        for value, way in zip(ends, ("down", "up"), strict=True)
+        for value, way in zip(ends, (tr("down"), tr("up")), strict=True)
         if value is not None
     ]

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +25,9 @@ from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.told_dialog import ToldDialog
 from spikestudio.app.widgets.model_card import CardState, ModelCard
+from spikestudio.language import tr
 
+ROW_MARGINS = 24  # pixels beside the row of open and device, both sides
 LOW = 180  # pixels; a dock that is lower shows its cards in one line each
 
 
@@ -32,8 +35,8 @@ class ModelView(View):
     """Cards of the catalogue above the facts of the loaded model."""
 
     view_id: ClassVar[str] = "model"
-    title: ClassVar[str] = "Model"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Model")
+    help_text: ClassVar[str] = tr(
         "Every card is a checkpoint: a trained spiking network in one file.\n"
         "Click a card to load it. Open file, or drop a file on the window, for one of your own.\n"
         "The button on a card plays a recorded run of its model, which needs no computing.\n"
@@ -54,7 +57,7 @@ class ModelView(View):
         self.cards: list[ModelCard] = []
         self._cards_layout = QVBoxLayout()
         self._cards_layout.setSpacing(theme.SPACE)
-        self._empty = QLabel("No checkpoint was found. Open a file to see its network at work.")
+        self._empty = QLabel(tr("No checkpoint was found. Open a file to see its network at work."))
         self._empty.setWordWrap(True)
         theme.set_role(self._empty, "muted")
         self._facts = QGridLayout()
@@ -63,6 +66,8 @@ class ModelView(View):
         self._facts.setColumnStretch(1, 1)
 
         content = QWidget()
+        # as narrow as the dock: a long word among the facts must not push the cards out of sight
+        content.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         column = QVBoxLayout(content)
         column.setContentsMargins(12, 4, 12, 12)
         column.setSpacing(2 * theme.SPACE)
@@ -89,28 +94,28 @@ class ModelView(View):
         self._fill_devices()
 
     def _source_row(self) -> QHBoxLayout:
-        self.open_button = QPushButton("Open file…")
+        self.open_button = QPushButton(tr("Open file…"))
         theme.set_role(self.open_button, "outline")
-        self.open_button.setToolTip("Load a checkpoint, or open a recording, from a file")
+        self.open_button.setToolTip(tr("Load a checkpoint, or open a recording, from a file"))
         self.open_button.clicked.connect(self.openRequested)
         self.devices = QComboBox()
-        self.devices.setAccessibleName("Device")
-        self.devices.setToolTip("Where the network is computed")
+        self.devices.setAccessibleName(tr("Device"))
+        self.devices.setToolTip(tr("Where the network is computed"))
         self.devices.activated.connect(self._on_device_chosen)
-        label = QLabel("Device")
-        theme.set_role(label, "muted")
-        label.setBuddy(self.devices)
+        self.device_label = QLabel(tr("Device"))
+        theme.set_role(self.device_label, "muted")
+        self.device_label.setBuddy(self.devices)
         row = QHBoxLayout()
         row.setSpacing(2 * theme.SPACE)
-        self.told_button = QPushButton("Assumed…")
-        self.told_button.setToolTip("Say what the file of the papers' code does not")
+        self.told_button = QPushButton(tr("Assumed…"))
+        self.told_button.setToolTip(tr("Say what the file of the papers' code does not"))
         self.told_button.clicked.connect(self._ask_told)
         self.told_button.hide()
         theme.set_role(self.told_button, "outline")
         row.addWidget(self.open_button)
         row.addWidget(self.told_button)
         row.addStretch(1)
-        row.addWidget(label)
+        row.addWidget(self.device_label)
         row.addWidget(self.devices)
         return row
 
@@ -120,6 +125,10 @@ class ModelView(View):
 
     @Slot()
     def _fit(self) -> None:
+        row = (self.open_button, self.told_button, self.device_label, self.devices)
+        shown = [each for each in row if not each.isHidden() or each is self.device_label]
+        needed = sum(each.sizeHint().width() + 2 * theme.SPACE for each in shown)
+        self.device_label.setVisible(needed + ROW_MARGINS <= self.width())  # the list names itself
         is_low = self.height() < theme.px(LOW)
         for card in self.cards:
             card.set_low(is_low=is_low)
@@ -165,7 +174,7 @@ class ModelView(View):
     def _fill_devices(self) -> None:
         self.devices.clear()
         for device in self._checkpoint.devices:
-            text = "Auto" if device == AUTO else device.upper()
+            text = tr("Auto") if device == AUTO else device.upper()
             self.devices.addItem(text, device)
         self.devices.setCurrentIndex(max(self.devices.findData(self._checkpoint.device), 0))
 

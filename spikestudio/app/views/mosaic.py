@@ -48,6 +48,7 @@ from spikestudio.app.views.parts import (
 )
 from spikestudio.app.widgets.groups_button import GroupsButton
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.recording.values import Potentials, Readable
@@ -60,16 +61,18 @@ class MosaicView(View):
     """One small map per channel; tokens by features are one map."""
 
     view_id: ClassVar[str] = "mosaic"
-    title: ClassVar[str] = "Mosaic"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Mosaic")
+    help_text: ClassVar[str] = tr(
         "Every neuron of the layer at the moment that the timeline shows, one map per channel.\n"
         "Spike: fires in this SNN step. Count: spikes in this denoising step.\n"
         "Age: SNN steps since the last spike in this denoising step. Potential: before reset.\n"
         "Hatched channels did not fire at all in the steps recorded so far; outlined ones are\n"
-        f"saturated: their neurons fire in {SATURATED_RATE:.0%} of all SNN steps or more.\n"
+        "saturated: their neurons fire in {saturated_rate:.0%} of all SNN steps or more.\n"
         "In a transformer rows are tokens, columns are features.\n"
-        f"Click: watch that neuron. Ctrl+click: add it or take it away, up to {MAX_LANES}.\n"
-        "Page up, Page down: channels before or after these."
+        "Click: watch that neuron. Ctrl+click: add it or take it away, up to {max_lanes}.\n"
+        "Page up, Page down: channels before or after these.",
+        saturated_rate=SATURATED_RATE,
+        max_lanes=MAX_LANES,
     )
 
     sampleRequested = Signal()  # noqa: N815
@@ -81,12 +84,12 @@ class MosaicView(View):
         self.timeline = timeline
         self.layers = LayerChooser()
         self.mode = Segmented(
-            "Show",
+            tr("Show"),
             (
-                ("Spike", "Show which neurons fire in this SNN step"),
-                ("Count", "Show the spikes of every neuron in this denoising step"),
-                ("Age", "Show how long ago every neuron fired in this denoising step"),
-                ("Potential", "Show the potential before reset in this SNN step"),
+                (tr("Spike"), tr("Show which neurons fire in this SNN step")),
+                (tr("Count"), tr("Show the spikes of every neuron in this denoising step")),
+                (tr("Age"), tr("Show how long ago every neuron fired in this denoising step")),
+                (tr("Potential"), tr("Show the potential before reset in this SNN step")),
             ),
         )
         self.scale = ScaleBar()
@@ -94,14 +97,16 @@ class MosaicView(View):
         policy.setRetainSizeWhenHidden(True)  # another mode does not move the maps
         self.scale.setSizePolicy(policy)
         self.count_label = Caption(is_whole=True)
-        self.dead = GroupsButton("dead", "Channels that have not fired at all so far")
-        self.saturated = GroupsButton("saturated", "Channels that fire in almost every SNN step")
-        self.back = IconButton("mdi6.chevron-left", "Channels before these (Page up)")
-        self.forth = IconButton("mdi6.chevron-right", "Channels after these (Page down)")
+        self.dead = GroupsButton(tr("dead"), tr("Channels that have not fired at all so far"))
+        self.saturated = GroupsButton(
+            tr("saturated"), tr("Channels that fire in almost every SNN step")
+        )
+        self.back = IconButton("mdi6.chevron-left", tr("Channels before these (Page up)"))
+        self.forth = IconButton("mdi6.chevron-right", tr("Channels after these (Page down)"))
         self.notice = PotentialsNotice(run)
         self.map = MosaicMap()
         self.map.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.map.setAccessibleName("Maps of the layer's channels")
+        self.map.setAccessibleName(tr("Maps of the layer's channels"))
         self.caption = Caption()
         self.page = 0
         self.arrangement: Arrangement | None = None
@@ -119,7 +124,7 @@ class MosaicView(View):
                 line(self.caption, self.scale),
                 stretch=self.map,
             ),
-            "All channels of a layer, neuron by neuron, appear here.",
+            tr("All channels of a layer, neuron by neuron, appear here."),
         )
         fill(self, self.stack)
         self._connect()
@@ -245,21 +250,30 @@ class MosaicView(View):
         self, layer: LayerInfo, history: RasterData, dead: list[int], saturated: list[int]
     ) -> None:
         name = group_name(layer)
-        over = f"in the {history.known:,} recorded steps so far"
-        self.dead.set_groups(dead, name, f"{name.capitalize()}s that did not fire {over}")
+        over = tr("in the {known:,} recorded steps so far", known=history.known)
+        self.dead.set_groups(
+            dead, name, tr("{plural} that did not fire {over}", plural=_plural(layer), over=over)
+        )
         self.saturated.set_groups(
-            saturated, name, f"{name.capitalize()}s with a rate from {SATURATED_RATE} on {over}"
+            saturated,
+            name,
+            tr(
+                "{plural} with a rate from {saturated_rate} on {over}",
+                plural=_plural(layer),
+                saturated_rate=SATURATED_RATE,
+                over=over,
+            ),
         )
 
     def _draw_scale(self) -> None:
         snn_steps = self.timeline.snn_steps
         marks: dict[Mode, tuple[str, tuple[Mark, ...]]] = {
             "spike": ("", ()),
-            "count": ("spikes", ((0, "0"), (1, f"{snn_steps}"))),
-            "age": ("SNN steps ago", ((0, f"{snn_steps - 1}"), (1, "now"))),
+            "count": (tr("spikes"), ((0, "0"), (1, f"{snn_steps}"))),
+            "age": (tr("SNN steps ago"), ((0, f"{snn_steps - 1}"), (1, tr("now")))),
             "potential": (
-                "potential ÷ threshold",
-                ((0, "≤ −1"), (1 / 3, "0"), (2 / 3, "threshold"), (1, "≥ 2")),
+                tr("potential ÷ threshold"),
+                ((0, "≤ −1"), (1 / 3, "0"), (2 / 3, tr("threshold")), (1, "≥ 2")),
             ),
         }
         title, labels = marks[MODES[self.mode.current]]
@@ -278,18 +292,22 @@ class MosaicView(View):
         if history is None or neurons[-1] >= self._indices.size:
             return ""
         neuron = self._neuron_at(neurons)
-        text = f"Neuron {neuron:,}: {place(history.layer, neuron)}"
+        text = tr("Neuron {neuron:,}: {place}", neuron=neuron, place=place(history.layer, neuron))
         if neurons.size > 1:
-            text += f" (strongest of {neurons.size} here)"
+            text += tr(" (strongest of {neurons_size} here)", neurons_size=neurons.size)
         _, spikes, potentials = self._step
         if spikes is not None:
-            fires = "fires" if spikes[cursor.snn_step, neuron] else "silent"
-            text += f"; {fires} now, {int(spikes[:, neuron].sum())} spikes in this step"
+            fires = tr("fires") if spikes[cursor.snn_step, neuron] else tr("silent")
+            text += tr(
+                "; {fires} now, {sum} spikes in this step",
+                fires=fires,
+                sum=int(spikes[:, neuron].sum()),
+            )
         if potentials is not None:
-            text += f"; potential {figure(float(potentials.h[cursor.snn_step, neuron]))}"
+            text += tr("; potential {h}", h=figure(float(potentials.h[cursor.snn_step, neuron])))
         if history.known:
             rate = int(history.counts[neuron]) / (history.known * self.timeline.snn_steps)
-            text += f"; rate {figure(rate)}"
+            text += tr("; rate {rate}", rate=figure(rate))
         return text
 
     def _show_caption(self) -> None:
@@ -306,17 +324,23 @@ class MosaicView(View):
     def _moment(self) -> str:
         timeline = self.timeline
         if not timeline.steps_done:
-            return "waiting for step 1"
+            return tr("waiting for step 1")
         at = timeline.cursor
-        text = (
-            f"step {at.step + 1:,} of {timeline.num_steps:,}"
-            f"   SNN step {at.snn_step + 1} of {timeline.snn_steps}   {image_text(self.run)}"
+        text = tr(
+            "step {at_step:,} of {num_steps:,}   SNN step {snn_step} of {snn_steps}   {image}",
+            at_step=at.step + 1,
+            num_steps=timeline.num_steps,
+            snn_step=at.snn_step + 1,
+            snn_steps=timeline.snn_steps,
+            image=image_text(self.run),
         )
         if self._step[1] is None and self.run.recorder is not None:
             reason = self.run.recorder.missing(self.run.selection.layer, at.step)
-            return f"{text}   spikes not recorded: {reason}"
+            return tr("{the_text}   spikes not recorded: {reason}", the_text=text, reason=reason)
         if self._step[2] is None and MODES[self.mode.current] == "potential":
-            return f"{text}   potentials of this layer are not recorded in this step"
+            return tr(
+                "{the_text}   potentials of this layer are not recorded in this step", the_text=text
+            )
         return text
 
     # input ----------------------------------------------------------------------------------
@@ -393,17 +417,35 @@ class MosaicView(View):
         self._redraw()
 
 
+def _plural(layer: LayerInfo) -> str:
+    return tr("Channels") if len(layer.shape) == 3 else tr("Features")
+
+
 def _count_text(layer: LayerInfo, at: Arrangement, page: int) -> str:
     """Say how much of the layer is shown, and how it is shrunk where it is."""
     if len(layer.shape) == 3:
         maps = at.maps(page)
         total = at.shape[0]
-        text = f"{total:,} channels of {at.shape[1]} × {at.shape[2]}"
+        text = tr(
+            "{total:,} channels of {at_shape} × {at_shape_2}",
+            total=total,
+            at_shape=at.shape[1],
+            at_shape_2=at.shape[2],
+        )
         if at.pages > 1:
-            text = f"channels {maps.start:,} to {maps.stop - 1:,} of {total:,}"
-            text += f", page {page + 1:,} of {at.pages:,}"
+            text = tr(
+                "channels {start:,} to {stop:,} of {total:,}",
+                start=maps.start,
+                stop=maps.stop - 1,
+                total=total,
+            )
+            text += tr(", page {page:,} of {pages:,}", page=page + 1, pages=at.pages)
     else:
-        text = f"{layer.shape[0]:,} tokens × {layer.shape[1]:,} features"
+        text = tr(
+            "{layer_shape:,} tokens × {layer_shape_2:,} features",
+            layer_shape=layer.shape[0],
+            layer_shape_2=layer.shape[1],
+        )
     if at.block > 1:
-        text += f", each pixel the strongest of {at.block} × {at.block} neurons"
+        text += tr(", each pixel the strongest of {block} × {block} neurons", block=at.block)
     return text

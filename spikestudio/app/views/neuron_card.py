@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from spikestudio.app import theme
 from spikestudio.app.plots.traces_data import TracesData
 from spikestudio.app.plots.watch_pens import watch_color
+from spikestudio.language import tr
 from spikestudio.neurons.constants import Constants
 
 DECIMALS = 3
@@ -91,30 +92,36 @@ def _outcome(moment: Moment, decimals: int) -> list[Part]:
     h, threshold = (_number(each, decimals) for each in (moment.h, constants.v_threshold))
     v = _number(moment.v)
     if np.isinf(moment.forced):
-        why = "silenced" if moment.forced > 0 else "clamped"
+        why = tr("silenced") if moment.forced > 0 else tr("clamped")
         head = [Part(h), Part(f"; {why}: {'fires' if moment.is_spike else 'silent'}", "warn")]
     elif moment.is_spike:
-        head = [Part(f"{h} ≥ θ {threshold}: "), Part("fires", "spike")]
+        head = [Part(f"{h} ≥ θ {threshold}: "), Part(tr("fires"), "spike")]
     else:
-        head = [Part(f"{h} < θ {threshold}: "), Part("silent", "muted")]
+        head = [Part(f"{h} < θ {threshold}: "), Part(tr("silent"), "muted")]
     if not moment.is_spike:
         return [*head, Part(f", v = {v}")]
     if constants.v_reset is None:
-        return [*head, Part(f", v = h − θ = {v} (soft reset)")]
-    return [*head, Part(f", v = {v} (hard reset)")]
+        return [*head, Part(tr(", v = h − θ = {v} (soft reset)", v=v))]
+    return [*head, Part(tr(", v = {v} (hard reset)", v=v))]
 
 
 def spoken(moment: Moment) -> str:
     """Return the same in words, for a screen reader and the tooltip."""
     constants = moment.constants
     text = "".join(part.text for part in equation(moment))
-    why = "at least" if moment.h >= constants.v_threshold else "below"
-    kind = "soft" if constants.v_reset is None else "hard"
-    end = f"fires ({kind} reset)" if moment.is_spike else "silent"
-    return (
-        f"Neuron {moment.neuron:,}, step {moment.step + 1:,}, SNN step {moment.snn_step + 1}: {text}\n"
-        f"v: potential before, I: input current, h: potential before reset, θ: threshold. "
-        f"{end.capitalize()}: h is {why} the threshold."
+    why = tr("at least") if moment.h >= constants.v_threshold else tr("below")
+    kind = tr("soft") if constants.v_reset is None else tr("hard")
+    end = tr("fires ({kind} reset)", kind=kind) if moment.is_spike else tr("silent")
+    return tr(
+        "Neuron {neuron:,}, step {moment_step:,}, SNN step {snn_step}: {the_text}\n"
+        "v: potential before, I: input current, h: potential before reset, θ: threshold. "
+        "{end}: h is {why} the threshold.",
+        neuron=moment.neuron,
+        moment_step=moment.step + 1,
+        snn_step=moment.snn_step + 1,
+        the_text=text,
+        end=end.capitalize(),
+        why=why,
     )
 
 
@@ -143,7 +150,7 @@ class NeuronCard(QWidget):
         self._parts = []
         if moment is not None:
             self._parts = [Part(f"{moment.neuron:,}: ", "watch"), *equation(moment)]
-        tip = "Update rule of the neuron that is pointed at, or of the first one at the cursor"
+        tip = tr("Update rule of the neuron that is pointed at, or of the first one at the cursor")
         self.setToolTip(spoken(moment) if moment else note or tip)
         self.setAccessibleName(spoken(moment) if moment else note or tip)
         self.update()

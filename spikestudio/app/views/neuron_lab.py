@@ -35,6 +35,7 @@ from spikestudio.app.views.neuron_lab_words import equations, headline, source_t
 from spikestudio.app.views.parts import Caption, Combo, Segmented, fill, line, stacked, tool_row
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 
 WIDE, MEDIUM = 1020, 500  # pixels from which on there are three columns, and two
 CONTROLS, CURVES = 264, 268  # widths of the columns beside the plot
@@ -42,21 +43,21 @@ SIDE_SHARE = 0.42  # of the width is what the controls may take
 SHARE = 0.26  # of the width that the curves take
 NO_LIMIT = 16_777_215  # Qt's largest width
 PAGES = (
-    ("Rates", "Firing rate against constant current"),
-    ("Gradient", "Surrogate gradient, by which the neuron learns"),
+    (tr("Rates"), tr("Firing rate against constant current")),
+    (tr("Gradient"), tr("Surrogate gradient, by which the neuron learns")),
 )
 RATES, GRADIENT = range(2)
-CHOOSE = "Examples"
-HINT = "Draw the input with the mouse, move the sliders, point at a step to see its numbers."
-LOADING = "The neuron is being loaded."
+CHOOSE = tr("Examples")
+HINT = tr("Draw the input with the mouse, move the sliders, point at a step to see its numbers.")
+LOADING = tr("The neuron is being loaded.")
 
 
 class NeuronLabView(View):
     """Controls, the traces with the equations of one step, the rate curve and the surrogate."""
 
     view_id: ClassVar[str] = "neuron-lab"
-    title: ClassVar[str] = "Neuron lab"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Neuron lab")
+    help_text: ClassVar[str] = tr(
         "One spiking neuron, computed by spikingjelly's own node. Each step has two halves:\n"
         "H, charged by the input; V, after reset. Where H reaches the threshold there is a spike.\n"
         "Draw the input with the mouse in the upper strip. Click elsewhere: look at that step.\n"
@@ -79,18 +80,18 @@ class NeuronLabView(View):
         self._is_changed = True
         self._hovered: int | None = None
         names = tuple(each.name for each in EXAMPLES)
-        self.examples = Combo("Examples", "Something to look at", (CHOOSE, *names))
-        self.take = _button("Take neuron", "")
-        self.back = _button("Back to my current", "Leave the recorded input for your own")
-        self.copy = IconButton("mdi6.content-copy", "Copy a picture of the lab")
-        self.save = IconButton("mdi6.content-save-outline", "Save the traces as CSV…")
+        self.examples = Combo(tr("Examples"), tr("Something to look at"), (CHOOSE, *names))
+        self.take = _button(tr("Take neuron"), "")
+        self.back = _button(tr("Back to my current"), tr("Leave the recorded input for your own"))
+        self.copy = IconButton("mdi6.content-copy", tr("Copy a picture of the lab"))
+        self.save = IconButton("mdi6.content-save-outline", tr("Save the traces as CSV…"))
         self.headline = Caption(role="title", token="text")
         self.note = Words()
         self.controls = LabControls(lab)
         self.traces = LabTraces()
-        self.traces.setAccessibleDescription("Nothing is computed yet.")
+        self.traces.setAccessibleDescription(tr("Nothing is computed yet."))
         self.equations = EquationCard()
-        self.pages = Segmented("Curve", PAGES)
+        self.pages = Segmented(tr("Curve"), PAGES)
         self.rates, self.surrogate = RateChart(), SurrogateChart()
         self.surrogate_controls = SurrogateControls(lab)
         self.step_controls = StepControls(lab)
@@ -211,9 +212,15 @@ class NeuronLabView(View):
         obstacle = self.lab.cannot_take
         self.take.setEnabled(not obstacle)
         neurons = self.run.selection.neurons
-        name = "Take neuron" if obstacle or not neurons else f"Take neuron {neurons[0]:,}"
+        name = (
+            tr("Take neuron")
+            if obstacle or not neurons
+            else tr("Take neuron {neuron:,}", neuron=neurons[0])
+        )
         self.take.setText(name)
-        tip = obstacle or "Its recorded input at the denoising step looked at, and its constants"
+        tip = obstacle or tr(
+            "Its recorded input at the denoising step looked at, and its constants"
+        )
         self.take.setToolTip(tip)
         self.take.setAccessibleDescription(tip)
 
@@ -326,13 +333,13 @@ class NeuronLabView(View):
     @Slot()
     def _on_copy(self) -> None:
         QGuiApplication.clipboard().setPixmap(self.picture())
-        self.told.emit("Copied a picture of the neuron lab.")
+        self.told.emit(tr("Copied a picture of the neuron lab."))
 
     @Slot()
     def _on_save(self) -> None:
-        dialog = QFileDialog(self, "Save the traces", str(Path.home()))
+        dialog = QFileDialog(self, tr("Save the traces"), str(Path.home()))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["CSV (*.csv)"])
+        dialog.setNameFilters([tr("CSV (*.csv)")])
         dialog.setDefaultSuffix("csv")
         dialog.selectFile("neuron.csv")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -15,23 +15,29 @@ from spikestudio.app.widgets.number_field import NumberField
 from spikestudio.app.widgets.seed_box import SeedBox
 from spikestudio.app.widgets.slider import NumberSlider
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr, tr_in
 from spikestudio.neurons.lab import ALPHAS, KINDS, MOST_STEPS, SURROGATES
 from spikestudio.neurons.lab_inputs import CURRENTS, NOISES, SHAPES
 from spikestudio.neurons.overrides import VALUES
 from spikestudio.neurons.reference import SOFT
 
 KIND_CHOICES = (
-    ("IF", "Integrate and fire: adds up its input, forgets nothing"),
-    ("LIF", "Leaky integrate and fire: the potential decays towards rest"),
-    ("PLIF", "Parametric LIF: its leak is a weight that training learns (arXiv 2007.05785)"),
+    ("IF", tr("Integrate and fire: adds up its input, forgets nothing")),
+    ("LIF", tr("Leaky integrate and fire: the potential decays towards rest")),
+    ("PLIF", tr("Parametric LIF: its leak is a weight that training learns (arXiv 2007.05785)")),
 )
 RESET_CHOICES = (
-    ("Hard", "A spike sets the potential to V_reset"),
-    ("Soft", "A spike subtracts the threshold; what is above it stays"),
+    (tr("Hard"), tr("A spike sets the potential to V_reset")),
+    (tr("Soft"), tr("A spike subtracts the threshold; what is above it stays")),
 )
-SHAPE_NAMES = ("Constant", "Step", "Noise", "Drawn")  # in the order of SHAPES
-RECORDED = "Recorded"
-SHAPE_TIP = (
+SHAPE_NAMES = (
+    tr("Constant"),
+    tr_in("input", "Step"),
+    tr("Noise"),
+    tr("Drawn"),
+)  # in the order of SHAPES
+RECORDED = tr("Recorded")
+SHAPE_TIP = tr(
     "Constant: the same at every step. Step: in the middle half of the steps only.\n"
     "Noise: with normal noise. Drawn: with the mouse in the input plot, or its up and down keys."
 )
@@ -48,29 +54,31 @@ ROWS: dict[str, tuple[Parameter, tuple[float, float]]] = {
     for each, limits in (
         (
             _parameter(
-                "tau", "τ", "Time constant in SNN steps: larger leaks more slowly.", 1.05, 8
+                "tau", "τ", tr("Time constant in SNN steps: larger leaks more slowly."), 1.05, 8
             ),
             VALUES["tau"] or (1.0, 1.0),
         ),
         (
-            _parameter("threshold", "v_th", "Threshold: potential that makes a spike.", 0.1, 3),
+            _parameter("threshold", "v_th", tr("Threshold: potential that makes a spike."), 0.1, 3),
             VALUES["threshold"] or (0.0, 1.0),
         ),
         (
-            _parameter("reset", "V_reset", "Potential after a spike, and at the start.", -1, 1),
+            _parameter("reset", "V_reset", tr("Potential after a spike, and at the start."), -1, 1),
             VALUES["hard-reset"] or (0.0, 1.0),
         ),
         (
-            _parameter("amplitude", "X", "Input current, in units of the potential.", 0, 3),
+            _parameter("amplitude", "X", tr("Input current, in units of the potential."), 0, 3),
             CURRENTS,
         ),
-        (_parameter("noise", "Noise", "Standard deviation of the noise.", 0, 2), NOISES),
+        (_parameter("noise", tr("Noise"), tr("Standard deviation of the noise."), 0, 2), NOISES),
         (
-            _parameter("steps", "T", "Number of SNN time steps.", 1, MOST_STEPS, decimals=0),
+            _parameter("steps", "T", tr("Number of SNN time steps."), 1, MOST_STEPS, decimals=0),
             (1.0, float(MOST_STEPS)),
         ),
         (
-            _parameter("alpha", "α", "Steepness of the surrogate; no spike depends on it.", 0.5, 8),
+            _parameter(
+                "alpha", "α", tr("Steepness of the surrogate; no spike depends on it."), 0.5, 8
+            ),
             ALPHAS,
         ),
     )
@@ -94,14 +102,21 @@ class LabRow(QWidget):
         super().__init__()
         self.parameter, (low, high) = ROWS[name]
         parameter = self.parameter
-        tip = f"{parameter.help_text}\nFrom {low:g} to {high:g}."
+        tip = tr(
+            "{help_text}\nFrom {low:g} to {high:g}.",
+            help_text=parameter.help_text,
+            low=low,
+            high=high,
+        )
         self.title = QLabel(parameter.title)
         self.slider = NumberSlider(parameter)
         decimals = 4 if parameter.decimals else 0
-        self.box = LabField(f"{parameter.title}, typed", tip, low, high, decimals=decimals)
+        self.box = LabField(
+            tr("{parameter}, typed", parameter=parameter.title), tip, low, high, decimals=decimals
+        )
         self.box.setSingleStep(0.05 if parameter.decimals else 1)
         self.title.setBuddy(self.box)
-        self.slider.setAccessibleName(f"{parameter.title}, slid")
+        self.slider.setAccessibleName(tr("{parameter}, slid", parameter=parameter.title))
         for each in (self.title, self.slider):
             each.setToolTip(tip)
         row = line(self.slider, self.box)
@@ -123,7 +138,12 @@ class LabRow(QWidget):
         self.box.setEnabled(not obstacle)
         self.slider.setEnabled(not obstacle)
         low, high = ROWS[self.parameter.name][1]
-        tip = obstacle or f"{self.parameter.help_text}\nFrom {low:g} to {high:g}."
+        tip = obstacle or tr(
+            "{help_text}\nFrom {low:g} to {high:g}.",
+            help_text=self.parameter.help_text,
+            low=low,
+            high=high,
+        )
         if tip != self.toolTip():
             for part in (self, self.title, self.slider, self.box):
                 part.setToolTip(tip)
@@ -149,21 +169,21 @@ class LabControls(QWidget):
     def __init__(self, lab: NeuronLabModel) -> None:
         super().__init__()
         self._lab = lab
-        self.kind = Segmented("Neuron", KIND_CHOICES)
-        self.decays = QCheckBox("Leak weakens X")
+        self.kind = Segmented(tr("Neuron"), KIND_CHOICES)
+        self.decays = QCheckBox(tr("Leak weakens X"))
         self.decays.setToolTip(
-            "The leak divides the input by τ as well (decay_input of spikingjelly)"
+            tr("The leak divides the input by τ as well (decay_input of spikingjelly)")
         )
-        self.decays.setAccessibleName("The leak weakens the input too")
-        self.resets = Segmented("Reset", RESET_CHOICES)
-        self.shape = Combo("Input", f"Input\n{SHAPE_TIP}", SHAPE_NAMES)
-        shape_name = QLabel("Input")
+        self.decays.setAccessibleName(tr("The leak weakens the input too"))
+        self.resets = Segmented(tr("Reset"), RESET_CHOICES)
+        self.shape = Combo(tr("Input"), tr("Input\n{shape_tip}", shape_tip=SHAPE_TIP), SHAPE_NAMES)
+        shape_name = QLabel(tr("Input"))
         shape_name.setBuddy(self.shape)
         self.rows = {name: LabRow(name) for name in ROWS if name != "alpha"}
         self.seed = SeedBox()
-        self.seed.setAccessibleName("Seed of the noise")
-        self.seed.setToolTip("Seed: the same number gives the same noise")
-        self.seed_line = line(QLabel("Seed"), self.seed)
+        self.seed.setAccessibleName(tr("Seed of the noise"))
+        self.seed.setToolTip(tr("Seed: the same number gives the same noise"))
+        self.seed_line = line(QLabel(tr("Seed")), self.seed)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -206,19 +226,19 @@ class LabControls(QWidget):
     def refresh(self) -> None:
         """Show the model's values."""
         lab, rows = self._lab, self.rows
-        recorded = "Recorded: go back to your own current to change it." if lab.real else ""
+        recorded = tr("Recorded: go back to your own current to change it.") if lab.real else ""
         self.kind.button(KINDS.index(lab.kind)).setChecked(True)
         self.decays.setChecked(lab.decays_input)
         is_leaky = lab.neuron.is_leaky
         self.decays.setEnabled(is_leaky)
-        rows["tau"].show_value(lab.tau, "" if is_leaky else "IF does not leak: it has no τ.")
+        rows["tau"].show_value(lab.tau, "" if is_leaky else tr("IF does not leak: it has no τ."))
         rows["threshold"].show_value(lab.threshold)
         is_soft = lab.reset == SOFT
         self.resets.button(int(is_soft)).setChecked(True)
-        soft = "A soft reset subtracts the threshold: there is no V_reset." if is_soft else ""
+        soft = tr("A soft reset subtracts the threshold: there is no V_reset.") if is_soft else ""
         rows["reset"].show_value(lab.hard_reset, soft)
         self._show_shape()
-        drawn = "Drawn: its values are in the plot." if lab.shape == "drawn" else ""
+        drawn = tr("Drawn: its values are in the plot.") if lab.shape == "drawn" else ""
         rows["amplitude"].show_value(lab.amplitude, drawn)
         rows["amplitude"].setVisible(not recorded)
         is_noisy = lab.shape == "noisy" and not recorded
@@ -252,10 +272,10 @@ class StepControls(QWidget):
     def __init__(self, lab: NeuronLabModel) -> None:
         super().__init__()
         self._lab = lab
-        tip = "SNN step that is looked at; left and right in the plot change it too"
-        self.step = LabField("Step looked at", tip, 1, MOST_STEPS)
-        tip = "Input at that step; up and down in the plot change it too"
-        self.value = LabField("Input of the step", tip, *CURRENTS, decimals=4)
+        tip = tr("SNN step that is looked at; left and right in the plot change it too")
+        self.step = LabField(tr("Step looked at"), tip, 1, MOST_STEPS)
+        tip = tr("Input at that step; up and down in the plot change it too")
+        self.value = LabField(tr("Input of the step"), tip, *CURRENTS, decimals=4)
         self.value.setSingleStep(0.05)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -295,7 +315,7 @@ class SurrogateControls(QWidget):
         super().__init__()
         self._lab = lab
         self.names = Combo(
-            "Surrogate", "Function whose slope training uses for a spike", tuple(SURROGATES)
+            tr("Surrogate"), tr("Function whose slope training uses for a spike"), tuple(SURROGATES)
         )
         self.alpha = LabRow("alpha")
         column = QVBoxLayout(self)

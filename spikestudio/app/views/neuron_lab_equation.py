@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from spikestudio.app import theme
 from spikestudio.app.views.neuron_card import Part
 from spikestudio.app.views.neuron_lab_words import Line
+from spikestudio.language import tr
 
 SPARE = "[64]−−"  # by how much the equations of other steps may be longer
 LINE = 1.2  # from row to row, in heights of the type
@@ -24,7 +25,7 @@ class EquationCard(QWidget):
         self.lines: list[Line] = []
         self._title = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Equations of the step")
+        self.setAccessibleName(tr("Equations of the step"))
         theme.manager.changed.connect(self._restyle)
 
     @property
@@ -36,7 +37,9 @@ class EquationCard(QWidget):
         """Show the equations of another step."""
         if (title, lines) != (self._title, self.lines):
             self._title, self.lines = title, lines
-            self.setAccessibleName(f"{title}: {self.text}" if lines else "Equations of the step")
+            self.setAccessibleName(
+                f"{title}: {self.text}" if lines else tr("Equations of the step")
+            )
             self.setToolTip(f"{title}\n{self.text}" if lines else "")
             self.updateGeometry()
             self.update()

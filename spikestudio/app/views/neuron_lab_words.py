@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spikestudio.app.viewmodels.neuron_lab import NeuronLabModel
 from spikestudio.app.views.neuron_card import Part
+from spikestudio.language import tr, tr_n
 from spikestudio.neurons.lab import Driven, Neuron
 
 DECIMALS = 3
@@ -48,20 +49,22 @@ def equations(neuron: Neuron, driven: Driven, step: int) -> list[Line]:
     shown, threshold = written(h, decimals), _constant(neuron.v_threshold)
     difference = grouped(written(h - neuron.v_threshold, decimals))
     fire = Line(
-        "Fire",
-        f"S{now} = Θ(H{now} − v_th)",
+        tr("Fire"),
+        tr("S{now} = Θ(H{now} − v_th)", now=now),
         f"Θ({shown} − {threshold}) = Θ({difference.strip('()')})",
-        Part("1, spike", "spike") if is_spike else Part("0", "muted"),
+        Part(tr("1, spike"), "spike") if is_spike else Part("0", "muted"),
     )
     charge_rule, charge_filled = _charge(neuron, now, then, before, x)
-    charge = Line("Charge", charge_rule, charge_filled, Part(shown))
+    charge = Line(tr("Charge"), charge_rule, charge_filled, Part(shown))
     if not is_spike:
-        reset = Line("Reset", f"V{now} = H{now}", "", Part(written(v)), "no spike")
+        reset = Line(tr("Reset"), f"V{now} = H{now}", "", Part(written(v)), tr("no spike"))
     elif neuron.v_reset is None:
         filled = f"{shown} − {threshold}"
-        reset = Line("Reset", f"V{now} = H{now} − v_th", filled, Part(written(v)))
+        reset = Line(tr("Reset"), tr("V{now} = H{now} − v_th", now=now), filled, Part(written(v)))
     else:
-        reset = Line("Reset", f"V{now} = V_reset", "", Part(written(v)), "hard reset")
+        reset = Line(
+            tr("Reset"), tr("V{now} = V_reset", now=now), "", Part(written(v)), tr("hard reset")
+        )
     return [charge, fire, reset]
 
 
@@ -70,7 +73,7 @@ def _charge(neuron: Neuron, now: str, then: str, before: float, x: float) -> tup
     if not neuron.is_leaky:
         return f"H{now} = V{then} + X{now}", f"{v} + {grouped(current)}"
     rest = neuron.v_reset
-    gap = f"V{then}" if rest is None else f"(V{then} − V_reset)"
+    gap = f"V{then}" if rest is None else tr("(V{then} − V_reset)", then=then)
     gap_filled = grouped(v) if rest is None else f"({v} − {grouped(_constant(rest))})"
     leak, filled = " / τ", f" / {_constant(neuron.tau)}"
     if neuron.kind == "PLIF":
@@ -93,11 +96,16 @@ def headline(model: NeuronLabModel) -> str:
         return ""
     number, steps = sum(spikes), len(spikes)
     if not number:
-        return f"Silent for all {steps} steps"
+        return tr("Silent for all {steps} steps", steps=steps)
     first = spikes.index(1) + 1
-    plural = "" if number == 1 else "s"
-    return (
-        f"{number} spike{plural} in {steps} steps: rate {number / steps:.3g}, first at t = {first}"
+    return tr_n(
+        "{number} spike in {steps} steps: rate {number_2:.3g}, first at t = {first}",
+        "{number} spikes in {steps} steps: rate {number_2:.3g}, first at t = {first}",
+        number,
+        number=number,
+        steps=steps,
+        number_2=number / steps,
+        first=first,
     )
 
 
@@ -107,14 +115,25 @@ def source_text(model: NeuronLabModel) -> str:
     if real is None:
         return ""
     recorded, now = int(real.spikes.sum()), sum(model.spikes)
-    plural = "" if recorded == 1 else "s"
-    text = f"{real.text}: {recorded} spike{plural} recorded"
+    text = tr_n(
+        "{real}: {recorded} spike recorded",
+        "{real}: {recorded} spikes recorded",
+        recorded,
+        real=real.text,
+        recorded=recorded,
+    )
     if not model.is_ready:
         return text
     if model.spikes == tuple(real.spikes.tolist()):
-        return f"{text}, the same here"
+        return tr("{the_text}, the same here", the_text=text)
     sign = "+" if now > recorded else MINUS if now < recorded else "±"
-    return f"{text}, {now} here ({sign}{abs(now - recorded)})"
+    return tr(
+        "{the_text}, {now} here ({sign}{now_2})",
+        the_text=text,
+        now=now,
+        sign=sign,
+        now_2=abs(now - recorded),
+    )
 
 
 def written(value: float, decimals: int = DECIMALS) -> str:

@@ -20,12 +20,13 @@ from spikestudio.app.viewmodels.notes import NotesModel
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, Combo, Segmented, fill, line, stacked, tool_row
+from spikestudio.language import tr
 from spikestudio.sessions.limits import LIMITS_MB
 
 WRITE, READ = range(2)
 PREVIEW_MS = 150  # after the last letter
-HINT = "What did you try, what do you see?\n\n# Heading\n- list\n**bold**, *italic*, `code`"
-EMPTY = "*Nothing is written yet.*"
+HINT = tr("What did you try, what do you see?\n\n# Heading\n- list\n**bold**, *italic*, `code`")
+EMPTY = tr("*Nothing is written yet.*")
 _FEATURES = (
     QTextDocument.MarkdownFeature.MarkdownDialectGitHub
     | QTextDocument.MarkdownFeature.MarkdownNoHTML
@@ -38,7 +39,7 @@ class Preview(QTextBrowser):
     def __init__(self) -> None:
         super().__init__()
         self.setOpenLinks(False)
-        self.setAccessibleName("Note as it reads")
+        self.setAccessibleName(tr("Note as it reads"))
         self.anchorClicked.connect(self._on_link)
 
     def show_markdown(self, text: str) -> None:
@@ -85,8 +86,8 @@ class NotesView(View):
     """Choice of a note above its text; below, the file of the session."""
 
     view_id: ClassVar[str] = "notes"
-    title: ClassVar[str] = "Notes"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Notes")
+    help_text: ClassVar[str] = tr(
         "Notes of the session and of each run, in Markdown; they are kept in the session's file.\n"
         "Write: # heading, - list, **bold**, *italic*, `code`. Read: as it will look.\n"
         "Pictures and HTML are not shown; a link opens in the browser.\n"
@@ -102,13 +103,17 @@ class NotesView(View):
         super().__init__(run, parent)
         self._notes = notes
         self._open: object = self  # the note in the editor; none yet
-        self.choice = Combo("Note", "Note of the session, or of a run")
+        self.choice = Combo(tr("Note"), tr("Note of the session, or of a run"))
         self.mode = Segmented(
-            "Note", (("Write", "Type the note in Markdown"), ("Read", "See it as it will look"))
+            tr("Note"),
+            (
+                (tr("Write"), tr("Type the note in Markdown")),
+                (tr("Read"), tr("See it as it will look")),
+            ),
         )
         self.editor = QPlainTextEdit()
-        self.editor.setAccessibleName("Text of the note, Markdown")
-        self.editor.setToolTip("Markdown; Ctrl+Z takes back what was typed")
+        self.editor.setAccessibleName(tr("Text of the note, Markdown"))
+        self.editor.setToolTip(tr("Markdown; Ctrl+Z takes back what was typed"))
         self.editor.setPlaceholderText(HINT)
         self.editor.setTabChangesFocus(True)
         self.preview = Preview()
@@ -116,18 +121,24 @@ class NotesView(View):
         self.pages.addWidget(self.editor)
         self.pages.addWidget(self.preview)
         self.limit = Combo(
-            "Recordings in the session's file",
-            "How much recordings that are not kept may take in the file; kept ones are always in it",
+            tr("Recordings in the session's file"),
+            tr(
+                "How much recordings that are not kept may take in the file; kept ones are always in it"
+            ),
         )
         for limit in LIMITS_MB:
-            text = f"Recordings up to {limit:,} MiB" if limit else "Kept recordings only"
+            text = (
+                tr("Recordings up to {limit:,} MiB", limit=limit)
+                if limit
+                else tr("Kept recordings only")
+            )
             self.limit.addItem(text, limit)
-        self.save = QPushButton("Save session")
-        self.save.setToolTip("Keep runs, notes and settings in a file (Ctrl+S)")
-        self.report = QPushButton("Report…")
-        self.report.setToolTip("Write one page with all runs and notes")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Give up what is being written")
+        self.save = QPushButton(tr("Save session"))
+        self.save.setToolTip(tr("Keep runs, notes and settings in a file (Ctrl+S)"))
+        self.report = QPushButton(tr("Report…"))
+        self.report.setToolTip(tr("Write one page with all runs and notes"))
+        self.cancel = QPushButton(tr("Cancel"))
+        self.cancel.setToolTip(tr("Give up what is being written"))
         for button in (self.save, self.report, self.cancel):
             theme.set_role(button, "outline")
         self.cancel.hide()
@@ -188,11 +199,16 @@ class NotesView(View):
         session = self._notes.session
         done, total = session.progress
         if session.busy:
-            text = f"{session.busy}{f', {done:,} of {total:,} runs' if total else '…'}"
+            text = (
+                tr("{busy}, {done:,} of {total:,} runs", busy=session.busy, done=done, total=total)
+                if total
+                else f"{session.busy}…"
+            )
         elif session.path is None:
-            text = "Not saved: this session has no file yet." if session.has_content else ""
+            text = tr("Not saved: this session has no file yet.") if session.has_content else ""
         else:
-            text = f"{session.path.name}, {'not saved yet' if session.is_unsaved else 'saved'}"
+            state = tr("not saved yet") if session.is_unsaved else tr("saved")
+            text = f"{session.path.name}, {state}"
         self.state.set_text(text)
         self.cancel.setVisible(bool(session.busy))
         for button in (self.save, self.report):

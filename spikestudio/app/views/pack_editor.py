@@ -30,6 +30,7 @@ from spikestudio.app.views.pack_source import SourcePage
 from spikestudio.app.views.parts import Segmented
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.atomic import unused
+from spikestudio.language import tr, tr_n
 from spikestudio.lessons.pack import SUFFIX, Pack
 from spikestudio.lessons.problem import PackError
 from spikestudio.lessons.reading import Known
@@ -39,12 +40,12 @@ WIDTH, HEIGHT = 1000, 660
 PAUSE_MS = 350  # after the last change before it is checked
 GENERAL, LOCKED, PAGES, SOURCE = range(4)
 TABS = (
-    ("Pack", "Title, author, start and what is visible"),
-    ("Locked", "Controls that a student cannot use, and why"),
-    ("Pages", "Words, questions, and what is pointed at"),
-    ("Source", "The pack's texts as they are stored"),
+    (tr("Pack"), tr("Title, author, start and what is visible")),
+    (tr("Locked"), tr("Controls that a student cannot use, and why")),
+    (tr("Pages"), tr("Words, questions, and what is pointed at")),
+    (tr("Source"), tr("The pack's texts as they are stored")),
 )
-FILTER = f"Lesson pack (*{SUFFIX})"
+FILTER = tr("Lesson pack (*{suffix})", suffix=SUFFIX)
 Submit = Callable[[Callable[[], Any], Callable[[Any], None], Callable[[str, str], None]], None]
 
 
@@ -87,19 +88,21 @@ class PackEditor(QDialog):
         self._changes = 0
         self._is_certain = False  # that it is to be closed
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.tabs = Segmented("Part of the pack", TABS)
+        self.tabs = Segmented(tr("Part of the pack"), TABS)
         self.stack = QStackedWidget()
         self.general = GeneralForm(self.draft, desk.rows)
         self.locks = LocksForm(self.draft, desk.titles, desk.value_of)
         self.pages = PagesForm(self.draft, desk.titles, desk.written)
         self.source = SourcePage(self.draft)
         self.message = Words()
-        self.show_error = button("Show the place", "Go to the line in the source")
-        self.new = button("New", "Begin another pack, from what you see")
-        self.open_button = button("Open…", "Edit a pack that there is")
-        self.preview = button("Preview as a student", "Open it in the window as a student would")
-        self.save_as_button = button("Save as…", "Save it in another file")
-        self.save_button = button("Save", "Save the pack (Ctrl+S)", "primary")
+        self.show_error = button(tr("Show the place"), tr("Go to the line in the source"))
+        self.new = button(tr("New"), tr("Begin another pack, from what you see"))
+        self.open_button = button(tr("Open…"), tr("Edit a pack that there is"))
+        self.preview = button(
+            tr("Preview as a student"), tr("Open it in the window as a student would")
+        )
+        self.save_as_button = button(tr("Save as…"), tr("Save it in another file"))
+        self.save_button = button(tr("Save"), tr("Save the pack (Ctrl+S)"), "primary")
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(PAUSE_MS)
@@ -142,7 +145,7 @@ class PackEditor(QDialog):
         self.general.startRequested.connect(self._take_start)
         self.pages.pickRequested.connect(self.pickRequested)
         self.pages.told.connect(lambda text: self.message.say(text, "warn"))
-        self.new.clicked.connect(lambda: self._with_consent(self.begin, "Begin another pack"))
+        self.new.clicked.connect(lambda: self._with_consent(self.begin, tr("Begin another pack")))
         self.open_button.clicked.connect(self._ask_open)
         self.preview.clicked.connect(self._on_preview)
         self.save_button.clicked.connect(self.save)
@@ -191,8 +194,15 @@ class PackEditor(QDialog):
     def refresh(self) -> None:
         """Show the draft."""
         mark = "*" if self.draft.is_unsaved else ""
-        name = self.path.name if self.path is not None else "not saved yet"
-        self.setWindowTitle(f"Lesson pack editor: {self.draft.title}{mark} ({name})")
+        name = self.path.name if self.path is not None else tr("not saved yet")
+        self.setWindowTitle(
+            tr(
+                "Lesson pack editor: {draft}{mark} ({name})",
+                draft=self.draft.title,
+                mark=mark,
+                name=name,
+            )
+        )
         self.pages.request = self._desk.request()
         page = (self.general, self.locks, self.pages, self.source)[self.stack.currentIndex()]
         page.refresh()
@@ -227,9 +237,17 @@ class PackEditor(QDialog):
         self.problem = problem
         if problem is None:
             number = len(self.draft.pages)
-            self.message.say(f"✓ {number} page{'' if number == 1 else 's'}, no problems", "ok")
+            self.message.say(
+                tr_n(
+                    "✓ {number} page, no problems",
+                    "✓ {number} pages, no problems",
+                    number,
+                    number=number,
+                ),
+                "ok",
+            )
         else:
-            text = str(problem).partition(" cannot be used: ")[2] or str(problem)
+            text = problem.detail
             self.message.say(f"✗ {text[:1].upper()}{text[1:]}", "error")
         self.show_error.setVisible(problem is not None and bool(problem.file))
         for each in (self.preview, self.save_button, self.save_as_button):
@@ -258,7 +276,7 @@ class PackEditor(QDialog):
     def save_as(self) -> None:
         """Ask for a file, and save the pack to it."""
         folder = self.path.parent if self.path is not None else Path.home()
-        dialog = QFileDialog(self, "Save lesson pack", str(folder), FILTER)
+        dialog = QFileDialog(self, tr("Save lesson pack"), str(folder), FILTER)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(SUFFIX[1:])
         stem = "".join(c if c.isalnum() else "-" for c in self.draft.title).strip("-") or "lesson"
@@ -307,11 +325,11 @@ class PackEditor(QDialog):
 
     @Slot()
     def _ask_open(self) -> None:
-        self._with_consent(self._choose, "Edit another pack")
+        self._with_consent(self._choose, tr("Edit another pack"))
 
     def _choose(self) -> None:
         folder = str(self.path.parent if self.path is not None else Path.home())
-        dialog = QFileDialog(self, "Edit a lesson pack", folder, FILTER)
+        dialog = QFileDialog(self, tr("Edit a lesson pack"), folder, FILTER)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.load(Path(name)))
@@ -326,11 +344,11 @@ class PackEditor(QDialog):
         box = QMessageBox(
             QMessageBox.Icon.NoIcon,
             what,
-            f"The lesson pack “{self.draft.title}” has changes that are not saved.",
+            tr("The lesson pack “{draft}” has changes that are not saved.", draft=self.draft.title),
             buttons.Save | buttons.Discard | buttons.Cancel,
             self,
         )
-        box.setInformativeText("Save them first?")
+        box.setInformativeText(tr("Save them first?"))
         box.setDefaultButton(buttons.Save)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.question = box
@@ -360,7 +378,7 @@ class PackEditor(QDialog):
         if not self._is_certain and self.draft.is_unsaved:
             event.ignore()
             if self.question is None:
-                self._with_consent(self._close_now, "Close the editor")
+                self._with_consent(self._close_now, tr("Close the editor"))
             return
         self.pages.close_form()
         super().closeEvent(event)

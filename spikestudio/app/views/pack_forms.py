@@ -24,11 +24,12 @@ from spikestudio.app.views.pack_parts import button, field, show_text, typed
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.app.widgets.number_field import NumberField
+from spikestudio.language import tr
 from spikestudio.lessons.pack import CONTROL_VALUES, MANIFEST
 from spikestudio.lessons.reading import FILE
 from spikestudio.sessions.document import Session
 
-LEVELS = (("Intro", "intro"), ("Explore", "explore"), ("Lab", "lab"))
+LEVELS = ((tr("Intro"), "intro"), (tr("Explore"), "explore"), (tr("Lab"), "lab"))
 COMMANDS = ("sampler.sample", "model.chooser", "tokens.edit", "lesions.kind", "lab.take")
 """Controls without a value of their own that are worth locking."""
 
@@ -41,23 +42,27 @@ class GeneralForm(QWidget):
     def __init__(self, draft: PackDraft, rows: Mapping[str, str]) -> None:
         super().__init__()
         self._draft = draft
-        self.title = field("Title", "What the lesson is called on the card")
-        self.summary = field("Summary", "What is learnt, in a sentence")
-        self.author = field("Author", "Who made it; may be left empty")
-        self.minutes = NumberField("Minutes", "How long a student takes", 1, 240, unit="min")
-        self.level = ChoiceBox("Lesson for")
-        self.level.setToolTip("Whom the lesson is for, as the list of lessons says it")
+        self.title = field(tr("Title"), tr("What the lesson is called on the card"))
+        self.summary = field(tr("Summary"), tr("What is learnt, in a sentence"))
+        self.author = field(tr("Author"), tr("Who made it; may be left empty"))
+        self.minutes = NumberField(
+            tr("Minutes"), tr("How long a student takes"), 1, 240, unit="min"
+        )
+        self.level = ChoiceBox(tr("Lesson for"))
+        self.level.setToolTip(tr("Whom the lesson is for, as the list of lessons says it"))
         self.level.set_choices(list(LEVELS))
-        self.shown = ChoiceBox("Window shows")
-        self.shown.setToolTip("How much of the window is shown while the lesson is open")
-        self.shown.set_choices([("as the student has it", ""), *LEVELS])
+        self.shown = ChoiceBox(tr("Window shows"))
+        self.shown.setToolTip(tr("How much of the window is shown while the lesson is open"))
+        self.shown.set_choices([(tr("as the student has it"), ""), *LEVELS])
         self.start_text = Words()
-        self.take = button("Start from what you see", "Take model, settings and docks as they are")
-        self.only = QCheckBox("Show only these rows of the sampler")
-        self.only.setToolTip("The others are hidden while the lesson is open")
+        self.take = button(
+            tr("Start from what you see"), tr("Take model, settings and docks as they are")
+        )
+        self.only = QCheckBox(tr("Show only these rows of the sampler"))
+        self.only.setToolTip(tr("The others are hidden while the lesson is open"))
         self.rows = {control: QCheckBox(title) for control, title in rows.items()}
         for control, box in self.rows.items():
-            box.setToolTip(f"Show {rows[control]} while the lesson is open")
+            box.setToolTip(tr("Show {row} while the lesson is open", row=rows[control]))
         self._build()
         self._connect()
 
@@ -73,12 +78,12 @@ class GeneralForm(QWidget):
         below = QVBoxLayout()
         below.addWidget(self.start_text)
         below.addLayout(start)
-        form.addRow("Start", below)
+        form.addRow(tr("Start"), below)
         rows = QGridLayout()
         rows.addWidget(self.only, 0, 0, 1, 3)
         for index, box in enumerate(self.rows.values()):
             rows.addWidget(box, 1 + index // 3, index % 3)
-        form.addRow("Visible", rows)
+        form.addRow(tr("Visible"), rows)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 8)
         column.addLayout(form)
@@ -125,13 +130,20 @@ class GeneralForm(QWidget):
 def start_text(session: Session | None) -> str:
     """Return what a pack starts from, in a sentence."""
     if session is None:
-        return "Starts from whatever the student has: no model and no settings are in the pack."
+        return tr("Starts from whatever the student has: no model and no settings are in the pack.")
     request, place = session.sampler, session.place
-    model = session.model.name if session.model is not None else "no model"
-    return (
-        f"Starts with {model}: {request.num} images, {request.steps} steps, {request.snn_steps} SNN "
-        f"steps, threshold {request.threshold:g}, seed {request.seed}; layout "
-        f"{place.layout or 'as it is'}. Runs are not in the pack."
+    model = session.model.name if session.model is not None else tr("no model")
+    return tr(
+        "Starts with {model}: {request_num} images, {steps} steps, {snn_steps} SNN "
+        "steps, threshold {threshold:g}, seed {seed}; layout "
+        "{layout}. Runs are not in the pack.",
+        model=model,
+        request_num=request.num,
+        steps=request.steps,
+        snn_steps=request.snn_steps,
+        threshold=request.threshold,
+        seed=request.seed,
+        layout=place.layout or tr("as it is"),
     )
 
 
@@ -150,7 +162,7 @@ class LocksForm(QScrollArea):
         grid.setHorizontalSpacing(2 * theme.SPACE)
         grid.setVerticalSpacing(theme.SPACE)
         grid.setColumnStretch(2, 1)
-        intro = QLabel("A locked control shows a padlock and your note, and keeps its value.")
+        intro = QLabel(tr("A locked control shows a padlock and your note, and keeps its value."))
         intro.setWordWrap(True)
         theme.set_role(intro, "muted")
         grid.addWidget(intro, 0, 0, 1, 3)
@@ -178,13 +190,17 @@ class LockRow(QObject):
         super().__init__()
         self._draft, self._control, self._value_of = draft, control, value_of
         self.box = QCheckBox(title)
-        self.box.setToolTip(f"Lock {title} while the lesson is open")
-        self.value = field(f"Value of {title}", "What it is held at", "as it is")
+        self.box.setToolTip(tr("Lock {title} while the lesson is open", title=title))
+        self.value = field(
+            tr("Value of {title}", title=title), tr("What it is held at"), tr("as it is")
+        )
         self.value.setFixedWidth(theme.px(110))
-        self.note = field(f"Note on {title}", "What a student reads at the padlock", "why?")
+        self.note = field(
+            tr("Note on {title}", title=title), tr("What a student reads at the padlock"), "why?"
+        )
         if control not in CONTROL_VALUES:
-            self.value.setPlaceholderText("no value")
-            self.value.setToolTip("This control has no value of its own")
+            self.value.setPlaceholderText(tr("no value"))
+            self.value.setToolTip(tr("This control has no value of its own"))
         self.box.clicked.connect(self._on_box)
         self.value.editingFinished.connect(self._store)
         self.note.editingFinished.connect(self._store)

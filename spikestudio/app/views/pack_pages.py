@@ -28,10 +28,11 @@ from spikestudio.app.views.pack_question import QuestionForm
 from spikestudio.app.views.parts import Caption, line, stacked, tool_row
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr, tr_n
 from spikestudio.lessons.words import count, filled
 
 MOST_WORDS = 60  # that a page is meant to have
-HINT = "A few sentences, in Markdown.\n\nPress **Sample**. Rate: {{measured.rate}}."
+HINT = tr("A few sentences, in Markdown.\n\nPress **Sample**. Rate: {{measured.rate}}.")
 SETTINGS = ("sampler", "num", "steps", "snn_steps", "threshold", "seed")
 
 
@@ -52,28 +53,32 @@ class PagesForm(QWidget):
         self._shown_pictures: dict[str, bytes] = {}
         self.request: dict[str, Any] = {}  # of the sampler, as it is now
         self.list = QListWidget()
-        self.list.setAccessibleName("Pages")
-        self.list.setToolTip("Choose a page")
-        self.add = IconButton("mdi6.plus", "Add a page behind this one")
-        self.remove = IconButton("mdi6.minus", "Remove this page")
-        self.up = IconButton("mdi6.arrow-up", "Move this page up")
-        self.down = IconButton("mdi6.arrow-down", "Move this page down")
-        self.title = field("Title of the page", "Shown above its text")
-        self.point = ChoiceBox("Points at")
-        self.point.setToolTip("Control that is outlined on this page")
-        self.point.set_choices([("nothing", ""), *((t, c) for c, t in titles.items())])
-        self.pick = button("Pick…", "Click the control in the window; Escape gives up")
+        self.list.setAccessibleName(tr("Pages"))
+        self.list.setToolTip(tr("Choose a page"))
+        self.add = IconButton("mdi6.plus", tr("Add a page behind this one"))
+        self.remove = IconButton("mdi6.minus", tr("Remove this page"))
+        self.up = IconButton("mdi6.arrow-up", tr("Move this page up"))
+        self.down = IconButton("mdi6.arrow-down", tr("Move this page down"))
+        self.title = field(tr("Title of the page"), tr("Shown above its text"))
+        self.point = ChoiceBox(tr("Points at"))
+        self.point.setToolTip(tr("Control that is outlined on this page"))
+        self.point.set_choices([(tr("nothing"), ""), *((t, c) for c, t in titles.items())])
+        self.pick = button(tr("Pick…"), tr("Click the control in the window; Escape gives up"))
         self.body = QPlainTextEdit()
-        self.body.setAccessibleName("Text of the page")
-        self.body.setToolTip("Markdown; {{state}} shows a live number, [word](glossary:id) a term")
+        self.body.setAccessibleName(tr("Text of the page"))
+        self.body.setToolTip(
+            tr("Markdown; {{state}} shows a live number, [word](glossary:id) a term")
+        )
         self.body.setPlaceholderText(HINT)
         self.preview = LessonText()
-        self.preview.setAccessibleName("Preview of the page")
+        self.preview.setAccessibleName(tr("Preview of the page"))
         self.number = Caption(token="muted")
-        self.picture = button("Picture…", "Put a PNG or SVG picture into the text")
-        self.settings = button("Settings of now", "Let this page begin with the sampler as it is")
-        self.no_settings = button("No settings", "Let this page leave the sampler as it is")
-        self.done = ConditionRow("Complete when", nothing="it was read")
+        self.picture = button(tr("Picture…"), tr("Put a PNG or SVG picture into the text"))
+        self.settings = button(
+            tr("Settings of now"), tr("Let this page begin with the sampler as it is")
+        )
+        self.no_settings = button(tr("No settings"), tr("Let this page leave the sampler as it is"))
+        self.done = ConditionRow(tr("Complete when"), nothing=tr("it was read"))
         self.question = QuestionForm(draft)
         self._build()
         self._connect()
@@ -97,11 +102,11 @@ class PagesForm(QWidget):
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setHorizontalSpacing(4 * theme.SPACE)
         form.setVerticalSpacing(2 * theme.SPACE)
-        form.addRow("Title", self.title)
-        form.addRow("Points at", line(self.point, self.pick))
-        form.addRow("Starts with", tool_row(self.settings, self.no_settings))
-        form.addRow("Complete when", self.done)
-        form.addRow("Question", self.question)
+        form.addRow(tr("Title"), self.title)
+        form.addRow(tr("Points at"), line(self.point, self.pick))
+        form.addRow(tr("Starts with"), tool_row(self.settings, self.no_settings))
+        form.addRow(tr("Complete when"), self.done)
+        form.addRow(tr("Question"), self.question)
         below = QWidget()
         below.setLayout(form)
         content = stacked(texts, line(self.number, self.picture), below, stretch=texts)
@@ -167,7 +172,11 @@ class PagesForm(QWidget):
         self.done.show_condition(page.get("done"))
         request = page.get("start", {}).get("request", {})
         self.no_settings.setEnabled(bool(request))
-        self.no_settings.setText(f"No settings ({len(request)} now)" if request else "No settings")
+        self.no_settings.setText(
+            tr("No settings ({num_request} now)", num_request=len(request))
+            if request
+            else tr("No settings")
+        )
         self.question.show_page(self.index)
         self.remove.setEnabled(len(self._draft.pages) > 1)
         self.up.setEnabled(self.index > 0)
@@ -196,8 +205,14 @@ class PagesForm(QWidget):
         body = self._draft.words(self.page_id).body
         self.preview.show_page(self.folder, self.page_id, filled(body, self._written))
         number = count(body)
-        many = f": more than {MOST_WORDS} are seldom read" if number > MOST_WORDS else ""
-        self.number.set_text(f"{number} word{'' if number == 1 else 's'}{many}")
+        many = (
+            tr(": more than {most_words} are seldom read", most_words=MOST_WORDS)
+            if number > MOST_WORDS
+            else ""
+        )
+        self.number.set_text(
+            tr_n("{number} word{many}", "{number} words{many}", number, number=number, many=many)
+        )
 
     # changing -------------------------------------------------------------------------------
 
@@ -215,7 +230,7 @@ class PagesForm(QWidget):
         condition = self.done.condition
         is_asked = "predict" in self._draft.pages[self.index]
         if condition is None and is_asked:
-            self.told.emit("A page with a question needs to know when it is complete.")
+            self.told.emit(tr("A page with a question needs to know when it is complete."))
             self.refresh()
             return
         self._draft.put_page(self.index, "done", condition)
@@ -234,7 +249,7 @@ class PagesForm(QWidget):
 
     @Slot()
     def _ask_picture(self) -> None:
-        dialog = QFileDialog(self, "Picture for the page", "", "Pictures (*.png *.svg)")
+        dialog = QFileDialog(self, tr("Picture for the page"), "", tr("Pictures (*.png *.svg)"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(self.insert_picture)
         dialog.open()

@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, 
 
 from spikestudio.app import theme
 from spikestudio.app.widgets.choice_box import ChoiceBox
+from spikestudio.language import tr
 from spikestudio.lessons.conditions import ORDER
 from spikestudio.lessons.states import STATES
 
-WRITTEN = "as written in the source"
-SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "eq": "=", "ne": "≠", "changed": "changed"}
+WRITTEN = tr("as written in the source")
+SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "eq": "=", "ne": "≠", "changed": tr("changed")}
 _CHANGED = "changed"
 
 
@@ -59,16 +60,16 @@ class ConditionRow(QWidget):
     def __init__(self, name: str, *, nothing: str = "") -> None:
         super().__init__()
         self._kept: Mapping[str, Any] | None = None
-        self.state = ChoiceBox(f"{name}: state")
-        self.state.setToolTip("What is compared")
+        self.state = ChoiceBox(tr("{name}: state", name=name))
+        self.state.setToolTip(tr("What is compared"))
         first: list[tuple[str, object]] = [(nothing, "")] if nothing else []
         known = [(f"{each}: {state.meaning}", each) for each, state in STATES.items()]
         self.state.set_choices([*first, *known, (WRITTEN, None)])
-        self.operator = ChoiceBox(f"{name}: comparison")
-        self.operator.setToolTip("How it is compared; changed: differs from the page's start")
+        self.operator = ChoiceBox(tr("{name}: comparison", name=name))
+        self.operator.setToolTip(tr("How it is compared; changed: differs from the page's start"))
         self.operator.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.operator.setMinimumContentsLength(6)
-        self.value = field(f"{name}: value", "What it is compared with")
+        self.value = field(tr("{name}: value", name=name), tr("What it is compared with"))
         self.value.setFixedWidth(theme.px(80))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -121,8 +122,8 @@ class ConditionRow(QWidget):
         plain = () if kind == "curve" else ("eq", "ne")
         choices: list[tuple[str, object]] = [(SIGNS[each], each) for each in (*plain, *order)]
         if kind == "number":
-            choices.append(("rose by ≥", "+ge"))
-        self.operator.set_choices([*choices, ("changed", _CHANGED)])
+            choices.append((tr("rose by ≥"), "+ge"))
+        self.operator.set_choices([*choices, (tr("changed"), _CHANGED)])
 
     @Slot(object)
     def _on_state(self, name: object) -> None:

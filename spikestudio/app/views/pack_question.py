@@ -14,6 +14,7 @@ from spikestudio.app.views.parts import line
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.app.widgets.number_field import NumberField
+from spikestudio.language import tr
 from spikestudio.lessons.states import STATES
 
 MOST = 6  # choices
@@ -27,26 +28,34 @@ class QuestionForm(QWidget):
     def __init__(self, draft: PackDraft) -> None:
         super().__init__()
         self._draft, self._index = draft, 0
-        self.kind = ChoiceBox("Question")
-        self.kind.setToolTip("What the student is asked before trying")
+        self.kind = ChoiceBox(tr("Question"))
+        self.kind.setToolTip(tr("What the student is asked before trying"))
         self.kind.set_choices(
-            [("no question", ""), ("choose one", "choice"), ("predict a number", "number")]
+            [
+                (tr("no question"), ""),
+                (tr("choose one"), "choice"),
+                (tr("predict a number"), "number"),
+            ]
         )
-        self.question = field("Text of the question", "Shown above the answers", "More spikes?")
-        self.waits = QCheckBox("Sample waits for the answer")
-        self.waits.setToolTip("Sample and what is pointed at are locked until the student answers")
+        self.question = field(
+            tr("Text of the question"), tr("Shown above the answers"), tr("More spikes?")
+        )
+        self.waits = QCheckBox(tr("Sample waits for the answer"))
+        self.waits.setToolTip(
+            tr("Sample and what is pointed at are locked until the student answers")
+        )
         self.answers: list[AnswerRow] = []
-        self.more = button("Add an answer", "One more answer to choose from")
-        self.state = ChoiceBox("Measured")
-        self.state.setToolTip("The number that the prediction is compared with")
+        self.more = button(tr("Add an answer"), tr("One more answer to choose from"))
+        self.state = ChoiceBox(tr("Measured"))
+        self.state.setToolTip(tr("The number that the prediction is compared with"))
         numbers = [n for n, state in STATES.items() if state.kind == "number"]
         self.state.set_choices([(f"{n}: {STATES[n].meaning}", n) for n in numbers])
         self.low, self.high, self.tolerance = (
             NumberField(name, tip, -_FAR, _FAR, decimals=3)
             for name, tip in (
-                ("From", "Lowest number that can be answered"),
-                ("To", "Highest number that can be answered"),
-                ("Right within", "How far off still counts as right"),
+                (tr("From"), tr("Lowest number that can be answered")),
+                (tr("To"), tr("Highest number that can be answered")),
+                (tr("Right within"), tr("How far off still counts as right")),
             )
         )
         self.written = Words()
@@ -96,7 +105,9 @@ class QuestionForm(QWidget):
             widget.setVisible(bool(kind))
         self.more.setVisible(kind == "choice" and len(predict.get("choices", ())) < MOST)
         self._numbers.setVisible(kind == "number")
-        self.written.say(f"A curve is drawn, {WRITTEN}." if is_curve else "", "muted")
+        self.written.say(
+            tr("A curve is drawn, {written}.", written=WRITTEN) if is_curve else "", "muted"
+        )
         self._show_choices(predict.get("choices", []), words.front)
         if kind == "number":
             self.state.set_choice(predict.get("state"))
@@ -134,9 +145,9 @@ class QuestionForm(QWidget):
         if kind and "done" not in page:  # a prediction is compared when the page is complete
             page["done"] = dict(FINISHED)
         if kind:
-            front = {"question": self.question.text() or "What do you expect?"}
+            front = {"question": self.question.text() or tr("What do you expect?")}
             if kind == "choice":
-                front |= {"choice__a": "More", "choice__b": "Less"}
+                front |= {"choice__a": tr("More"), "choice__b": tr("Less")}
             self._draft.set_front(self._page_id, **front)
         predict: dict[str, Any] | None = None
         if kind == "choice":
@@ -192,7 +203,7 @@ class QuestionForm(QWidget):
         name = next(each for each in "abcdefgh" if each not in taken)
         when = {"state": "measured.rate_change", "eq": 0}
         predict["choices"] = [*predict["choices"], {"id": name, "when": when}]
-        self._draft.set_front(self._page_id, **{f"choice__{name}": "The same"})
+        self._draft.set_front(self._page_id, **{f"choice__{name}": tr("The same")})
         self._draft.put_page(self._index, "predict", predict)
 
     @Slot()
@@ -211,10 +222,10 @@ class AnswerRow(QWidget):
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self.text = field(f"Answer {number}", "What the student chooses")
-        self.when = ConditionRow(f"Answer {number} is right when")
-        self.remove = button("Remove", f"Take answer {number} away")
-        caption = QLabel("is right when")
+        self.text = field(tr("Answer {number}", number=number), tr("What the student chooses"))
+        self.when = ConditionRow(tr("Answer {number} is right when", number=number))
+        self.remove = button(tr("Remove"), tr("Take answer {number} away", number=number))
+        caption = QLabel(tr("is right when"))
         theme.set_role(caption, "caption")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 4)

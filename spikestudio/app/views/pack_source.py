@@ -10,6 +10,7 @@ from spikestudio.app import theme
 from spikestudio.app.viewmodels.pack_draft import PackDraft
 from spikestudio.app.views.parts import Caption, line
 from spikestudio.app.widgets.choice_box import ChoiceBox
+from spikestudio.language import tr
 from spikestudio.lessons.problem import PackError, place_text
 
 PAUSE_MS = 400  # after the last key before the forms follow
@@ -23,12 +24,14 @@ class SourcePage(QWidget):
         self._draft = draft
         self._problem: PackError | None = None
         self._names: list[str] = []
-        self.file = ChoiceBox("File")
-        self.file.setToolTip("Which text of the pack is shown")
+        self.file = ChoiceBox(tr("File"))
+        self.file.setToolTip(tr("Which text of the pack is shown"))
         self.place = Caption(token="muted")
         self.text = QPlainTextEdit()
-        self.text.setAccessibleName("Source text")
-        self.text.setToolTip("The text as it is in the pack; the forms follow while it is valid")
+        self.text.setAccessibleName(tr("Source text"))
+        self.text.setToolTip(
+            tr("The text as it is in the pack; the forms follow while it is valid")
+        )
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)

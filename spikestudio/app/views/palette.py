@@ -34,6 +34,7 @@ from PySide6.QtWidgets import (
 from spikestudio.app import theme
 from spikestudio.app.fuzzy import score
 from spikestudio.app.views.parts import Caption
+from spikestudio.language import tr
 
 WIDTH, ROWS = 620, 12
 TOP = 64  # of the window, that stays free above
@@ -101,14 +102,14 @@ class Palette(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._entries, self._recent, self._more = entries, recent, more
         self.field = QLineEdit()
-        self.field.setPlaceholderText(f"{name}: type a few letters")
+        self.field.setPlaceholderText(tr("{name}: type a few letters", name=name))
         self.field.setAccessibleName(name)
         self.rows = PaletteRows()
         self.list = QListView()
         self.list.setModel(self.rows)
         self.list.setItemDelegate(PaletteDelegate(self.list))
         self.list.setUniformItemSizes(True)
-        self.list.setAccessibleName("What fits")
+        self.list.setAccessibleName(tr("What fits"))
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the field moves in it
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -162,11 +163,11 @@ class Palette(QDialog):
         """Say in the line below why the chosen entry cannot be done, or how many there are."""
         entry, number = self.chosen, self.rows.rowCount()
         if entry is None:
-            text = "Nothing fits."
+            text = tr("Nothing fits.")
         elif entry.reason:
-            text = f"Not now: {entry.reason}"
+            text = tr("Not now: {reason}", reason=entry.reason)
         else:
-            text = f"{number:,} found. Enter: do it, Esc: close"
+            text = tr("{number:,} found. Enter: do it, Esc: close", number=number)
         self.caption.set_text(text)
         spoken = "" if entry is None else self.rows.spoken(entry)
         self.field.setAccessibleDescription(f"{spoken}. {text}" if spoken else text)
@@ -221,7 +222,7 @@ class PaletteRows(QAbstractListModel):
     @staticmethod
     def spoken(entry: Entry) -> str:
         """Return an entry in words."""
-        reason = f"not now: {entry.reason}" if entry.reason else ""
+        reason = tr("not now: {reason}", reason=entry.reason) if entry.reason else ""
         return ", ".join(filter(None, (entry.text, entry.kind, entry.detail, reason)))
 
     def rowCount(self, parent: Index | None = None) -> int:  # noqa: N802  Qt override
@@ -260,7 +261,7 @@ class PaletteDelegate(QStyledItemDelegate):
         inner = box.adjusted(theme.px(12), 0, -theme.px(8), 0)
         align = Qt.AlignmentFlag
         painter.setFont(theme.font("caption"))
-        detail = entry.detail if not entry.reason else "not now"
+        detail = entry.detail if not entry.reason else tr("not now")
         right = f"{entry.kind}   {detail}" if detail else entry.kind
         metrics = painter.fontMetrics()
         right = metrics.elidedText(right, Qt.TextElideMode.ElideLeft, inner.width() // 2)

@@ -20,6 +20,7 @@ from superqt import QFlowLayout
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.language import tr
 
 SHRINKS_BELOW = 0.8  # of the width asked for
 FRAME_SECONDS = 0.006  # reading old steps gives way to the next frame after this long
@@ -37,8 +38,8 @@ class EmptyStack(QStackedWidget):
         self._sentence.setWordWrap(True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         theme.set_role(self._sentence, "muted")
-        self._button = QPushButton("Sample")
-        self._button.setToolTip("Draw images with the current settings")
+        self._button = QPushButton(tr("Sample"))
+        self._button.setToolTip(tr("Draw images with the current settings"))
         theme.set_role(self._button, "outline")
         self._button.clicked.connect(self.sampleRequested)
         layout = QVBoxLayout(page)
@@ -80,7 +81,7 @@ class PotentialsNotice(QWidget):
         super().__init__()
         self._run = run
         self._text = Caption()
-        self.button = QPushButton("Record from next step")
+        self.button = QPushButton(tr("Record from next step"))
         theme.set_role(self.button, "outline")
         self.button.clicked.connect(self._record)
         layout = QHBoxLayout(self)
@@ -97,12 +98,12 @@ class PotentialsNotice(QWidget):
         is_chosen = recorder is not None and recorder.selected == layer
         if not is_active:
             text = self._run.cannot_recompute or (
-                "Potentials were not recorded here: the step that is looked at is recomputed."
+                tr("Potentials were not recorded here: the step that is looked at is recomputed.")
             )
         elif is_chosen:
-            text = "Potentials of this layer are recorded from the next step on."
+            text = tr("Potentials of this layer are recorded from the next step on.")
         else:
-            text = "Potentials of this layer are not recorded."
+            text = tr("Potentials of this layer are not recorded.")
         self._text.set_text(text if is_missing else "")
         self.button.setVisible(is_active and not is_chosen)
         self.setVisible(is_missing)
@@ -325,16 +326,25 @@ def step_text(run: RunModel, step: int | None = None) -> str:
         return ""
     total = len(run.run.timesteps)
     if run.step is None:
-        return f"waiting for step 1 of {total:,}"
+        return tr("waiting for step 1 of {total:,}", total=total)
     step = run.step.step if step is None else step
-    return f"step {step + 1:,} of {total:,}, t = {run.run.timesteps[step]}"
+    return tr(
+        "step {step:,} of {total:,}, t = {timestep}",
+        step=step + 1,
+        total=total,
+        timestep=run.run.timesteps[step],
+    )
 
 
 def recomputed_text(run: RunModel) -> str:
     """Return which steps of the selected layer are not recordings but were computed again."""
     layer = run.selection.layer
     steps = sorted(step + 1 for name, step in run.recomputed if name == layer)
-    return f"   recomputed: step {', '.join(f'{step:,}' for step in steps)}" if steps else ""
+    return (
+        tr("   recomputed: step {steps}", steps=", ".join(f"{step:,}" for step in steps))
+        if steps
+        else ""
+    )
 
 
 def image_text(run: RunModel) -> str:
@@ -343,5 +353,9 @@ def image_text(run: RunModel) -> str:
         return ""
     recorded, selected = run.recorder.image + 1, run.selection.image + 1
     if recorded == selected:
-        return f"neurons of image {recorded:,}"
-    return f"neurons of image {recorded:,} recorded, image {selected:,} selected"
+        return tr("neurons of image {recorded:,}", recorded=recorded)
+    return tr(
+        "neurons of image {recorded:,} recorded, image {selected:,} selected",
+        recorded=recorded,
+        selected=selected,
+    )

@@ -24,6 +24,7 @@ from spikestudio.app import theme
 from spikestudio.app.viewmodels.provenance import Opened, ProvenanceModel, short, shown
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.icons import IconLabel
+from spikestudio.language import tr
 
 WIDTH, LIST_HEIGHT, LEAST_HEIGHT = 520, 340, 120
 MOST_DIFFERENCES = 6
@@ -36,7 +37,7 @@ class ProvenanceCard(QDialog):
         super().__init__(parent)
         self.opened, self._model = opened, model
         name = shown(opened.path.name)
-        self.setWindowTitle(f"How {name} was made")
+        self.setWindowTitle(tr("How {name} was made", name=name))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.title = Caption(name, role="title", token="text")
         self.summary = QLabel(_summary(opened))
@@ -47,16 +48,16 @@ class ProvenanceCard(QDialog):
         self.reason = QLabel()
         _let_wrap(self.reason)
         theme.set_role(self.reason, "warn")
-        self.apply = QPushButton("Apply")
+        self.apply = QPushButton(tr("Apply"))
         theme.set_role(self.apply, "primary")
         self.apply.setDefault(True)
-        self.show_all = QPushButton("Show")
+        self.show_all = QPushButton(tr("Show"))
         self.show_all.setCheckable(True)
         self.show_all.setAutoDefault(False)
-        self.show_all.setToolTip("Show everything that the file says of its origin")
-        self.cancel = QPushButton("Cancel")
+        self.show_all.setToolTip(tr("Show everything that the file says of its origin"))
+        self.cancel = QPushButton(tr("Cancel"))
         self.cancel.setAutoDefault(False)
-        self.cancel.setToolTip("Leave the settings as they are (Esc)")
+        self.cancel.setToolTip(tr("Leave the settings as they are (Esc)"))
         for button in (self.show_all, self.cancel):
             theme.set_role(button, "outline")
         self.list = _listed(opened)
@@ -95,8 +96,10 @@ class ProvenanceCard(QDialog):
             return []
         lines = [each.text for each in machine[:MOST_DIFFERENCES]]
         if len(machine) > MOST_DIFFERENCES:
-            lines.append(f"and {len(machine) - MOST_DIFFERENCES:,} more")
-        head = "This machine differs, so the images can: spikes amplify rounding."
+            lines.append(
+                tr("and {num_machine:,} more", num_machine=len(machine) - MOST_DIFFERENCES)
+            )
+        head = tr("This machine differs, so the images can: spikes amplify rounding.")
         return [self._note("mdi6.alert-outline", "warn", "\n".join([head, *lines]))]
 
     def _note(self, icon: str, token: str, text: str) -> QWidget:
@@ -123,10 +126,13 @@ class ProvenanceCard(QDialog):
         if reason:
             tip = reason
         elif self._model.is_loaded(origin):
-            tip = "Put these settings into the sampler"
+            tip = tr("Put these settings into the sampler")
         else:
             entry = self._model.entry(origin)
-            tip = f"Load {entry.name if entry else origin.checkpoint}, and put these settings in"
+            tip = tr(
+                "Load {entry}, and put these settings in",
+                entry=entry.name if entry else origin.checkpoint,
+            )
         self.apply.setToolTip(_plain(tip))
 
     @Slot()
@@ -137,7 +143,7 @@ class ProvenanceCard(QDialog):
     @Slot(bool)
     def _on_show_toggled(self, is_shown: bool) -> None:
         self.list.setVisible(is_shown)
-        self.show_all.setText("Show less" if is_shown else "Show")
+        self.show_all.setText(tr("Show less") if is_shown else tr("Show"))
         self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt override
@@ -171,12 +177,23 @@ def _plain(text: str) -> str:
 
 def _summary(opened: Opened) -> str:
     origin, request = opened.origin, opened.origin.request
-    images = "1 image" if request.num == 1 else f"{request.num:,} images"
-    part = "" if origin.image is None else f"Image {origin.image + 1:,} of "
-    return (
-        f"{part}{images} of {short(origin.checkpoint)}, seed {request.seed}, {request.sampler}, "
-        f"{request.steps:,} denoising steps, {request.snn_steps:,} SNN steps, "
-        f"threshold {request.threshold:.3f}, on {short(str(origin.values['device']))}"
+    images = (
+        tr("1 image") if request.num == 1 else tr("{request_num:,} images", request_num=request.num)
+    )
+    part = "" if origin.image is None else tr("Image {image:,} of ", image=origin.image + 1)
+    return tr(
+        "{part}{images} of {short}, seed {seed}, {sampler}, "
+        "{steps:,} denoising steps, {snn_steps:,} SNN steps, "
+        "threshold {threshold:.3f}, on {short_2}",
+        part=part,
+        images=images,
+        short=short(origin.checkpoint),
+        seed=request.seed,
+        sampler=request.sampler,
+        steps=request.steps,
+        snn_steps=request.snn_steps,
+        threshold=request.threshold,
+        short_2=short(str(origin.values["device"])),
     )
 
 
@@ -213,7 +230,7 @@ class _Lines(QTreeWidget):
         self.setUniformRowHeights(True)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setAccessibleName("Everything that the file says of its origin")
+        self.setAccessibleName(tr("Everything that the file says of its origin"))
         self.setMinimumHeight(theme.px(LEAST_HEIGHT))
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self.header().setStretchLastSection(True)

@@ -15,25 +15,26 @@ from spikestudio.app.viewmodels.queued_run import QueuedRun
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, EmptyStack, fill, line, stacked, tool_row
 from spikestudio.app.views.queue_rows import QueueDelegate, QueueRows
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import RunModel
 
-EMPTY = (
+EMPTY = tr(
     "Nothing is being sampled and nothing waits. "
     "What is asked for while a run goes on is listed here until its turn."
 )
-NOTHING_LEFT = "Nothing waits."
-CHOOSE = "Choose a run first."
-RUNS = "It is being sampled: only those that wait can change places."
+NOTHING_LEFT = tr("Nothing waits.")
+CHOOSE = tr("Choose a run first.")
+RUNS = tr("It is being sampled: only those that wait can change places.")
 
 
 class QueueView(View):
     """List of the queue, and what can be done with the entry that is chosen."""
 
     view_id: ClassVar[str] = "queue"
-    title: ClassVar[str] = "Queue"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Queue")
+    help_text: ClassVar[str] = tr(
         "The run in progress, and those that wait, each with what it asks for that the one before it\n"
         "does not. Sample (Ctrl+Enter) during a run lets another one wait; Ctrl+Shift+Enter puts it\n"
         "in front. What waits keeps its settings and model, whatever the sliders do meanwhile. Layer\n"
@@ -55,19 +56,19 @@ class QueueView(View):
         self.list = self._made_list()
         self.actions_by_name: dict[str, QAction] = {}
         buttons = [
-            self._add("cancel", "Cancel this", ("Del",), self._cancel),
-            self._add("pausing", "Pause after this", ("Ctrl+P",), self._toggle_pausing),
-            self._add("duplicate", "Duplicate", ("Ctrl+D",), self._duplicate),
-            self._add("up", "Up", ("Alt+Up",), self._up),
-            self._add("down", "Down", ("Alt+Down",), self._down),
-            self._add("clear", "Clear", ("Ctrl+Del",), self._clear),
-            self._add("put-back", "Put back", ("Ctrl+Z",), self._put_back),
+            self._add("cancel", tr("Cancel this"), ("Del",), self._cancel),
+            self._add("pausing", tr("Pause after this"), ("Ctrl+P",), self._toggle_pausing),
+            self._add("duplicate", tr("Duplicate"), ("Ctrl+D",), self._duplicate),
+            self._add("up", tr("Up"), ("Alt+Up",), self._up),
+            self._add("down", tr("Down"), ("Alt+Down",), self._down),
+            self._add("clear", tr("Clear"), ("Ctrl+Del",), self._clear),
+            self._add("put-back", tr("Put back"), ("Ctrl+Z",), self._put_back),
         ]
         self.put_back = buttons[-1]  # only where there is something to put back
         self.actions_by_name["pausing"].setCheckable(True)
-        self.go_on = QPushButton("Go on")
+        self.go_on = QPushButton(tr("Go on"))
         theme.set_role(self.go_on, "outline")
-        self.go_on.setToolTip("Start the next one of the queue")
+        self.go_on.setToolTip(tr("Start the next one of the queue"))
         self.reason = Caption(token="warn")
         self.held = line(self.reason, self.go_on)
         self.held.hide()
@@ -81,7 +82,7 @@ class QueueView(View):
         made = _List()
         made.setModel(self.rows)
         made.setItemDelegate(QueueDelegate(made))
-        made.setAccessibleName("Run in progress and runs that wait")
+        made.setAccessibleName(tr("Run in progress and runs that wait"))
         made.setUniformItemSizes(True)
         made.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -164,10 +165,16 @@ class QueueView(View):
         number = len(queue.waiting)
         if not queue.entries:
             return NOTHING_LEFT
-        running = "1 run in progress" if queue.current else "no run in progress"
+        running = tr("1 run in progress") if queue.current else tr("no run in progress")
         others = sum(not each.is_made_with(queue.model) for each in queue.waiting)
-        model = f", {others:,} with another model than the one in use" if others else ""
-        return f"{running}, {number:,} waiting{model}"
+        model = (
+            tr(", {others:,} with another model than the one in use", others=others)
+            if others
+            else ""
+        )
+        return tr(
+            "{running}, {number:,} waiting{model}", running=running, number=number, model=model
+        )
 
     def _reload(self) -> None:
         """Take over what there is; the row that is chosen stays, or the one in its place is."""
@@ -189,18 +196,28 @@ class QueueView(View):
         is_last = place is not None and place == len(queue.waiting) - 1
         none = CHOOSE if entry is None else ""
         stays = none or (RUNS if is_current else "")
-        cancel = "Stop this run and keep what it has" if is_current else "Take this one away"
+        cancel = (
+            tr("Stop this run and keep what it has") if is_current else tr("Take this one away")
+        )
         for name, tip, obstacle in (
             ("cancel", cancel, none),
-            ("pausing", "Start nothing after this one until Go on", none),
-            ("duplicate", "Let the same wait once more, right behind this one", none),
-            ("up", "One place nearer", stays or ("It is the next one." if place == 0 else "")),
-            ("down", "One place further back", stays or ("It is the last one." if is_last else "")),
-            ("clear", "Take away all that wait", "" if queue.waiting else NOTHING_LEFT),
+            ("pausing", tr("Start nothing after this one until Go on"), none),
+            ("duplicate", tr("Let the same wait once more, right behind this one"), none),
+            (
+                "up",
+                tr("One place nearer"),
+                stays or (tr("It is the next one.") if place == 0 else ""),
+            ),
+            (
+                "down",
+                tr("One place further back"),
+                stays or (tr("It is the last one.") if is_last else ""),
+            ),
+            ("clear", tr("Take away all that wait"), "" if queue.waiting else NOTHING_LEFT),
             (
                 "put-back",
-                "Let what was taken away last wait again",
-                "" if queue.can_put_back else "Nothing was taken away.",
+                tr("Let what was taken away last wait again"),
+                "" if queue.can_put_back else tr("Nothing was taken away."),
             ),
         ):
             action = self.actions_by_name[name]

@@ -13,6 +13,7 @@ from spikestudio.app.viewmodels.queued_run import QueuedRun
 from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.app.views.card_rows import CardDelegate, CardRows, Index, paint_lines
 from spikestudio.app.views.history_rows import paint_images
+from spikestudio.language import tr, tr_n
 
 
 class QueueRows(CardRows[QueuedRun]):
@@ -28,7 +29,7 @@ class QueueRows(CardRows[QueuedRun]):
         return self._queue.entries
 
     def words(self, entry: QueuedRun) -> list[str]:
-        asked = f"asked for at {entry.queued_at:%H:%M:%S}"
+        asked = tr("asked for at {queued_at:%H:%M:%S}", queued_at=entry.queued_at)
         return [self.title(entry), entry.facts, self.state(entry), asked]
 
     def show_progress(self) -> None:
@@ -84,25 +85,31 @@ class QueueRows(CardRows[QueuedRun]):
         if entry.problem:
             parts.insert(0, entry.problem)
         if entry.is_pausing:
-            parts.append("the queue pauses after it")
+            parts.append(tr("the queue pauses after it"))
         return "   ".join(parts)
 
     def _progress(self) -> str:
         run = self._run
         if not run.state.is_active or run.run is None:
-            return "starting"
+            return tr("starting")
         done, total = run.step.step + 1 if run.step else 0, len(run.run.timesteps)
-        word = {RunState.PAUSED: "paused", RunState.STOPPING: "stopping"}.get(run.state, "sampling")
-        return f"{word}, {done:,} of {total:,} steps done"
+        word = {RunState.PAUSED: tr("paused"), RunState.STOPPING: tr("stopping")}.get(
+            run.state, tr("sampling")
+        )
+        return tr("{word}, {done:,} of {total:,} steps done", word=word, done=done, total=total)
 
     def _place(self, entry: QueuedRun) -> str:
         queue = self._queue
         place = queue.place(entry.key) or 0
-        others = f"behind {place:,} other{'' if place == 1 else 's'}"
-        where = others if place else "the next one"
+        others = tr_n("behind {place:,} other", "behind {place:,} others", place, place=place)
+        where = others if place else tr("the next one")
         before = queue.predecessor(entry) if place or queue.current else None
         model = before.model if before else queue.model
-        loads = "" if entry.is_made_with(model) else f"   {entry.model.name} is loaded first"
+        loads = (
+            ""
+            if entry.is_made_with(model)
+            else tr("   {model} is loaded first", model=entry.model.name)
+        )
         return f"{where}{loads}"
 
     def thumbnail(self, entry: QueuedRun) -> NDArray[np.uint8] | None:

@@ -40,6 +40,7 @@ from spikestudio.app.views.raster_band import RasterBand
 from spikestudio.app.views.raster_controls import RasterControls
 from spikestudio.app.views.raster_sorter import RowSorter
 from spikestudio.app.views.raster_words import describe, hatched_boxes, row_labels
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.jobs import Jobs
@@ -82,18 +83,19 @@ class RasterView(View):
     """
 
     view_id: ClassVar[str] = "raster"
-    title: ClassVar[str] = "Raster"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Raster")
+    help_text: ClassVar[str] = tr(
         "Each row is a neuron, each column an SNN step; a mark is a spike.\n"
         "Potential: the same neurons before reset; the spike colour means threshold reached.\n"
         "As many neurons as there are pixel rows, chosen by the rule, of this layer or of all.\n"
         "The order stays as it was made; Re-sort applies rule and filter again.\n"
         "Funnel: show only neurons for which a condition holds, such as rate > 0.3.\n"
-        f"Click: watch that neuron, go to its moment. Ctrl+click: add or remove, up to {MAX_LANES}.\n"
+        "Click: watch that neuron, go to its moment. Ctrl+click: add or remove, up to {max_lanes}.\n"
         "Shift+drag, or drag over the names: mean rate of these neurons below. Escape: remove.\n"
         "Hatched: not recorded. Wheel: zoom time. Drag: look back. Double click: follow again.\n"
         "Point at a row: which neuron it is, its spikes so far and its rate.\n"
-        "Keys: arrows go from row to row, Enter watches, Space adds, Shift+arrows mark rows."
+        "Keys: arrows go from row to row, Enter watches, Space adds, Shift+arrows mark rows.",
+        max_lanes=MAX_LANES,
     )
 
     sampleRequested = Signal()  # noqa: N815
@@ -106,7 +108,7 @@ class RasterView(View):
         self.controls = RasterControls(has_similar=jobs is not None)
         self.notice = PotentialsNotice(run)
         self.plot = RasterPlot()
-        self.plot.setAccessibleName("Raster: neurons by SNN time steps")
+        self.plot.setAccessibleName(tr("Raster: neurons by SNN time steps"))
         self.plot.tip_at = self._describe
         self.item, self.hatch = RasterItem(), HatchedSpans()
         self.plot.add(self.item)
@@ -132,7 +134,7 @@ class RasterView(View):
                 line(self.caption, self.resort, self.live, self.back, self.forth),
                 stretch=self.plot,
             ),
-            "Spikes of every neuron of a layer appear here as they happen.",
+            tr("Spikes of every neuron of a layer appear here as they happen."),
         )
         fill(self, self.stack)
         self._connect()
@@ -235,7 +237,9 @@ class RasterView(View):
     def _draw_plot(self, recorder: Readable, rows: RasterStack, done: int) -> None:
         snn_steps, plot, selection = recorder.snn_steps, self.plot, self.run.selection
         plot.set_time(
-            recorder.num_steps, snn_steps, f"denoising step, {snn_steps} SNN time steps each"
+            recorder.num_steps,
+            snn_steps,
+            tr("denoising step, {snn_steps} SNN time steps each", snn_steps=snn_steps),
         )
         plot.show_steps(done)
         plot.set_rows(rows.size)
@@ -257,7 +261,7 @@ class RasterView(View):
             return
         is_one = len(rows.parts) == 1
         labels = row_labels(rows, run.selection, run.hovered)
-        self.plot.row_axis.set_labels("neurons" if is_one else "", labels)
+        self.plot.row_axis.set_labels(tr("neurons") if is_one else "", labels)
         neuron = run.hovered
         row = None if neuron is None else rows.row_of(run.selection.layer, neuron)
         self.plot.highlight.set_row(row)
@@ -315,8 +319,8 @@ class RasterView(View):
         self._restyle()
 
     @Slot(str)
-    def _on_rule_chosen(self, rule: str) -> None:
-        self.choice.rule = rule
+    def _on_rule_chosen(self, text: str) -> None:
+        self.choice.rule = self.rule.itemData(self.rule.findText(text))
         self._on_resort()
 
     @Slot(object)

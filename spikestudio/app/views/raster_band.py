@@ -13,6 +13,7 @@ from spikestudio.app.plots.row_choice import cut
 from spikestudio.app.plots.row_orders import Order
 from spikestudio.app.plots.text import figure
 from spikestudio.app.viewmodels.run import Known
+from spikestudio.language import tr
 
 
 class RasterBand:
@@ -33,7 +34,7 @@ class RasterBand:
     @property
     def text(self) -> str:
         """Return whose mean is shown, empty without a band."""
-        return f"mean of {_neurons(self.mean.size)}" if self.mean else ""
+        return tr("mean of {neurons}", neurons=_neurons(self.mean.size)) if self.mean else ""
 
     def mark(self, stack: RasterStack, first: int, end: int) -> None:
         """Take the rows ``first`` to ``end - 1`` of those shown."""
@@ -98,9 +99,15 @@ class RasterBand:
         if mean is None or where.y() < 0 or not 0 <= step < mean.filled:
             return ""
         rate = float(mean.rates[column])
-        value = "not recorded" if rate != rate else f"rate {figure(rate)}"
-        return f"{self.text}: {value}; step {step + 1:,}, SNN step {snn_step + 1}"
+        value = tr("not recorded") if rate != rate else tr("rate {rate}", rate=figure(rate))
+        return tr(
+            "{the_text}: {value}; step {step:,}, SNN step {snn_step}",
+            the_text=self.text,
+            value=value,
+            step=step + 1,
+            snn_step=snn_step + 1,
+        )
 
 
 def _neurons(number: int) -> str:
-    return "1 neuron" if number == 1 else f"{number:,} neurons"
+    return tr("1 neuron") if number == 1 else tr("{number:,} neurons", number=number)

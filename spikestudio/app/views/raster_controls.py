@@ -15,12 +15,13 @@ from spikestudio.app.views.layer_chooser import LayerChooser
 from spikestudio.app.views.parts import Caption, Combo, Segmented, chip, tool_row
 from spikestudio.app.views.raster_filter import FilterBox
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 
 MODES: tuple[Mode, ...] = ("spikes", "potential")
 LEAST_COUNT = 230  # pixels: "showing 178 of 131,072 (filter: 45,312 pass)"
-SCOPES = ("This layer", "All layers")
-POTENTIAL_TIP = "Show the potential before reset in each SNN step"
-ONE_LAYER_TIP = "Potentials are recorded of one layer at a time: choose This layer"
+SCOPES = (tr("This layer"), tr("All layers"))
+POTENTIAL_TIP = tr("Show the potential before reset in each SNN step")
+ONE_LAYER_TIP = tr("Potentials are recorded of one layer at a time: choose This layer")
 
 
 class CountLabel(Caption):
@@ -48,26 +49,30 @@ class RasterControls:
 
     def __init__(self, *, has_similar: bool) -> None:
         self.layers = LayerChooser()
-        self.scope = Combo("Scope", "Neurons of the chosen layer, or of every layer", SCOPES)
+        self.scope = Combo(
+            tr("Scope"), tr("Neurons of the chosen layer, or of every layer"), SCOPES
+        )
         self.mode = Segmented(
-            "Show",
+            tr("Show"),
             (
-                ("Spikes", "Show which neurons fired in each SNN step"),
-                ("Potential", POTENTIAL_TIP),
+                (tr("Spikes"), tr("Show which neurons fired in each SNN step")),
+                (tr("Potential"), POTENTIAL_TIP),
             ),
         )
         rules = [*RULES]
         if has_similar:
             rules.insert(rules.index("index"), SIMILAR)
-        self.rule = Combo("Rule", "Which neurons are shown, and in which order", tuple(rules))
-        self.funnel = IconButton("mdi6.filter-outline", "Filter the neurons")
+        self.rule = Combo(tr("Rule"), tr("Which neurons are shown, and in which order"))
+        for rule in rules:
+            self.rule.addItem(tr(rule), rule)
+        self.funnel = IconButton("mdi6.filter-outline", tr("Filter the neurons"))
         self.funnel.setCheckable(True)
         self.filter = FilterBox()
         self.filter.hide()
-        self.back = IconButton("mdi6.chevron-up", "Neurons before these")
-        self.forth = IconButton("mdi6.chevron-down", "Neurons after these")
-        self.resort = chip("Re-sort", "Sort the rows anew")
-        self.live = chip("Follow run", "Show the newest steps again (double click)")
+        self.back = IconButton("mdi6.chevron-up", tr("Neurons before these"))
+        self.forth = IconButton("mdi6.chevron-down", tr("Neurons after these"))
+        self.resort = chip(tr("Re-sort"), tr("Sort the rows anew"))
+        self.live = chip(tr("Follow run"), tr("Show the newest steps again (double click)"))
         self.count_label = CountLabel(self.rule, self.funnel)
         self.scale = ScaleBar()
         self.funnel.toggled.connect(self._open_filter)
@@ -106,9 +111,9 @@ class RasterControls:
         self.scale.setVisible(is_potential)
         if is_potential:
             self.scale.set_scale(
-                "potential ÷ threshold",
+                tr("potential ÷ threshold"),
                 lut,
-                ((0, "≤ −1"), (1 / 3, "0"), (2 / 3, "threshold"), (1, "≥ 2")),
+                ((0, "≤ −1"), (1 / 3, "0"), (2 / 3, tr("threshold")), (1, "≥ 2")),
             )
         shown = [rows.size for rows in stack.rows]
         self.count_label.set_text(choice.text(shown, stack.total, stack.counted))
@@ -116,7 +121,9 @@ class RasterControls:
         self.forth.setVisible(choice.pages > 1)
         self.back.setEnabled(choice.page > 0)
         self.forth.setEnabled(choice.page < choice.pages - 1)
-        self.resort.setToolTip(f"Sorted by the spikes up to step {choice.made_at:,}; sort anew")
+        self.resort.setToolTip(
+            tr("Sorted by the spikes up to step {made_at:,}; sort anew", made_at=choice.made_at)
+        )
         self.resort.setVisible(choice.is_stale(stack.fired, stack.counted))
         self.live.setVisible(not is_following)
 
@@ -132,7 +139,9 @@ class RasterControls:
     def _show_filter(self, chosen: object) -> None:
         self.funnel.set_icon("mdi6.filter-outline" if chosen is None else "mdi6.filter")
         self.funnel.setToolTip(
-            "Filter the neurons" if chosen is None else "Neurons are filtered: change the filter"
+            tr("Filter the neurons")
+            if chosen is None
+            else tr("Neurons are filtered: change the filter")
         )
 
     @Slot()

@@ -7,19 +7,20 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 from spikestudio.recording.filters import FIELDS, Filter, FilterError, parse
 
 MEANINGS = {
-    "layer": "name of the layer, in quotes",
-    "neuron": "number in its layer, from 0",
-    "channel": "channel, or feature of a token",
-    "x": "column of the map, or token",
-    "y": "row of the map",
-    "rate": "spikes per SNN step so far, 0 to 1",
-    "spikes": "how many so far",
-    "latency": "SNN steps that passed before the first spike",
-    "dead": "never fired so far",
-    "saturated": "fired in every SNN step so far",
+    "layer": tr("name of the layer, in quotes"),
+    "neuron": tr("number in its layer, from 0"),
+    "channel": tr("channel, or feature of a token"),
+    "x": tr("column of the map, or token"),
+    "y": tr("row of the map"),
+    "rate": tr("spikes per SNN step so far, 0 to 1"),
+    "spikes": tr("how many so far"),
+    "latency": tr("SNN steps that passed before the first spike"),
+    "dead": tr("never fired so far"),
+    "saturated": tr("fired in every SNN step so far"),
 }
 EXAMPLE = "rate > 0.3 and channel in [0, 2]"
 
@@ -29,10 +30,10 @@ def help_text() -> str:
     lines = [f"{name}: {MEANINGS[name]}" for name in FIELDS]
     return "\n".join(
         (
-            f"Show only neurons for which this holds, e.g. {EXAMPLE}",
+            tr("Show only neurons for which this holds, e.g. {example}", example=EXAMPLE),
             *lines,
-            "Join conditions with and, or, not; compare with == != < <= > >= or in [ ]",
-            "Enter applies, Escape removes the filter",
+            tr("Join conditions with and, or, not; compare with == != < <= > >= or in [ ]"),
+            tr("Enter applies, Escape removes the filter"),
         )
     )
 
@@ -53,7 +54,7 @@ class FilterBox(QWidget):
         self.edit = QLineEdit()
         self.edit.setPlaceholderText(EXAMPLE)
         self.edit.setClearButtonEnabled(True)
-        self.edit.setAccessibleName("Filter")
+        self.edit.setAccessibleName(tr("Filter"))
         self.edit.setAccessibleDescription(help_text())
         self.edit.setToolTip(help_text())
         self.edit.installEventFilter(self)

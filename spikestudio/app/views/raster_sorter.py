@@ -10,6 +10,7 @@ from spikestudio.app.plots.raster_data import RasterStack
 from spikestudio.app.plots.row_choice import RowChoice
 from spikestudio.app.plots.row_orders import SIMILAR, Order, similar_orders
 from spikestudio.app.viewmodels.run import Known, RunModel
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.jobs import Jobs
@@ -58,5 +59,9 @@ class RowSorter:
 
     def _fail(self, asked: object, message: str, _details: str) -> None:
         if asked is self._asked:
-            self._choice.failure = f"Not sorted by {SIMILAR}: {message} Choose another rule."
+            self._choice.failure = tr(
+                "Not sorted by {rule}: {message} Choose another rule.",
+                rule=tr(SIMILAR),
+                message=message,
+            )
             self._changed()

@@ -11,6 +11,7 @@ from spikestudio.app.plots.raster_marks import Box
 from spikestudio.app.plots.text import figure, place
 from spikestudio.app.plots.watch_pens import is_dashed, watch_color
 from spikestudio.app.viewmodels.run import Selection
+from spikestudio.language import tr
 
 
 def describe(stack: RasterStack, where: QPointF) -> str:
@@ -21,11 +22,18 @@ def describe(stack: RasterStack, where: QPointF) -> str:
     data, neuron = found
     spikes, snn_steps = int(data.counts[neuron]), stack.source.snn_steps
     rate = figure(spikes / max(1, data.known * snn_steps))
-    layer = f" of {data.layer.id}" if len(stack.parts) > 1 else ""
-    text = f"Neuron {neuron:,}{layer}: {place(data.layer, neuron)}; {spikes:,} spikes, rate {rate}"
+    layer = tr(" of {layer}", layer=data.layer.id) if len(stack.parts) > 1 else ""
+    text = tr(
+        "Neuron {neuron:,}{layer}: {place}; {spikes:,} spikes, rate {rate}",
+        neuron=neuron,
+        layer=layer,
+        place=place(data.layer, neuron),
+        spikes=spikes,
+        rate=rate,
+    )
     step, column = divmod(int(where.x() // 1), snn_steps)
     if 0 <= step < data.counted:
-        text += f"; step {step + 1:,}, SNN step {column + 1}"
+        text += tr("; step {step:,}, SNN step {column}", step=step + 1, column=column + 1)
     return text
 
 

@@ -31,9 +31,10 @@ from spikestudio.app.views.parts import (
     steps_done,
     tool_row,
 )
+from spikestudio.language import tr
 from spikestudio.recording.values import Activity
 
-HALF, WHOLE, FITTED = "0 to 0.5", "0 to 1", "fitted"
+HALF, WHOLE, FITTED = tr("0 to 0.5"), tr("0 to 1"), tr("fitted")
 SCALES = (HALF, WHOLE, FITTED)
 
 
@@ -41,8 +42,8 @@ class RatesView(View):
     """Heat map of layers by denoising steps on one scale for all of them."""
 
     view_id: ClassVar[str] = "rates"
-    title: ClassVar[str] = "Rates"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Rates")
+    help_text: ClassVar[str] = tr(
         "Share of its neurons that a layer lets fire in one SNN step, for every denoising step.\n"
         "All layers share one scale: locked at 0 to 0.5 and more, or at 0 to 1, or fitted to the\n"
         "highest rate so far. Blank cells are not reached yet.\n"
@@ -59,7 +60,7 @@ class RatesView(View):
     def __init__(self, run: RunModel, parent: QWidget | None = None) -> None:
         super().__init__(run, parent)
         self.plot = TimePlot()
-        self.plot.setAccessibleName("Firing rate by layer and denoising step")
+        self.plot.setAccessibleName(tr("Firing rate by layer and denoising step"))
         self.plot.view_box.setMouseEnabled(x=False, y=False)
         self.plot.step_lines.hide()  # every cell is a step
         self.plot.tip_at = self._describe
@@ -69,7 +70,9 @@ class RatesView(View):
         for item in (self.item, self.marks, self.row_mark):
             self.plot.add(item)
         self.range = Combo(
-            "Scale of the rates", "Lock the scale, or fit it to the highest rate so far", SCALES
+            tr("Scale of the rates"),
+            tr("Lock the scale, or fit it to the highest rate so far"),
+            SCALES,
         )
         self.scale = ScaleBar()
         self.caption = Caption()
@@ -80,7 +83,7 @@ class RatesView(View):
         self._activity: tuple[object, int, Activity | None] = (None, 0, None)
         self.stack = EmptyStack(
             stacked(self.plot, self.caption, tool_row(self.range, self.scale), stretch=self.plot),
-            "Firing rates of every layer, step by step, appear here.",
+            tr("Firing rates of every layer, step by step, appear here."),
         )
         fill(self, self.stack)
         self.stack.sampleRequested.connect(self.sampleRequested)
@@ -107,8 +110,8 @@ class RatesView(View):
         layers, steps = self._rates.shape
         self._merged = max(1, -(-steps // max(1, int(self.plot.view_box.width()))))
         cells = merge_columns(self._rates, self._merged)
-        unit = f", mean of {self._merged} per cell" if self._merged > 1 else ""
-        self.plot.set_time(steps, 1 / self._merged, f"denoising step{unit}")
+        unit = tr(", mean of {merged} per cell", merged=self._merged) if self._merged > 1 else ""
+        self.plot.set_time(steps, 1 / self._merged, tr("denoising step{unit}", unit=unit))
         self.plot.show_steps(steps)
         self.plot.mark(None if self._step is None else (self._step + 0.5) / self._merged)
         self.plot.set_rows(layers)
@@ -118,7 +121,7 @@ class RatesView(View):
             tuple(change.step / self._merged for change in self.run.changes if change.step > 0)
         )
         is_clipped = self.range.currentText() == HALF
-        title = "rate, fitted" if self.range.currentText() == FITTED else "rate"
+        title = tr("rate, fitted") if self.range.currentText() == FITTED else tr("rate")
         top = f"{'≥ ' if is_clipped else ''}{high:g}"
         marks = ((0.0, f"{low:g}"), (0.5, f"{(low + high) / 2:g}"), (1.0, top))
         self.scale.set_scale(title, scalar_lut(), marks)
@@ -158,8 +161,14 @@ class RatesView(View):
             return name
         rate = self._rates[row, step]
         if np.isnan(rate):
-            return f"{name}, step {step + 1:,}: not reached yet"
-        return f"{name}, step {step + 1:,}: rate {figure(float(rate))}{self._shares(row, step)}"
+            return tr("{name}, step {step:,}: not reached yet", name=name, step=step + 1)
+        return tr(
+            "{name}, step {step:,}: rate {rate}{shares}",
+            name=name,
+            step=step + 1,
+            rate=figure(float(rate)),
+            shares=self._shares(row, step),
+        )
 
     def _shares(self, row: int, step: int) -> str:
         """Say how many neurons of a layer never fired in a step, and how many always did."""
@@ -175,7 +184,11 @@ class RatesView(View):
             100 * float(part[row, step]) / float(activity.neurons[row, step])
             for part in (activity.silent, activity.saturated)
         )
-        return f"; {figure(silent)} % silent, {figure(saturated)} % saturated"
+        return tr(
+            "; {silent} % silent, {saturated} % saturated",
+            silent=figure(silent),
+            saturated=figure(saturated),
+        )
 
     @Slot(object)
     def _on_hovered(self, where: QPointF | None) -> None:
@@ -204,7 +217,11 @@ class RatesView(View):
             text = step_text(self.run)
             if self.run.changes:
                 change = self.run.changes[-1]
-                text += f"   threshold {change.threshold:g} from step {change.step + 1:,}"
+                text += tr(
+                    "   threshold {threshold:g} from step {change_step:,}",
+                    threshold=change.threshold,
+                    change_step=change.step + 1,
+                )
         self.caption.set_text(text)
         self.plot.setAccessibleDescription(text)
 

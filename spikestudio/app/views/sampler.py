@@ -33,10 +33,11 @@ from spikestudio.app.widgets.parameter_row import NumberBox, ParameterRow, Reset
 from spikestudio.app.widgets.seed_box import SeedBox
 from spikestudio.diffusion.solvers import solver
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.thresholds import schedule_of
 
 SETTLED_MS = 100
-AT_RANDOM = "One per image, at random"
+AT_RANDOM = tr("One per image, at random")
 BUTTONS = (
     ("sample", "mdi6.play"),
     ("pause", "mdi6.pause"),
@@ -49,8 +50,8 @@ class SamplerView(View):
     """Controls of the request; those that the model cannot use are not there."""
 
     view_id: ClassVar[str] = "sampler"
-    title: ClassVar[str] = "Sampler"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Sampler")
+    help_text: ClassVar[str] = tr(
         "What the next run does. The same values give the same images.\n"
         "Sampler: how the image is found, in as many network evaluations as there are steps; "
         "what this model or computer cannot use is grey in the list, with the reason.\n"
@@ -80,12 +81,12 @@ class SamplerView(View):
         self._sampler = sampler
         self.seed = SeedBox()
         self.num = NumberBox(parameters.NUM)
-        self.samplers = ChoiceBox("Sampler")
+        self.samplers = ChoiceBox(tr("Sampler"))
         self.does = Caption()
         self.eta = NumberBox(ETA)
         self.eta.setToolTip(ETA.help_text)
         self.eta.setSingleStep(0.05)
-        self.classes = ChoiceBox("Class")
+        self.classes = ChoiceBox(tr("Class"))
         self.rows = {
             parameter.name: ParameterRow(parameter)
             for parameter in (
@@ -96,15 +97,15 @@ class SamplerView(View):
                 parameters.GUIDANCE,
             )
         }
-        self.clip = ElidedCheckBox("Clip predicted x0 to the image range")
-        self.clip.setToolTip("Keep every predicted clean image in [-1, 1], not only the last")
+        self.clip = ElidedCheckBox(tr("Clip predicted x0 to the image range"))
+        self.clip.setToolTip(tr("Keep every predicted clean image in [-1, 1], not only the last"))
         self.clip_reset = ResetDot()
         self.clip_note = QLabel()
         theme.set_role(self.clip_note, "caption")
         self.rate = Caption()
-        self.wide = QCheckBox("Wide")
-        self.wide.setToolTip("Let the slider span 0.5 to 1.5")
-        self.wide.setAccessibleName("Wide threshold range")
+        self.wide = QCheckBox(tr("Wide"))
+        self.wide.setToolTip(tr("Let the slider span 0.5 to 1.5"))
+        self.wide.setAccessibleName(tr("Wide threshold range"))
         self._is_dense = False
         self._build(actions)
         self._connect()
@@ -162,10 +163,10 @@ class SamplerView(View):
         row = QHBoxLayout()
         row.setSpacing(theme.SPACE)
         for widget, stretch in (
-            (_label("Seed", self.seed), 0),
+            (_label(tr("Seed"), self.seed), 0),
             (self.seed, 1),
             (dice, 0),
-            (_label("Images", self.num), 0),
+            (_label(tr("Images"), self.num), 0),
             (self.num, 0),
         ):
             row.addWidget(widget, stretch)
@@ -177,8 +178,8 @@ class SamplerView(View):
         grid.setHorizontalSpacing(2 * theme.SPACE)
         grid.setVerticalSpacing(2 * theme.SPACE)
         grid.setColumnStretch(1, 1)
-        self._class_label = _label("Class", self.classes)
-        self._eta_label = _label("Eta", self.eta)
+        self._class_label = _label(tr("Class"), self.classes)
+        self._eta_label = _label(tr("Eta"), self.eta)
         chosen = QHBoxLayout()
         chosen.setSpacing(theme.SPACE)
         chosen.addWidget(self.samplers, 1)
@@ -188,7 +189,7 @@ class SamplerView(View):
         lines.setSpacing(theme.SPACE)
         row = QHBoxLayout()
         row.setSpacing(2 * theme.SPACE)
-        row.addWidget(_label("Sampler", self.samplers))
+        row.addWidget(_label(tr("Sampler"), self.samplers))
         row.addLayout(chosen, 1)
         lines.addLayout(row)
         lines.addWidget(self.does)
@@ -364,10 +365,15 @@ class SamplerView(View):
             row.show_note(*self._note(name))
         sampler, model = self._sampler, self._sampler.model
         self.rows["steps"].lock(
-            f"This sampler takes all {sampler.max_steps} steps." if sampler.has_fixed_steps else ""
+            tr("This sampler takes all {max_steps} steps.", max_steps=sampler.max_steps)
+            if sampler.has_fixed_steps
+            else ""
         )
         self.rows["snn_steps"].lock(
-            f"Fixed at {defaults.snn_steps}: the model learned one scale for each of its time steps."
+            tr(
+                "Fixed at {snn_steps}: the model learned one scale for each of its time steps.",
+                snn_steps=defaults.snn_steps,
+            )
             if model is not None and model.tsm_locked
             else ""
         )
@@ -378,7 +384,7 @@ class SamplerView(View):
 
     def _show_clip(self, *, is_clipped: bool, is_default: bool) -> None:
         self.clip.setChecked(is_clipped)
-        default = "clipped" if is_default else "not clipped"
+        default = tr("clipped") if is_default else tr("not clipped")
         self.clip_reset.show_default(None if is_clipped == is_default else default)
         text, _ = self._note("clip_x0")
         self.clip_note.setText(text)
@@ -387,16 +393,18 @@ class SamplerView(View):
     def _note(self, name: str) -> tuple[str, str]:
         """Return the line under a control, and the role it is written in."""
         if name in self._sampler.pending:
-            return "Applies at the next step.", "accent"
+            return tr("Applies at the next step."), "accent"
         if self._sampler.differs_from_run(name) and name not in LIVE_PARAMETERS:
-            return "Applies to the next run.", "caption"
+            return tr("Applies to the next run."), "caption"
         if name == "threshold" and schedule_of(self._sampler.request.overrides):
-            return "Where the curve of the Thresholds dock says nothing else.", "warn"
+            return tr("Where the curve of the Thresholds dock says nothing else."), "warn"
         if name == "threshold":
-            return "Lower = more spikes (inhibitory guidance).", "caption"
+            return tr("Lower = more spikes (inhibitory guidance)."), "caption"
         if name == "snn_steps" and self._sampler.request.snn_steps != self._sampler.trained_steps:
             trained = self._sampler.trained_steps
-            return f"Trained with {trained}; with another number quality may fall.", "warn"
+            return tr(
+                "Trained with {trained}; with another number quality may fall.", trained=trained
+            ), "warn"
         return "", "caption"
 
 

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.widgets.icons import IconButton, IconLabel
+from spikestudio.language import tr
 
 WIDTH = 720
 TOP = 64  # below the bar of commands
@@ -27,14 +28,14 @@ class SessionNotice(QFrame):
         self.setAccessibleName(text)
         self.label = QLabel(text)
         self.label.setWordWrap(True)
-        self.recover = QPushButton("Recover")
-        self.recover.setToolTip("Open what the last session had done")
-        self.discard = QPushButton("Discard")
-        self.discard.setToolTip("Remove what the last session had done")
+        self.recover = QPushButton(tr("Recover"))
+        self.recover.setToolTip(tr("Open what the last session had done"))
+        self.discard = QPushButton(tr("Discard"))
+        self.discard.setToolTip(tr("Remove what the last session had done"))
         for button in (self.recover, self.discard):
             theme.set_role(button, "outline")
-            button.setAccessibleName(f"{button.text()} the last session")
-        close = IconButton("mdi6.close", "Ask again at the next start", size=16)
+            button.setAccessibleName(tr("{the_text} the last session", the_text=button.text()))
+        close = IconButton("mdi6.close", tr("Ask again at the next start"), size=16)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(2 * theme.SPACE)

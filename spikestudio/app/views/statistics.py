@@ -16,6 +16,7 @@ from spikestudio.app.plots.histogram_data import (
 from spikestudio.app.plots.histogram_item import RateHistogramPlot, summary
 from spikestudio.app.plots.text import figure
 from spikestudio.app.views.parts import Caption, Combo, line
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.plots.traces_data import TracesData
@@ -28,11 +29,11 @@ class StatisticsPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Statistics")
+        self.setAccessibleName(tr("Statistics"))
         self.span = Combo(
-            "Steps counted",
-            "Count the spikes of the denoising step looked at, or of all steps recorded",
-            ("This step", "All steps"),
+            tr("Steps counted"),
+            tr("Count the spikes of the denoising step looked at, or of all steps recorded"),
+            (tr("This step"), tr("All steps")),
         )
         self.summary = Caption(token="text")
         self.plot = RateHistogramPlot()
@@ -61,23 +62,34 @@ class StatisticsPanel(QWidget):
     @staticmethod
     def _summary(histogram: RateHistogram | None, step: int) -> str:
         if histogram is None:
-            return f"spikes of step {step + 1:,} are not recorded"
+            return tr("spikes of step {step:,} are not recorded", step=step + 1)
         return summary(histogram)
 
     def _intervals(self, data: TracesData, step: int) -> str:
         if data.snn_steps < LEAST_SNN_STEPS:
-            return (
-                f"intervals between spikes: offered from {LEAST_SNN_STEPS} SNN steps on, this run "
-                f"has {data.snn_steps}; the state starts anew at every denoising step"
+            return tr(
+                "intervals between spikes: offered from {least_snn_steps} SNN steps on, this run "
+                "has {snn_steps}; the state starts anew at every denoising step",
+                least_snn_steps=LEAST_SNN_STEPS,
+                snn_steps=data.snn_steps,
             )
         spikes = data.spikes[:, step : step + 1] if self.is_of_one_step else data.spikes
         words = []
         for neuron, each in zip(data.neurons, spikes, strict=True):
             found = intervals(each)
             if not found.number:
-                words.append(f"{neuron:,}: none")
+                words.append(tr("{neuron:,}: none", neuron=neuron))
             elif found.number == 1:
-                words.append(f"{neuron:,}: {figure(found.mean)}, one only")
+                words.append(
+                    tr("{neuron:,}: {mean}, one only", neuron=neuron, mean=figure(found.mean))
+                )
             else:
-                words.append(f"{neuron:,}: {figure(found.mean)}, CV {figure(found.cv)}")
-        return "interval between spikes in SNN steps, within a step: " + "; ".join(words)
+                words.append(
+                    tr(
+                        "{neuron:,}: {mean}, CV {cv}",
+                        neuron=neuron,
+                        mean=figure(found.mean),
+                        cv=figure(found.cv),
+                    )
+                )
+        return tr("interval between spikes in SNN steps, within a step: ") + "; ".join(words)

@@ -27,6 +27,7 @@ from spikestudio.app.views.sweep_cell import CellPanel
 from spikestudio.app.views.sweep_curves import SweepCurves
 from spikestudio.app.views.sweep_form import SweepForm, Words
 from spikestudio.app.views.sweep_words import status_text
+from spikestudio.language import tr
 from spikestudio.sweeps.effects import REPLICATES, curve_axis
 from spikestudio.sweeps.words import axis_title
 
@@ -37,15 +38,15 @@ if TYPE_CHECKING:
     from spikestudio.sweeps.cells import Cell, SweepPlan
 
 SET_UP, SHEET, CURVES = range(3)
-EMPTY = "The cells of a sweep appear here as they finish: set one up, or open one."
+EMPTY = tr("The cells of a sweep appear here as they finish: set one up, or open one.")
 
 
 class SweepView(View):
     """Three pages of one sweep, and the commands of the one in progress."""
 
     view_id: ClassVar[str] = "sweep"
-    title: ClassVar[str] = "Sweep"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Sweep")
+    help_text: ClassVar[str] = tr(
         "One run for every combination of the values of some parameters.\n"
         "Values: 2,4,8 or 1,2,..,8 or 1-8 or 0.997-1.003(+0.001) or 1-10[5]; what they stand for is\n"
         "shown below. Everything else is as in the sampler. Cells, time and size are told first.\n"
@@ -69,14 +70,16 @@ class SweepView(View):
         super().__init__(run, parent)
         self._sampler, self._sweep = sampler, sweep
         self.pages = Segmented(
-            "Page of the sweep",
+            tr("Page of the sweep"),
             (
-                ("Set up", "Axes, images and folder of the next sweep"),
-                ("Sheet", "All cells side by side"),
-                ("Curves", "Rate, operations and difference along an axis"),
+                (tr("Set up"), tr("Axes, images and folder of the next sweep")),
+                (tr("Sheet"), tr("All cells side by side")),
+                (tr("Curves"), tr("Rate, operations and difference along an axis")),
             ),
         )
-        self.open_button = self._button("Open sweep…", "Show the sweep of a folder, and resume it")
+        self.open_button = self._button(
+            tr("Open sweep…"), tr("Show the sweep of a folder, and resume it")
+        )
         self.form = SweepForm(sweep.form, sampler)
         self.sheet, self.panel = SweepSheet(), CellPanel(sweep)
         self.curves = SweepCurves(sweep)
@@ -92,10 +95,12 @@ class SweepView(View):
         for page in (self.form, self.sheet_stack, self.curves):
             self.stack.addWidget(page)
         self.status, self.failure = Caption(), Words()
-        self.start = self._button("Start", "Start the sweep that is set up")
-        self.resume = self._button("Resume", "Do the cells of this sweep that are left")
-        self.skip = self._button("Skip cell", "Leave the cell in progress out; it stays open")
-        self.cancel = self._button("Cancel sweep", "Stop; finished cells stay")
+        self.start = self._button(tr("Start"), tr("Start the sweep that is set up"))
+        self.resume = self._button(tr("Resume"), tr("Do the cells of this sweep that are left"))
+        self.skip = self._button(
+            tr("Skip cell"), tr("Leave the cell in progress out; it stays open")
+        )
+        self.cancel = self._button(tr("Cancel sweep"), tr("Stop; finished cells stay"))
         commands = line(QWidget(), self.skip, self.cancel, self.resume, self.start)
         fill(
             self,
@@ -164,7 +169,7 @@ class SweepView(View):
             button.setVisible(sweep.is_active)
         self.skip.setEnabled(sweep.state == "running" and sweep.progress is not None)
         self.cancel.setEnabled(sweep.state in ("starting", "running"))
-        self.cancel.setText("Stopping…" if sweep.state == "stopping" else "Cancel sweep")
+        self.cancel.setText(tr("Stopping…") if sweep.state == "stopping" else tr("Cancel sweep"))
 
     def _show_sheet(self) -> None:
         plan = self._sweep.plan
@@ -204,14 +209,21 @@ class SweepView(View):
         if result is not None and result.images is not None:
             return SheetCell(cell.index, cell.label, result.images)
         if result is not None:
-            text, token = "failed", "error"
+            text, token = tr("failed"), "error"
         elif sweep.is_active and progress is not None and progress.cell == cell.index:
-            text, token = f"{progress.step} of {progress.num_steps}", "accent"
+            text, token = (
+                tr(
+                    "{progress_step} of {num_steps}",
+                    progress_step=progress.step,
+                    num_steps=progress.num_steps,
+                ),
+                "accent",
+            )
         elif cell.index in sweep.skipped:
-            text, token = "skipped", "muted"
+            text, token = tr("skipped"), "muted"
         else:
             text, token = "", "border"
-        label = f"{cell.label}: {text or 'not done yet'}"
+        label = f"{cell.label}: {text or tr('not done yet')}"
         return SheetCell(cell.index, label, None, text, token)
 
     # further axes ---------------------------------------------------------------------------
@@ -228,7 +240,7 @@ class SweepView(View):
         for axis in self._shown.axes if self._shown is not None else ():
             name = axis_title(axis.name)
             items = tuple(f"{name} {value.text}" for value in axis.values)
-            combo = Combo(name, f"Value of {name} of the cells that are shown", items)
+            combo = Combo(name, tr("Value of {name} of the cells that are shown", name=name), items)
             combo.setParent(self.others)
             combo.hide()
             combo.activated.connect(self._on_other)
@@ -276,7 +288,7 @@ class SweepView(View):
     def start_threshold_sweep(self) -> None:
         """Start thresholds by seeds at once; one that takes long is only filled in."""
         if self._sweep.is_active:
-            self.rejected.emit("Cancel the sweep in progress first.")
+            self.rejected.emit(tr("Cancel the sweep in progress first."))
             return
         self._sweep.form.threshold_by_seeds()
         self._sweep.form.check(then=self._start_if_short)
@@ -301,7 +313,7 @@ class SweepView(View):
     @Slot()
     def _on_open(self) -> None:
         start = self._sweep.out.parent if self._sweep.plan else sweeps_folder()
-        dialog = QFileDialog(self, "Open sweep", str(start))
+        dialog = QFileDialog(self, tr("Open sweep"), str(start))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -12,6 +12,7 @@ from spikestudio.app import theme
 from spikestudio.app.plots.tiles import Panel, TileGrid
 from spikestudio.app.views.parts import Caption, tool_row
 from spikestudio.app.views.sweep_words import cell_facts
+from spikestudio.language import tr
 from spikestudio.sweeps.folder import PAGE
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ class CellPanel(QWidget):
         self.title = Caption(role="body", token="text")
         self.facts = Caption()
         self.images = TileGrid()
-        self.images.setAccessibleName("Images of the cell")
+        self.images.setAccessibleName(tr("Images of the cell"))
         self.images.clicked.connect(self._on_image)
         self.use = self._button(
-            "Use these parameters", "Put the parameters of the cell in the sampler"
+            tr("Use these parameters"), tr("Put the parameters of the cell in the sampler")
         )
-        self.folder = self._button("Open folder", "Show the files of the sweep")
-        self.page = self._button("Open page", "Show the page of all cells in the browser")
+        self.folder = self._button(tr("Open folder"), tr("Show the files of the sweep"))
+        self.page = self._button(tr("Open page"), tr("Show the page of all cells in the browser"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -70,13 +71,13 @@ class CellPanel(QWidget):
         self.facts.set_text(cell_facts(cell, self._sweep))
         obstacle = self._sweep.cannot_use(cell)
         self.use.setEnabled(not obstacle)
-        self.use.setToolTip(obstacle or "Put the parameters of the cell in the sampler")
+        self.use.setToolTip(obstacle or tr("Put the parameters of the cell in the sampler"))
         has_page = (self._sweep.out / PAGE).is_file()
         self.page.setEnabled(has_page)
         self.page.setToolTip(
-            "Show the page of all cells in the browser"
+            tr("Show the page of all cells in the browser")
             if has_page
-            else "The page is written when the sweep ends"
+            else tr("The page is written when the sweep ends")
         )
         result = self._sweep.results.get(cell.index)
         if result is not None and result.images is not None and self._read != cell.index:
@@ -89,9 +90,11 @@ class CellPanel(QWidget):
         if cell is self.cell and images is not None:
             number, all_of_them = len(images), cell.request.num
             count = (
-                f"{number:,} images" if number == all_of_them else f"{number} of {all_of_them:,}"
+                tr("{number:,} images", number=number)
+                if number == all_of_them
+                else tr("{number} of {all_of_them:,}", number=number, all_of_them=all_of_them)
             )
-            self.images.set_panels((Panel("1 image" if number == 1 else count, images),), 0)
+            self.images.set_panels((Panel(tr("1 image") if number == 1 else count, images),), 0)
 
     @Slot(int)
     def _on_image(self, image: int) -> None:

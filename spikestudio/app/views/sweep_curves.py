@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 from spikestudio.app.plots.curve_with_interval import CurveWithInterval
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.views.sweep_words import contrast_text
+from spikestudio.language import tr
 from spikestudio.sweeps.effects import curve_axis, reference_value, unit_of
 from spikestudio.sweeps.words import axis_title
 
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.sweeps import SweepModel
 
 TITLES = {
-    "mean_rate": "mean rate",
-    "synaptic_operations": "ops (million)",
-    "difference": "difference",
-    "confidence": "confidence",
+    "mean_rate": tr("mean rate"),
+    "synaptic_operations": tr("ops (million)"),
+    "difference": tr("difference"),
+    "confidence": tr("confidence"),
 }
 SCALES = {"synaptic_operations": 1e-6}
-NO_AXIS = (
+NO_AXIS = tr(
     "A curve needs an axis of numbers beside seed and class: sweep the threshold or the SNN time "
     "steps to see one."
 )
-WAIT = "The curves appear with the first cells that are done."
+WAIT = tr("The curves appear with the first cells that are done.")
 
 
 class SweepCurves(QWidget):
@@ -72,11 +73,16 @@ class SweepCurves(QWidget):
         self.verdict.say(contrast_text(found.contrast), "strong")
         unit = unit_of(plan)
         self.note.say(
-            f"{found.num_cells:,} of {len(plan.cells):,} cells. Bars: 95 % bootstrap intervals, of "
-            f"rate and operations over {unit}, of the others over images; over few too narrow. "
-            "Ops: additions that spikes cause, per image. Difference: mean |pixel minus that of "
-            "the reference|, of 0 to 1. Confidence: how sure a classifier of real images is, of "
-            "whichever class; noise can score high. Diamond and dashes: the reference.",
+            tr(
+                "{num_cells:,} of {num_cells_2:,} cells. Bars: 95 % bootstrap intervals, of "
+                "rate and operations over {unit}, of the others over images; over few too narrow. "
+                "Ops: additions that spikes cause, per image. Difference: mean |pixel minus that of "
+                "the reference|, of 0 to 1. Confidence: how sure a classifier of real images is, of "
+                "whichever class; noise can score high. Diamond and dashes: the reference.",
+                num_cells=found.num_cells,
+                num_cells_2=len(plan.cells),
+                unit=unit,
+            ),
             "caption",
         )
         usual = reference_value(plan, number)

@@ -30,6 +30,7 @@ from spikestudio.app.viewmodels.sweep_texts import (
 )
 from spikestudio.app.views.parts import Combo, tool_row
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 from spikestudio.sampling.request import RANGES
 from spikestudio.sweeps.words import axis_title
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.sweep_form import SweepFormModel
 
 PAUSE_MS = 500  # after the last key before it is planned and timed
-VALUES_TIP = (
+VALUES_TIP = tr(
     "Values: 2,4,8 or 1,2,..,8 or 1-8 or 0.997-1.003(+0.001) for steps, or 1-10[5] for five values"
 )
 
@@ -69,12 +70,14 @@ class AxisRow(QWidget):
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self.name = Combo(f"Axis {number + 1}", "What is varied")
+        self.name = Combo(tr("Axis {number}", number=number + 1), tr("What is varied"))
         self.name.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToContents)
         self.values = QLineEdit()
-        self.values.setAccessibleName(f"Values of axis {number + 1}")
+        self.values.setAccessibleName(tr("Values of axis {number}", number=number + 1))
         self.values.setToolTip(VALUES_TIP)
-        self.remove = IconButton("mdi6.close", f"Remove axis {number + 1}", size=16)
+        self.remove = IconButton(
+            "mdi6.close", tr("Remove axis {number}", number=number + 1), size=16
+        )
         self.words = Words()
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -128,27 +131,30 @@ class SweepForm(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.rows: list[AxisRow] = []
-        self.quick = QPushButton(f"Threshold \N{MULTIPLICATION SIGN} {NUM_SEEDS} seeds")
+        self.quick = QPushButton(tr("Threshold × {num_seeds} seeds", num_seeds=NUM_SEEDS))
         self.quick.setToolTip(
-            "Start at once: thresholds 0.997 to 1.003 with five seeds each, and the curve of the effect"
+            tr(
+                "Start at once: thresholds 0.997 to 1.003 with five seeds each, and the curve of "
+                "the effect"
+            )
         )
         theme.set_role(self.quick, "outline")
-        self.add = QPushButton("Add axis")
-        self.add.setToolTip("Vary one more parameter; every combination is a cell")
+        self.add = QPushButton(tr("Add axis"))
+        self.add.setToolTip(tr("Vary one more parameter; every combination is a cell"))
         theme.set_role(self.add, "outline")
         self.num = QSpinBox()
         self.num.setRange(int(RANGES["num"].low), int(RANGES["num"].high))
         self.num.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.num.setKeyboardTracking(False)
-        self.num.setAccessibleName("Images in each cell")
+        self.num.setAccessibleName(tr("Images in each cell"))
         self.num.setToolTip(
-            "Images in each cell, the same noise in all of them unless the seed varies"
+            tr("Images in each cell, the same noise in all of them unless the seed varies")
         )
         self.num.setFixedWidth(theme.px(64))
         self.folder = QLineEdit()
-        self.folder.setAccessibleName("Folder of the sweep")
-        self.folder.setToolTip("A new or empty folder; that of the same sweep resumes it")
-        self.browse = IconButton("mdi6.folder-outline", "Choose a folder")
+        self.folder.setAccessibleName(tr("Folder of the sweep"))
+        self.folder.setToolTip(tr("A new or empty folder; that of the same sweep resumes it"))
+        self.browse = IconButton("mdi6.folder-outline", tr("Choose a folder"))
         self.num_words, self.folder_words, self.words, self.fixed = (Words() for _ in range(4))
         self.warning = Words()
         self._axes = QVBoxLayout()
@@ -171,18 +177,18 @@ class SweepForm(QScrollArea):
         layout = QVBoxLayout(content)
         layout.setContentsMargins(0, 0, theme.px(4), 0)
         layout.setSpacing(8)
-        layout.addWidget(self._group("Axes: the first runs across the sheet, the second down"))
+        layout.addWidget(self._group(tr("Axes: the first runs across the sheet, the second down")))
         layout.addLayout(self._axes)
         layout.addWidget(tool_row(self.add, self.quick))
-        layout.addWidget(self._group("Every cell"))
+        layout.addWidget(self._group(tr("Every cell")))
         images = QHBoxLayout()
         images.addWidget(self.num)
-        images.addWidget(QLabel("images"))
+        images.addWidget(QLabel(tr("images")))
         images.addStretch()
         layout.addLayout(images)
         layout.addWidget(self.num_words)
         layout.addWidget(self.fixed)
-        layout.addWidget(self._group("Folder"))
+        layout.addWidget(self._group(tr("Folder")))
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.folder, 1)
@@ -232,17 +238,21 @@ class SweepForm(QScrollArea):
             text, warning = facts(form.checked.estimate)
             self.words.say(text, "caption")
         else:
-            self.words.say("Two steps are timed to estimate how long it takes…", "caption")
-        self.warning.say(f"Warning: {warning}" if warning else "", "warn")
+            self.words.say(tr("Two steps are timed to estimate how long it takes…"), "caption")
+        self.warning.say(tr("Warning: {warning}", warning=warning) if warning else "", "warn")
 
     def _settings(self) -> str:
         checked = self._form.checked
         if checked is None:
-            return "Everything else is as in the sampler."
+            return tr("Everything else is as in the sampler.")
         from spikestudio.sweeps.words import settings
 
         common = settings(checked.plan).partition(", ")[2]
-        return f"As in the sampler: {common}" if common else "Everything else is as in the sampler."
+        return (
+            tr("As in the sampler: {common}", common=common)
+            if common
+            else tr("Everything else is as in the sampler.")
+        )
 
     def _match_rows(self, number: int) -> None:
         while len(self.rows) < number:
@@ -293,7 +303,7 @@ class SweepForm(QScrollArea):
 
     @Slot()
     def _on_browse(self) -> None:
-        dialog = QFileDialog(self, "Folder of the sweep", str(self._form.folder.parent))
+        dialog = QFileDialog(self, tr("Folder of the sweep"), str(self._form.folder.parent))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from spikestudio.app.viewmodels.sweeps import SweepModel
+from spikestudio.language import tr
 from spikestudio.sweeps.cells import Cell
 from spikestudio.sweeps.effects import Contrast
 from spikestudio.sweeps.forecast import duration
@@ -19,18 +20,20 @@ def status_text(sweep: SweepModel) -> str:
         return ""
     total, done = len(plan.cells), len(sweep.results)
     failed = sum(bool(each.outcome.error) for each in sweep.results.values())
-    counts = f"{done:,} of {total:,} cells done" + (f", {failed:,} of them failed" * bool(failed))
+    counts = tr("{done:,} of {total:,} cells done", done=done, total=total) + (
+        tr(", {failed:,} of them failed", failed=failed) * bool(failed)
+    )
     if sweep.state == "starting":
-        return f"Starting: {counts}"
+        return tr("Starting: {counts}", counts=counts)
     if sweep.state == "stopping":
-        return f"Stopping…: {counts}"
+        return tr("Stopping…: {counts}", counts=counts)
     if sweep.is_active and done == total:
-        return f"{counts}, sheet, table and page are being written"
+        return tr("{counts}, sheet, table and page are being written", counts=counts)
     if sweep.state == "running":
         return ", ".join(filter(None, (counts, _now(sweep), _left(sweep))))
     if done < total:
-        counts += ": resume to do the rest"
-    return f"{counts}. Files: {sweep.out}"
+        counts += tr(": resume to do the rest")
+    return tr("{counts}. Files: {out}", counts=counts, out=sweep.out)
 
 
 def _now(sweep: SweepModel) -> str:
@@ -38,56 +41,77 @@ def _now(sweep: SweepModel) -> str:
     if progress is None or sweep.plan is None or progress.cell >= len(sweep.plan.cells):
         return ""
     cell = sweep.plan.cells[progress.cell]
-    return f"now {cell.label}, step {progress.step:,} of {progress.num_steps:,}"
+    return tr(
+        "now {cell_label}, step {progress_step:,} of {num_steps:,}",
+        cell_label=cell.label,
+        progress_step=progress.step,
+        num_steps=progress.num_steps,
+    )
 
 
 def _left(sweep: SweepModel) -> str:
     took = [each.outcome.seconds for each in sweep.results.values() if not each.outcome.error]
-    return f"about {duration(fmean(took) * sweep.num_open)} left" if len(took) > 1 else ""
+    return (
+        tr("about {duration} left", duration=duration(fmean(took) * sweep.num_open))
+        if len(took) > 1
+        else ""
+    )
 
 
 def cell_facts(cell: Cell, sweep: SweepModel) -> str:
     """Return what was measured of a cell."""
     result = sweep.results.get(cell.index)
     if result is None:
-        return "Not done yet."
+        return tr("Not done yet.")
     outcome = result.outcome
     if outcome.error:
-        return f"Failed: {outcome.error}"
+        return tr("Failed: {error}", error=outcome.error)
     parts = [
-        _known("mean firing rate", outcome.mean_rate, "{:.4f}"),
-        _known("synaptic operations per image", outcome.synaptic_operations, "{:,.0f}"),
-        f"{outcome.seconds:.1f} s on {outcome.device}",
+        _known(tr("mean firing rate"), outcome.mean_rate, "{:.4f}"),
+        _known(tr("synaptic operations per image"), outcome.synaptic_operations, "{:,.0f}"),
+        tr("{seconds:.1f} s on {device}", seconds=outcome.seconds, device=outcome.device),
     ]
     return ", ".join(parts)
 
 
 def _known(name: str, value: float | None, form: str) -> str:
-    return f"{name} {form.format(value)}" if value is not None else f"{name} not known"
+    return (
+        f"{name} {form.format(value)}" if value is not None else tr("{name} not known", name=name)
+    )
 
 
 def contrast_text(found: Contrast | None) -> str:
     """Return whether the interval of an effect includes zero, in one sentence."""
     if found is None:
-        return "The effect is told as soon as both cells that are compared are done."
+        return tr("The effect is told as soon as both cells that are compared are done.")
     change = found.change
-    start = (
-        f"Difference of the mean rate between {found.text} and {found.reference}: "
-        f"{signed(change.mean)}"
+    start = tr(
+        "Difference of the mean rate between {found} and {reference}: {signed}",
+        found=found.text,
+        reference=found.reference,
+        signed=signed(change.mean),
     )
     if found.text == found.reference:
-        return f"{found.text} is the value that the others are compared with."
+        return tr("{found} is the value that the others are compared with.", found=found.text)
     if change.low is None or change.high is None:
-        return (
-            f"{start} in a single pair of cells: no interval, add seeds to tell whether it is zero."
+        return tr(
+            "{start} in a single pair of cells: no interval, add seeds to tell whether it is zero.",
+            start=start,
         )
     interval = f"[{signed(change.low)}, {signed(change.high)}]"
-    verdict = "includes zero: no effect shown" if found.includes_zero else "not zero"
-    return f"{start} {interval} ({found.num:,} pairs of the same {_one(found.unit)}): {verdict}."
+    verdict = tr("includes zero: no effect shown") if found.includes_zero else tr("not zero")
+    return tr(
+        "{start} {interval} ({found_num:,} pairs of the same {one}): {verdict}.",
+        start=start,
+        interval=interval,
+        found_num=found.num,
+        one=_one(found.unit),
+        verdict=verdict,
+    )
 
 
 def _one(unit: str) -> str:
-    return {"seeds": "seed", "classes": "class"}.get(unit, "noise")
+    return {"seeds": tr("seed"), "classes": tr("class")}.get(unit, tr("noise"))
 
 
 def signed(value: float) -> str:

@@ -18,14 +18,15 @@ from spikestudio.app.views.parts import Caption, Combo, Segmented, line, tool_ro
 from spikestudio.app.views.threshold_layers import words
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.parameter_row import NumberBox
+from spikestudio.language import tr
 from spikestudio.neurons.schedules import PRESETS, place
 from spikestudio.neurons.thresholds import schedule_of, scheduled
 from spikestudio.sampling.request import RANGES
 
-DRAWN = "Drawn by hand"
+DRAWN = tr("Drawn by hand")
 SHOWN = (
-    ("Rate", "Mean firing rate of all layers, of the last run and the one before"),
-    ("Change", "By how many per cent the last run fired more than the one before"),
+    (tr("Rate"), tr("Mean firing rate of all layers, of the last run and the one before")),
+    (tr("Change"), tr("By how many per cent the last run fired more than the one before")),
 )
 CHANGE = 1
 PATH_PLACES = 201  # at which a curve is drawn
@@ -41,18 +42,22 @@ class CurvePage(QWidget):
         self._selected: int | None = None
         self._is_wide = False
         self._hovered: float | None = None  # denoising step, in parts
-        self.used = QCheckBox("Use")
-        self.used.setToolTip("Let the curve take the place of the threshold of all layers")
-        self.used.setAccessibleName("Use the curve")
-        self.preset = Combo("Form of the curve", "Draw a curve of this form", (DRAWN, *PRESETS))
+        self.used = QCheckBox(tr("Use"))
+        self.used.setToolTip(tr("Let the curve take the place of the threshold of all layers"))
+        self.used.setAccessibleName(tr("Use the curve"))
+        self.preset = Combo(
+            tr("Form of the curve"), tr("Draw a curve of this form"), (DRAWN, *map(tr, PRESETS))
+        )
         self.value = NumberBox(parameters.THRESHOLD)
-        self.value.setToolTip("Threshold that the form is drawn with; elsewhere it is that of all")
-        self.value.setAccessibleName("Threshold of the form")
-        self.smooth = QCheckBox("Smooth")
-        self.smooth.setToolTip("Join the points by half waves of a cosine instead of lines")
-        self.add = IconButton("mdi6.plus", "Add a point behind the selected one (Insert)")
-        self.remove = IconButton("mdi6.minus", "Remove the selected point (Delete)")
-        self.shown = Segmented("Shown below", SHOWN)
+        self.value.setToolTip(
+            tr("Threshold that the form is drawn with; elsewhere it is that of all")
+        )
+        self.value.setAccessibleName(tr("Threshold of the form"))
+        self.smooth = QCheckBox(tr("Smooth"))
+        self.smooth.setToolTip(tr("Join the points by half waves of a cosine instead of lines"))
+        self.add = IconButton("mdi6.plus", tr("Add a point behind the selected one (Insert)"))
+        self.remove = IconButton("mdi6.minus", tr("Remove the selected point (Delete)"))
+        self.shown = Segmented(tr("Shown below"), SHOWN)
         self.curve = CurvePlot()
         self.rates = RatePlot()
         self.caption = Caption()
@@ -116,7 +121,7 @@ class CurvePage(QWidget):
 
     def _draw_curve(self) -> None:
         lab, number, plot = self._lab, self._lab.num_steps, self.curve
-        plot.set_run(number, "denoising step of the next run")
+        plot.set_run(number, tr("denoising step of the next run"))
         values = self._values()
         span = parameters.WIDE_THRESHOLD if self._is_wide else parameters.THRESHOLD
         points = [point.value for point in lab.curve.points]
@@ -153,22 +158,22 @@ class CurvePage(QWidget):
     def _draw_rates(self) -> None:
         plot, traces = self.rates, self._lab.traces
         last, before = traces.last, traces.before
-        plot.set_run(self._lab.num_steps, "denoising step")
+        plot.set_run(self._lab.num_steps, tr("denoising step"))
         lines: list[RateLine] = []
         low, high = 0.0, 0.5
         if self.shown.current == CHANGE:
-            plot.set_title("change, %", "%")
+            plot.set_title(tr("change, %"), "%")
             change = self._change()
             if change is not None:
-                lines = [RateLine(change, "last run against the one before", "text")]
+                lines = [RateLine(change, tr("last run against the one before"), "text")]
             most = _most(change, 1.0)
             low, high = -most, most
         else:
-            plot.set_title("mean rate", "rate")
+            plot.set_title(tr("mean rate"), tr("rate"))
             if before is not None:
-                lines.append(RateLine(before.rates, "run before", "muted", is_dashed=True))
+                lines.append(RateLine(before.rates, tr("run before"), "muted", is_dashed=True))
             if last is not None:
-                lines.append(RateLine(last.rates, "last run", "text"))
+                lines.append(RateLine(last.rates, tr("last run"), "text"))
             known = np.concatenate([line.values for line in lines]) if lines else np.empty(0)
             known = known[np.isfinite(known)]
             if len(known):
@@ -207,30 +212,32 @@ class CurvePage(QWidget):
         return step if 0 <= step < number else None
 
     def _step_text(self, step: int) -> str:
-        text = f"step {step + 1:,}: threshold {self._values()[step]:.4f}"
+        text = tr("step {step:,}: threshold {value:.4f}", step=step + 1, value=self._values()[step])
         if not self._lab.is_scheduled:
-            text += ", not in use"
+            text += tr(", not in use")
         last, before = self._lab.traces.last, self._lab.traces.before
         if last is None or len(last.rates) != self._lab.num_steps or np.isnan(last.rates[step]):
             return text
-        text += f"   rate {last.rates[step]:.4f}"
+        text += tr("   rate {rate:.4f}", rate=last.rates[step])
         change = self._change()
         if before is not None and change is not None and np.isfinite(change[step]):
             sign = f"{change[step]:+.2f}".replace("-", "\N{MINUS SIGN}")
-            text += f", before {before.rates[step]:.4f}: {sign} %"
+            text += tr(", before {rate:.4f}: {sign} %", rate=before.rates[step], sign=sign)
         return text
 
     def _runs_text(self) -> str:
         last, before, number = self._lab.traces.last, self._lab.traces.before, self._lab.num_steps
         if last is None:
-            return "The rates of a run appear below; those of the run before stay for comparison."
+            return tr(
+                "The rates of a run appear below; those of the run before stay for comparison."
+            )
         if self.shown.current == CHANGE and self._change() is None:
-            return "To compare, sample twice with the same number of steps."
-        text = "Below: mean rate of all layers"
+            return tr("To compare, sample twice with the same number of steps.")
+        text = tr("Below: mean rate of all layers")
         others = {len(each.rates) for each in (last, before) if each is not None} - {number}
         if others:
-            names = " and ".join(f"{each:,}" for each in sorted(others))
-            text += f"; {names} steps, drawn over the same width"
+            names = tr(" and ").join(f"{each:,}" for each in sorted(others))
+            text += tr("; {names} steps, drawn over the same width", names=names)
         return text
 
     # from the user --------------------------------------------------------------------------

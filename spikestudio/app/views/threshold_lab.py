@@ -29,12 +29,13 @@ from spikestudio.app.views.parts import (
 from spikestudio.app.views.threshold_curve import CurvePage
 from spikestudio.app.views.threshold_layers import LayersPage
 from spikestudio.app.views.threshold_steps import StepsPage
+from spikestudio.language import tr, tr_n
 
 LAYERS, CURVE, STEPS = range(3)
 PAGES = (
-    ("Layers", "Thresholds of all layers, of groups and of single layers"),
-    ("Curve", "Another threshold for every denoising step"),
-    ("T steps", "SNN time steps, and what they do to the read-out"),
+    (tr("Layers"), tr("Thresholds of all layers, of groups and of single layers")),
+    (tr("Curve"), tr("Another threshold for every denoising step")),
+    (tr("T steps"), tr("SNN time steps, and what they do to the read-out")),
 )
 
 
@@ -42,8 +43,8 @@ class ThresholdLabView(View):
     """Three pages; the thresholds are those of the next run."""
 
     view_id: ClassVar[str] = "thresholds"
-    title: ClassVar[str] = "Thresholds"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Thresholds")
+    help_text: ClassVar[str] = tr(
         "Thresholds of the next run. The narrower one wins: all layers < curve < group < layer.\n"
         "Layers: choose a row, set its threshold above. Enter: type it. Delete: take it off.\n"
         "Curve: drag points, double click for a new one. Every edit puts the curve in force.\n"
@@ -69,10 +70,10 @@ class ThresholdLabView(View):
     ) -> None:
         super().__init__(run, parent)
         self.lab = lab
-        self.pages = Segmented("Part", PAGES)
-        self.wide = QCheckBox("Wide")
-        self.wide.setToolTip("Let controls and curve span 0.5 to 1.5, for teaching")
-        self.wide.setAccessibleName("Wide threshold range")
+        self.pages = Segmented(tr("Part"), PAGES)
+        self.wide = QCheckBox(tr("Wide"))
+        self.wide.setToolTip(tr("Let controls and curve span 0.5 to 1.5, for teaching"))
+        self.wide.setAccessibleName(tr("Wide threshold range"))
         self.layers, self.curve = LayersPage(lab), CurvePage(lab)
         self.steps = StepsPage(lab.sampler)
         self.stacked = QStackedWidget()
@@ -80,7 +81,8 @@ class ThresholdLabView(View):
             self.stacked.addWidget(_scrolled(page))
         self.caption = Caption(is_whole=True)
         self.revert_all = _button(
-            "All as in the checkpoint", "Take every threshold off; lesions and other constants stay"
+            tr("All as in the checkpoint"),
+            tr("Take every threshold off; lesions and other constants stay"),
         )
         self.footer = tool_row(self.revert_all, self.caption)
         self.stack = EmptyStack(
@@ -90,7 +92,7 @@ class ThresholdLabView(View):
                 self.footer,
                 stretch=self.stacked,
             ),
-            "The thresholds of a model appear here once it is loaded.",
+            tr("The thresholds of a model appear here once it is loaded."),
         )
         self.stack.show_empty(self.stack.sentence, has_button=False)
         fill(self, self.stack)
@@ -137,12 +139,13 @@ class ThresholdLabView(View):
     @Slot()
     def _show_footer(self) -> None:
         number, others = self.lab.num_differences, self.lab.num_others
-        plural = "" if number == 1 else "s"
-        text = f"{number or 'No'} difference{plural}"
+        text = tr_n(
+            "{number} difference", "{number} differences", number, number=number or tr("No")
+        )
         if others:
-            text += f", {others} of some steps or layers"
+            text += tr(", {others} of some steps or layers", others=others)
         if self.lab.is_for_next_run:
-            text += ", from the next run on"
+            text += tr(", from the next run on")
         self.caption.set_text(text)
         self.revert_all.setEnabled(number > 0)
 

@@ -20,39 +20,42 @@ from spikestudio.app.viewmodels.threshold_lab import Results, ThresholdLab, writ
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.parameter_row import ParameterRow
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.thresholds import ALL, EVERYWHERE, GROUP, OTHER, SCHEDULE
 
 NAMES = {
-    "neuron": "Stem",
-    "downblocks": "Down blocks",
-    "middleblocks": "Middle blocks",
-    "upblocks": "Up blocks",
-    "in_blocks": "In blocks",
-    "mid_block": "Middle block",
-    "out_blocks": "Out blocks",
-    "sdid": "Denoiser (SDID)",
-    "vqsvae": "Image decoder (VQ-SVAE)",
+    "neuron": tr("Stem"),
+    "downblocks": tr("Down blocks"),
+    "middleblocks": tr("Middle blocks"),
+    "upblocks": tr("Up blocks"),
+    "in_blocks": tr("In blocks"),
+    "mid_block": tr("Middle block"),
+    "out_blocks": tr("Out blocks"),
+    "sdid": tr("Denoiser (SDID)"),
+    "vqsvae": tr("Image decoder (VQ-SVAE)"),
 }
 NAME, SET, RESULT, SOURCE = range(4)
-HEADINGS = ("Layers", "Set to", "Next run", "From")
+HEADINGS = (tr("Layers"), tr("Set to"), tr("Next run"), tr("From"))
 TIPS = (
-    "Groups are the parts of the network; open one for its layers",
-    "What was set for this row; blank: it takes over what stands above it",
-    "The threshold that comes of it in the next run, lowest to highest over layers and steps",
-    "Which setting wins: all layers < curve < group < own; other: an override of some steps only",
+    tr("Groups are the parts of the network; open one for its layers"),
+    tr("What was set for this row; blank: it takes over what stands above it"),
+    tr("The threshold that comes of it in the next run, lowest to highest over layers and steps"),
+    tr(
+        "Which setting wins: all layers < curve < group < own; other: an override of some steps only"
+    ),
 )
 TAKES_OVER = {
-    EVERYWHERE: "Takes over the threshold of all layers.",
-    SCHEDULE: "Follows the curve over the steps.",
-    GROUP: "Takes over the threshold of its group.",
-    OTHER: "Set by an override of some steps.",
+    EVERYWHERE: tr("Takes over the threshold of all layers."),
+    SCHEDULE: tr("Follows the curve over the steps."),
+    GROUP: tr("Takes over the threshold of its group."),
+    OTHER: tr("Set by an override of some steps."),
 }
-WIDEST = {RESULT: "0.9999–1.0001", SOURCE: "several", SET: "0.9999"}
+WIDEST = {RESULT: "0.9999–1.0001", SOURCE: tr("several"), SET: "0.9999"}
 """Widest text of the figures' columns; in a narrow dock the last are left out."""
 LEAST_NAMES = 130  # pixels for the names
 LEAST_ROWS = 5  # of the tree that are always in sight
 TARGET = Qt.ItemDataRole.UserRole
-WORDS = (
+WORDS = tr(
     "Lower = more spikes (the paper calls it inhibitory guidance). "
     "Thousandths may change a single picture chaotically: one picture proves nothing."
 )
@@ -74,13 +77,13 @@ class LayersPage(QWidget):
         self.row = ParameterRow(parameters.THRESHOLD)
         self.row.title.setMinimumWidth(1)
         self.tree = _Tree()
-        self.rule = Caption("The narrower setting wins: all layers < curve < group < own")
+        self.rule = Caption(tr("The narrower setting wins: all layers < curve < group < own"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SPACE)
         for widget in (self.row, self.tree, self.rule, words()):
             layout.addWidget(widget, 1 if widget is self.tree else 0)
-        self._delete = QAction("Revert", self.tree)
+        self._delete = QAction(tr("Revert"), self.tree)
         self._delete.setShortcut(QKeySequence(Qt.Key.Key_Delete))
         self._delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.tree.addAction(self._delete)
@@ -128,7 +131,7 @@ class LayersPage(QWidget):
         chosen, root = self.target, self.tree.invisibleRootItem()
         self.tree.clear()
         self._members = {ALL: self._layers or ()}
-        self._items = {ALL: _add(root, ALL, "All layers", "Every layer of the model")}
+        self._items = {ALL: _add(root, ALL, tr("All layers"), tr("Every layer of the model"))}
         for group in self._lab.groups:
             name, pattern = NAMES.get(group.name, group.name), group.pattern
             text = name if group.is_layer else f"{name} ({len(group.layers)})"
@@ -148,7 +151,7 @@ class LayersPage(QWidget):
         texts = {
             SET: written(own) if is_set and own is not None else "",
             RESULT: results.text(self._members[target]),
-            SOURCE: results.source(self._members[target]) or "several",
+            SOURCE: results.source(self._members[target]) or tr("several"),
         }
         for column, text in texts.items():
             if item.text(column) != text:
@@ -171,13 +174,13 @@ class LayersPage(QWidget):
             default = self._lab.default()
             self.row.reset.show_default(None if number == default else f"{default:.3f}")
         else:
-            self.row.reset.show_default(None if own is None else "what stands above it")
+            self.row.reset.show_default(None if own is None else tr("what stands above it"))
         self._name = self._items[target].text(NAME).partition(" (")[0]
         if target in (self._layers or ()):
             self._name = target
         self._fit_title()
         for widget in (self.row.box, self.row.slider):
-            widget.setAccessibleName(f"Threshold of {self._name}")
+            widget.setAccessibleName(tr("Threshold of {name}", name=self._name))
         self.row.show_note(*self._note(target, results))
 
     def _fit_title(self) -> None:
@@ -192,15 +195,15 @@ class LayersPage(QWidget):
         """Return the line under the control, and its role."""
         if target == ALL:
             is_beaten = self._lab.is_scheduled
-            return ("The curve over the steps takes its place." if is_beaten else "", "warn")
+            return (tr("The curve over the steps takes its place.") if is_beaten else "", "warn")
         source = results.source(self._members[target])
         if self._lab.own(target) is None:
-            return TAKES_OVER.get(source, "Its layers have thresholds of their own."), "caption"
+            return TAKES_OVER.get(source, tr("Its layers have thresholds of their own.")), "caption"
         if source == OTHER:
-            return "An override of some steps wins over it.", "warn"
-        text = "" if source else "Layers with a threshold of their own keep it. "
+            return tr("An override of some steps wins over it."), "warn"
+        text = "" if source else tr("Layers with a threshold of their own keep it. ")
         if self._lab.is_for_next_run:
-            text += "Applies to the next run."
+            text += tr("Applies to the next run.")
         return text.strip(), "caption"
 
     # from the user --------------------------------------------------------------------------
@@ -280,7 +283,7 @@ class _Tree(QTreeWidget):
         super().__init__()
         self.setColumnCount(len(HEADINGS))
         self.setHeaderLabels(list(HEADINGS))
-        self.setAccessibleName("Thresholds of all layers, groups and layers")
+        self.setAccessibleName(tr("Thresholds of all layers, groups and layers"))
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setAllColumnsShowFocus(True)

@@ -14,21 +14,29 @@ from spikestudio.app.viewmodels.sampler import SamplerModel
 from spikestudio.app.views.parts import Caption
 from spikestudio.app.widgets.parameter_row import ParameterRow
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.neurons.readout import readout_gain, relative_gain
 
 RESCALE = "rescale_readout"  # parameter of a request
 READOUTS = {
     "sddpm": (
-        "The last layer adds up its T time steps, each with 0.8 times the weight of the one after "
-        "it, and the sum is not normalised."
+        tr(
+            "The last layer adds up its T time steps, each with 0.8 times the weight of the one after "
+            "it, and the sum is not normalised."
+        )
     ),
     "spiking-diffusion": (
-        "The denoiser averages over the time steps, but the image decoder adds them up, each with "
-        "0.8 times the weight of the one after it and not normalised."
+        tr(
+            "The denoiser averages over the time steps, but the image decoder adds them up, each with "
+            "0.8 times the weight of the one after it and not normalised."
+        )
     ),
 }
-WHAT = {"sddpm": "the predicted noise", "spiking-diffusion": "the decoded image before its tanh"}
-AVERAGED = (
+WHAT = {
+    "sddpm": tr("the predicted noise"),
+    "spiking-diffusion": tr("the decoded image before its tanh"),
+}
+AVERAGED = tr(
     "This model averages the spikes of its time steps, so its read-out is as strong with any T. "
     "With another T than the trained one its quality may fall all the same."
 )
@@ -48,8 +56,8 @@ class StepsPage(QWidget):
         theme.set_role(self.words, "caption")
         self.chart = GainChart()
         self.pointed = Caption()
-        self.rescale = QCheckBox("Rescale the read-out to the trained T")
-        self.rescale.setToolTip("Divide the sum by the strength that the bars show")
+        self.rescale = QCheckBox(tr("Rescale the read-out to the trained T"))
+        self.rescale.setToolTip(tr("Divide the sum by the strength that the bars show"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * theme.SPACE)
@@ -76,7 +84,10 @@ class StepsPage(QWidget):
         self.row.show_value(request.snn_steps, sampler.defaults.snn_steps)
         self.row.show_note(*self._note())
         self.row.lock(
-            f"Fixed at {trained}: the model learned one scale for each of its time steps."
+            tr(
+                "Fixed at {trained}: the model learned one scale for each of its time steps.",
+                trained=trained,
+            )
             if model.tsm_locked
             else ""
         )
@@ -100,9 +111,12 @@ class StepsPage(QWidget):
     def _note(self) -> tuple[str, str]:
         sampler = self._sampler
         if sampler.differs_from_run("snn_steps"):
-            return "Applies to the next run.", "caption"
+            return tr("Applies to the next run."), "caption"
         if sampler.request.snn_steps != sampler.trained_steps:
-            text = f"Trained with {sampler.trained_steps}; with another number quality may fall."
+            text = tr(
+                "Trained with {trained_steps}; with another number quality may fall.",
+                trained_steps=sampler.trained_steps,
+            )
             return text, "warn"
         return "", "caption"
 
@@ -115,14 +129,38 @@ class StepsPage(QWidget):
         gain = relative_gain(steps, trained)
         what = WHAT[self.architecture]
         if steps == trained:
-            second = f"T = {trained} is the trained one (sum {readout_gain(trained):.3f})"
-            return f"{first} {second}: with another T {what} is stronger or weaker."
-        sums = f"sum {readout_gain(steps):.3f} instead of {readout_gain(trained):.3f}"
+            second = tr(
+                "T = {trained} is the trained one (sum {readout_gain:.3f})",
+                trained=trained,
+                readout_gain=readout_gain(trained),
+            )
+            return tr(
+                "{first} {second}: with another T {what} is stronger or weaker.",
+                first=first,
+                second=second,
+                what=what,
+            )
+        sums = tr(
+            "sum {readout_gain:.3f} instead of {readout_gain_2:.3f}",
+            readout_gain=readout_gain(steps),
+            readout_gain_2=readout_gain(trained),
+        )
         if is_rescaled:
-            return f"{first} With T = {steps} that is {sums}, which is divided out again."
-        return (
-            f"{first} With T = {steps} instead of the trained {trained}, {what} therefore comes out "
-            f"{gain:.2f} times as strong ({sums})."
+            return tr(
+                "{first} With T = {steps} that is {sums}, which is divided out again.",
+                first=first,
+                steps=steps,
+                sums=sums,
+            )
+        return tr(
+            "{first} With T = {steps} instead of the trained {trained}, {what} therefore comes out "
+            "{gain:.2f} times as strong ({sums}).",
+            first=first,
+            steps=steps,
+            trained=trained,
+            what=what,
+            gain=gain,
+            sums=sums,
         )
 
     @Slot()

@@ -18,6 +18,7 @@ from spikestudio.app.viewmodels.timeline import SPEEDS, TimelineModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, Combo, EmptyStack, fill, stacked, tool_row
 from spikestudio.app.widgets.icons import ICON_SIZE, IconButton, icon
+from spikestudio.language import tr
 
 SNAP_STEPS = 0.03  # of the run: with Alt, a mark as near as this is meant
 
@@ -26,8 +27,8 @@ class TimelineView(View):
     """Play button, two lanes, marks; everything it does is a method of the model."""
 
     view_id: ClassVar[str] = "timeline"
-    title: ClassVar[str] = "Timeline"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Timeline")
+    help_text: ClassVar[str] = tr(
         "Above: denoising steps of the run. Below: the SNN steps inside the chosen one,\n"
         "with the spikes of the selected layer in each.\n"
         "Press or drag in a lane: go there. Alt: snap to marks. Wheel: one step on or back.\n"
@@ -47,25 +48,27 @@ class TimelineView(View):
     ) -> None:
         super().__init__(run, parent)
         self.timeline = timeline
-        self.play = IconButton("mdi6.play", "Play (Space)")
+        self.play = IconButton("mdi6.play", tr("Play (Space)"))
         self.speed = Combo(
-            "Speed", "Speed of playback (Up, Down)", tuple(f"{speed:g}×" for speed in SPEEDS)
+            tr("Speed"),
+            tr("Speed of playback (Up, Down)"),
+            tuple(f"{speed:g}×" for speed in SPEEDS),
         )
-        self.previous = IconButton("mdi6.chevron-left", "Previous bookmark (Page up)")
-        self.bookmark = IconButton("mdi6.bookmark-outline", "Bookmark this moment (B)")
-        self.next = IconButton("mdi6.chevron-right", "Next bookmark (Page down)")
-        self.live = QPushButton("Live")
-        self.record = QPushButton("Record to file…")
+        self.previous = IconButton("mdi6.chevron-left", tr("Previous bookmark (Page up)"))
+        self.bookmark = IconButton("mdi6.bookmark-outline", tr("Bookmark this moment (B)"))
+        self.next = IconButton("mdi6.chevron-right", tr("Next bookmark (Page down)"))
+        self.live = QPushButton(tr("Live"))
+        self.record = QPushButton(tr("Record to file…"))
         self.record.setCheckable(True)
         self.target: Path | None = None
         self.caption = Caption()
         self.lanes = TimelineLanes()
-        self.lanes.setAccessibleName("Denoising steps and SNN steps of the run")
+        self.lanes.setAccessibleName(tr("Denoising steps and SNN steps of the run"))
         self.lanes.tip_at = self._tip
         self._scale: tuple[object, str, int] = (None, "", 1)
         self.stack = EmptyStack(
             stacked(self._build_row(), self.lanes, self.caption, stretch=self.lanes),
-            "Every step of a run can be looked at again here.",
+            tr("Every step of a run can be looked at again here."),
         )
         fill(self, self.stack)
         self._keys = self._key_table()
@@ -133,7 +136,7 @@ class TimelineView(View):
     def _show_controls(self) -> None:
         timeline = self.timeline
         self.play.set_icon("mdi6.pause" if timeline.is_playing else "mdi6.play")
-        word = "Pause playback (Space)" if timeline.is_playing else "Play (Space)"
+        word = tr("Pause playback (Space)") if timeline.is_playing else tr("Play (Space)")
         self.play.setToolTip(word)
         self.play.setAccessibleName(word)
         self.play.setEnabled(timeline.steps_done > 0)
@@ -145,11 +148,11 @@ class TimelineView(View):
         self.previous.setEnabled(any(at < timeline.cursor for at in timeline.bookmarks))
         self.next.setEnabled(any(at > timeline.cursor for at in timeline.bookmarks))
         is_active = self.run.state.is_active
-        self.live.setText("Live" if is_active else "Newest")
+        self.live.setText(tr("Live") if is_active else tr("Newest"))
         self.live.setToolTip(
-            "The newest step is shown as soon as it is computed"
+            tr("The newest step is shown as soon as it is computed")
             if timeline.is_live
-            else "Show the newest step again, and follow the run (L)"
+            else tr("Show the newest step again, and follow the run (L)")
         )
         self.live.setEnabled(not timeline.is_live)
 
@@ -164,12 +167,18 @@ class TimelineView(View):
         self.record.setChecked(is_on)
         self.record.setIcon(icon("mdi6.record-rec" if is_on else "mdi6.record-circle-outline"))
         self.record.setIconSize(QSize(theme.px(ICON_SIZE), theme.px(ICON_SIZE)))
-        self.record.setText("Recording to file" if is_on else "Record to file…")
+        self.record.setText(tr("Recording to file") if is_on else tr("Record to file…"))
         keys = "Ctrl+Shift+R"
         self.record.setToolTip(
-            f"The next runs are recorded beside {self.target}; press to stop that ({keys})"
+            tr(
+                "The next runs are recorded beside {target}; press to stop that ({keys})",
+                target=self.target,
+                keys=keys,
+            )
             if is_on
-            else f"Keep the next runs as recordings, which can be opened again ({keys})"
+            else tr(
+                "Keep the next runs as recordings, which can be opened again ({keys})", keys=keys
+            )
         )
 
     @Slot()
@@ -180,19 +189,24 @@ class TimelineView(View):
     def _show_caption(self, spikes: int | None) -> None:
         timeline, run = self.timeline, self.run.run
         if run is None or not timeline.steps_done:
-            self.caption.set_text("waiting for step 1")
+            self.caption.set_text(tr("waiting for step 1"))
             return
         at = timeline.cursor
-        text = (
-            f"step {at.step + 1:,} of {timeline.num_steps:,}, t = {run.timesteps[at.step]}"
-            f"   SNN step {at.snn_step + 1} of {timeline.snn_steps}"
+        text = tr(
+            "step {at_step:,} of {num_steps:,}, t = {timestep}"
+            "   SNN step {snn_step} of {snn_steps}",
+            at_step=at.step + 1,
+            num_steps=timeline.num_steps,
+            timestep=run.timesteps[at.step],
+            snn_step=at.snn_step + 1,
+            snn_steps=timeline.snn_steps,
         )
         layer = self.run.selection.layer
         text += f"   {layer}: "
-        text += "not recorded" if spikes is None else f"{spikes:,} spikes"
+        text += tr("not recorded") if spikes is None else tr("{spikes:,} spikes", spikes=spikes)
         recording, recorder = self.run.recording, self.run.recorder
         if recording is not None:
-            text += f"   recording {recording.name}, not live"
+            text += tr("   recording {recording}, not live", recording=recording.name)
         elif recorder is not None and recorder.dropped:
             text += f"   {recorder.dropped}"
         self.caption.set_text(text)
@@ -204,16 +218,32 @@ class TimelineView(View):
             return ""
         if lane == "snn":
             counts = timeline.counts()
-            text = f"SNN step {cell + 1} of {timeline.snn_steps}"
-            words = "not recorded" if counts is None else f"{int(counts[cell]):,} spikes"
-            return f"{text}: {words} in {self.run.selection.layer}"
-        parts = [f"Step {cell + 1:,} of {timeline.num_steps:,}, t = {run.timesteps[cell]}"]
+            text = tr("SNN step {cell} of {snn_steps}", cell=cell + 1, snn_steps=timeline.snn_steps)
+            words = (
+                tr("not recorded")
+                if counts is None
+                else tr("{count:,} spikes", count=int(counts[cell]))
+            )
+            return tr(
+                "{the_text}: {words} in {layer}",
+                the_text=text,
+                words=words,
+                layer=self.run.selection.layer,
+            )
+        parts = [
+            tr(
+                "Step {cell:,} of {num_steps:,}, t = {timestep}",
+                cell=cell + 1,
+                num_steps=timeline.num_steps,
+                timestep=run.timesteps[cell],
+            )
+        ]
         if cell >= timeline.steps_done:
-            parts.append("not computed yet")
+            parts.append(tr("not computed yet"))
         parts += [mark.text for mark in timeline.marks if mark.at.step == cell]
         for gap in timeline.gaps():
             if gap.first <= cell < gap.last:
-                parts.append(f"not recorded: {gap.reason}")
+                parts.append(tr("not recorded: {reason}", reason=gap.reason))
         return "\n".join(parts)
 
     # input ----------------------------------------------------------------------------------

@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 from spikestudio.app.plots.palettes import code_colors, scalar_indices, scalar_lut
 from spikestudio.app.plots.scale_bar import Mark, ScaleBar
 from spikestudio.app.plots.token_bars import share_text
+from spikestudio.language import tr
 from spikestudio.sampling.events import ImagePreview, TokensUnmasked
 
-CODE, CONFIDENCE, ENTROPY, ORDER = "code", "confidence", "entropy", "order of reveal"
+CODE, CONFIDENCE, ENTROPY, ORDER = (
+    tr("code"),
+    tr("confidence"),
+    tr("entropy"),
+    tr("order of reveal"),
+)
 LAYERS = (CODE, CONFIDENCE, ENTROPY, ORDER)
 
 
@@ -45,15 +51,15 @@ def show_scale(scale: ScaleBar, kind: str, codes: int, steps: int) -> None:
     """Let a scale bar say what the colours of a layer mean; codes have none."""
     scale.setVisible(kind != CODE)
     marks: tuple[Mark, ...] = ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))
-    title = "probability of the code drawn"
+    title = tr("probability of the code drawn")
     if kind == CODE:
         return
     if kind == ORDER:
-        marks, title = ((0.0, "1"), (1.0, f"{max(2, steps):,}")), "revealed in step"
+        marks, title = ((0.0, "1"), (1.0, f"{max(2, steps):,}")), tr("revealed in step")
     elif kind == ENTROPY:
         most = most_bits(codes)
-        marks, title = ((0.0, "0"), (1.0, f"{most:.3g}")), "entropy, bits"
-    scale.set_scale(title, scalar_lut(), marks, "masked")
+        marks, title = ((0.0, "0"), (1.0, f"{most:.3g}")), tr("entropy, bits")
+    scale.set_scale(title, scalar_lut(), marks, tr("masked"))
 
 
 def most_bits(codes: int) -> float:
@@ -71,16 +77,30 @@ def describe_cell(
 ) -> str:
     """Return what is known of one cell, in a line; ``entropy`` in bits, None where not kept."""
     row, column = cell
-    where = f"Cell x {column}, y {row}"
+    where = tr("Cell x {column}, y {row}", column=column, row=row)
     token = int(tokens.tokens[image, row, column])
-    bits = "" if entropy is None else f", entropy {share_text(entropy)} bits"
+    bits = "" if entropy is None else tr(", entropy {share} bits", share=share_text(entropy))
     if token == tokens.mask_id:
-        return f"{where}: still masked{bits and ', prediction' + bits[1:]}"
+        return tr(
+            "{where}: still masked{bits}", where=where, bits=bits and tr(", prediction") + bits[1:]
+        )
     step = int(tokens.order[image, row, column]) + 1
     if is_painted:
-        return f"{where}: code {token:,}, painted before step {step:,}"
+        return tr(
+            "{where}: code {token:,}, painted before step {step:,}",
+            where=where,
+            token=token,
+            step=step,
+        )
     confidence = share_text(float(tokens.confidence[image, row, column]))
-    return f"{where}: code {token:,}, confidence {confidence}{bits}, revealed in step {step:,}"
+    return tr(
+        "{where}: code {token:,}, confidence {confidence}{bits}, revealed in step {step:,}",
+        where=where,
+        token=token,
+        confidence=confidence,
+        bits=bits,
+        step=step,
+    )
 
 
 def decoded_at(
@@ -91,7 +111,7 @@ def decoded_at(
     While a run goes on those of the step before may be the newest; an earlier step has its own or none.
     """
     if preview is None or preview.decoded is None or (preview.step != step and not is_live):
-        return None, f"decoded: not kept for step {step + 1:,}"
+        return None, tr("decoded: not kept for step {step:,}", step=step + 1)
     if preview.step != step:
-        return preview.decoded, f"decoded, step {preview.step + 1:,}"
-    return preview.decoded, "decoded"
+        return preview.decoded, tr("decoded, step {preview_step:,}", preview_step=preview.step + 1)
+    return preview.decoded, tr("decoded")

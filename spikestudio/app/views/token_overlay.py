@@ -10,6 +10,7 @@ from spikestudio.app.plots.palettes import code_colors
 from spikestudio.app.plots.token_item import TokenPicture
 from spikestudio.app.plots.token_marks import Cell
 from spikestudio.app.viewmodels.token_edits import TokenEditor
+from spikestudio.language import tr
 
 
 def real_picture(editor: TokenEditor) -> TokenPicture:
@@ -24,8 +25,8 @@ def real_picture(editor: TokenEditor) -> TokenPicture:
         is_new=np.zeros(ids.shape, bool),
         colors=code_colors(base.mask_id + 1)[ids],
         decoded=base.image.pixels,
-        heading=f"real image, {base.image.name}",
-        map_heading="its tokens",
+        heading=tr("real image, {image}", image=base.image.name),
+        map_heading=tr("its tokens"),
     )
     return _marked(picture, editor, 0)
 
@@ -43,7 +44,7 @@ def edited_picture(picture: TokenPicture, editor: TokenEditor, image: int) -> To
     colors[painted] = code_colors(base.mask_id + 1)[ids[painted]]
     heading = picture.heading
     if picture.decoded is not None:
-        heading += ", before the edits"
+        heading += tr(", before the edits")
     unknown = picture.is_unknown
     return _marked(
         replace(
@@ -54,7 +55,7 @@ def edited_picture(picture: TokenPicture, editor: TokenEditor, image: int) -> To
             colors=colors,
             is_unknown=None if unknown is None else unknown & ~painted,
             heading=heading,
-            map_heading="tokens, edited",
+            map_heading=tr("tokens, edited"),
         ),
         editor,
         image,
@@ -77,9 +78,9 @@ def describe_edit(editor: TokenEditor, image: int, cell: Cell) -> str:
         return ""
     words = []
     if editor.painted(image)[cell]:
-        words.append(f"painted code {int(editor.tokens(image)[cell]):,}")
+        words.append(tr("painted code {token:,}", token=int(editor.tokens(image)[cell])))
     if editor.cleared(image)[cell]:
-        words.append("cleared")
+        words.append(tr("cleared"))
     if editor.locked(image)[cell]:
-        words.append("locked")
-    return f"edit: {', '.join(words)}" if words else ""
+        words.append(tr("locked"))
+    return tr("edit: {words}", words=", ".join(words)) if words else ""

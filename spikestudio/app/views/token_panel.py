@@ -15,11 +15,12 @@ from spikestudio.app.viewmodels.parameters import TEMPERATURE
 from spikestudio.app.views.parts import Caption, line
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.slider import NumberSlider
+from spikestudio.language import tr
 from spikestudio.metrics.codebook import code_probabilities, entropy_bits, likeliest
 
 TOP = 5
 WIDTH = 248
-POINT_AT_ONE, WHAT_APPEARS = "Point at a cell", "its likeliest codes appear here"
+POINT_AT_ONE, WHAT_APPEARS = tr("Point at a cell"), tr("its likeliest codes appear here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +53,24 @@ class TokenPanel(QWidget):
         self.cell: Cell | None = None
         self.what_if: float | None = None  # temperature tried; None: the run's
         self._patches: NDArray[np.uint8] | None = None
-        self.setAccessibleName("Likeliest codes")
+        self.setAccessibleName(tr("Likeliest codes"))
         self.heading, self.state = Caption(token="text"), Caption()
         self.bars = TokenBars()
         self.slider = NumberSlider(
             replace(
                 TEMPERATURE,
-                title="Temperature to try",
-                help_text="Redraws the bars from the stored logits; nothing is sampled again.",
+                title=tr("Temperature to try"),
+                help_text=tr("Redraws the bars from the stored logits; nothing is sampled again."),
             )
         )
         self.slider.setToolTip(
-            "What if: the bars at another temperature, from the stored logits.\n"
-            "Nothing is sampled again."
+            tr(
+                "What if: the bars at another temperature, from the stored logits.\n"
+                "Nothing is sampled again."
+            )
         )
         self.slider.set_labels_shown(is_shown=False)
-        self.back = IconButton("mdi6.restore", "Back to the temperature of the run")
+        self.back = IconButton("mdi6.restore", tr("Back to the temperature of the run"))
         for control in (self.slider, self.back):
             policy = control.sizePolicy()
             policy.setRetainSizeWhenHidden(True)
@@ -118,7 +121,7 @@ class TokenPanel(QWidget):
         self.slider.set_number(temperature)
         if cell.is_painted:
             self.bars.set_rows(())
-            self.rest.set_text("no probability: nothing was drawn")
+            self.rest.set_text(tr("no probability: nothing was drawn"))
             self.note.set_text("")
             return
         if cell.logits is None:
@@ -135,12 +138,21 @@ class TokenPanel(QWidget):
         others = len(probabilities) - len(codes)
         share = max(0.0, 1.0 - float(probabilities[codes].sum()))
         entropy = share_text(float(entropy_bits(probabilities)))
-        self.rest.set_text(f"other {others:,}: {share_text(share)}   entropy {entropy} bits")
-        ran = f"the run used {cell.temperature:.3g}"
+        self.rest.set_text(
+            tr(
+                "other {others:,}: {share}   entropy {entropy} bits",
+                others=others,
+                share=share_text(share),
+                entropy=entropy,
+            )
+        )
+        ran = tr("the run used {temperature:.3g}", temperature=cell.temperature)
         if self.what_if is None:
-            self.note.set_text(f"temperature: {ran}")
+            self.note.set_text(tr("temperature: {ran}", ran=ran))
         else:
-            self.note.set_text(f"what if {temperature:.3g}; {ran}")
+            self.note.set_text(
+                tr("what if {temperature:.3g}; {ran}", temperature=temperature, ran=ran)
+            )
 
     def _draw_without_logits(self, cell: Cell) -> None:
         rows: tuple[CodeRow, ...] = ()
@@ -148,8 +160,15 @@ class TokenPanel(QWidget):
             confidence, code = cell.confidence, cell.code
             rows = (CodeRow(code, confidence, confidence, self._patch(code), is_drawn=True),)
         self.bars.set_rows(rows)
-        self.rest.set_text(f"other codes: the logits of step {cell.step + 1:,} were not kept")
-        self.note.set_text(f"temperature: the run used {cell.temperature:.3g}")
+        self.rest.set_text(
+            tr(
+                "other codes: the logits of step {cell_step:,} were not kept",
+                cell_step=cell.step + 1,
+            )
+        )
+        self.note.set_text(
+            tr("temperature: the run used {temperature:.3g}", temperature=cell.temperature)
+        )
 
     def _row(
         self,
@@ -187,11 +206,20 @@ class TokenPanel(QWidget):
 
 
 def _heading(cell: Cell | None) -> str:
-    return POINT_AT_ONE if cell is None else f"Cell x {cell.column}, y {cell.row}"
+    return (
+        POINT_AT_ONE
+        if cell is None
+        else tr("Cell x {column}, y {row}", column=cell.column, row=cell.row)
+    )
 
 
 def _state(cell: Cell) -> str:
     if cell.code is None:
-        return f"still masked; the prediction of step {cell.step + 1:,}"
-    done = "painted before" if cell.is_painted else "drawn in"
-    return f"code {cell.code:,}, {done} step {cell.step + 1:,}"
+        return tr("still masked; the prediction of step {cell_step:,}", cell_step=cell.step + 1)
+    done = tr("painted before") if cell.is_painted else tr("drawn in")
+    return tr(
+        "code {code:,}, {done} step {cell_step:,}",
+        code=cell.code,
+        done=done,
+        cell_step=cell.step + 1,
+    )

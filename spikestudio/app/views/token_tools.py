@@ -23,6 +23,7 @@ from spikestudio.app.viewmodels.token_edits import TokenEditor, pinned
 from spikestudio.app.views.parts import Caption, Combo, Segmented, tool_row
 from spikestudio.app.views.token_overlay import describe_edit, edited_picture, real_picture
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 from spikestudio.sampling.edits import CLEAR, LOCK, PAINT
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 IMAGES = (".png", ".jpg", ".jpeg")
 PICK = "pick"
 TOOLS = (LOCK, PAINT, CLEAR, PICK)
-ONE, ALL = "this image", "all images"
-HINT = "Drag over cells to lock, paint or clear them; Shift: a rectangle."
-NO_CODE = "Choose the code to paint with: click one in the codebook, or pick one from the map."
-NOT_KEPT = "There are no tokens to edit here: look at a step whose tokens were kept."
+ONE, ALL = tr("this image"), tr("all images")
+HINT = tr("Drag over cells to lock, paint or clear them; Shift: a rectangle.")
+NO_CODE = tr("Choose the code to paint with: click one in the codebook, or pick one from the map.")
+NOT_KEPT = tr("There are no tokens to edit here: look at a step whose tokens were kept.")
 
 
 class TokenTools(QObject):
@@ -61,26 +62,28 @@ class TokenTools(QObject):
         self._is_stroking = False
         self._tokens: TokensUnmasked | None = None  # that are shown
         self._pins: tuple[tuple[Readable | None, int], NDArray[np.bool_] | None] = ((None, 0), None)
-        self.toggle = IconButton("mdi6.pencil-outline", "Edit the tokens, and go on from them")
+        self.toggle = IconButton("mdi6.pencil-outline", tr("Edit the tokens, and go on from them"))
         self.toggle.setCheckable(True)
         self.toggle.setVisible(branching is not None)
         self.tool = Segmented(
-            "Tool",
+            tr("Tool"),
             (
-                ("Lock", "Keep these tokens: later edits leave them alone; again: unlock"),
-                ("Paint", "Put the code chosen in the codebook here"),
-                ("Clear", "Mask these cells again: the steps that are left draw them anew"),
-                ("Pick", "Take the code of a cell to paint with"),
+                (tr("Lock"), tr("Keep these tokens: later edits leave them alone; again: unlock")),
+                (tr("Paint"), tr("Put the code chosen in the codebook here")),
+                (tr("Clear"), tr("Mask these cells again: the steps that are left draw them anew")),
+                (tr("Pick"), tr("Take the code of a cell to paint with")),
             ),
         )
         self.brush = Caption(is_whole=True)
-        self.scope = Combo("Edited images", "Which images of the batch are edited", (ONE, ALL))
-        self.undo = IconButton("mdi6.undo", "Undo the last edit (Ctrl+Z)")
-        self.redo = IconButton("mdi6.redo", "Redo the edit (Ctrl+Shift+Z)")
-        self.invert = IconButton("mdi6.select-inverse", "Clear the other cells instead")
-        self.discard = IconButton("mdi6.close-circle-outline", "Discard all edits")
-        self.real = QPushButton("Real image")
-        self.real.setToolTip("Start from the tokens of a real image, of which you mask a part")
+        self.scope = Combo(
+            tr("Edited images"), tr("Which images of the batch are edited"), (ONE, ALL)
+        )
+        self.undo = IconButton("mdi6.undo", tr("Undo the last edit (Ctrl+Z)"))
+        self.redo = IconButton("mdi6.redo", tr("Redo the edit (Ctrl+Shift+Z)"))
+        self.invert = IconButton("mdi6.select-inverse", tr("Clear the other cells instead"))
+        self.discard = IconButton("mdi6.close-circle-outline", tr("Discard all edits"))
+        self.real = QPushButton(tr("Real image"))
+        self.real.setToolTip(tr("Start from the tokens of a real image, of which you mask a part"))
         self.real.setMenu(self._menu(view))
         self.go = QPushButton()
         for button in (self.real, self.go):
@@ -127,7 +130,7 @@ class TokenTools(QObject):
             action = menu.addAction(QIcon(str(path)), path.stem)
             action.triggered.connect(partial(self.choose_image, path))
         menu.addSeparator()
-        menu.addAction("Choose a file…").triggered.connect(self._open_dialog)
+        menu.addAction(tr("Choose a file…")).triggered.connect(self._open_dialog)
         return menu
 
     # what is shown --------------------------------------------------------------------------
@@ -185,7 +188,7 @@ class TokenTools(QObject):
         self.go.setText(text)
         self.go.setAccessibleName(text)
         self.go.setEnabled(not problem)
-        self.go.setToolTip(problem or "Start a run that branches here, with these edits")
+        self.go.setToolTip(problem or tr("Start a run that branches here, with these edits"))
         self.undo.setEnabled(editor.can_undo)
         self.redo.setEnabled(editor.can_redo)
         self.invert.setEnabled(base is not None)
@@ -193,18 +196,25 @@ class TokenTools(QObject):
         self.scope.setEnabled(self.image is None)
         self.real.setEnabled(self._branching.images.can_choose and not self._cannot_fill())
         self.real.setToolTip(
-            self._cannot_fill() or "Start from the tokens of a real image, of which you mask a part"
+            self._cannot_fill()
+            or tr("Start from the tokens of a real image, of which you mask a part")
         )
-        self.brush.set_text("no code chosen" if code is None else f"code {code:,}")
+        self.brush.set_text(
+            tr("no code chosen") if code is None else tr("code {code:,}", code=code)
+        )
         self.caption.set_text(self._text(text, problem))
 
     def _label(self) -> str:
         base = self.editor.base
         if base is None:
-            return "Resume"
+            return tr("Resume")
         if base.image is not None:
-            return "Fill in"
-        return "Fill in again" if base.is_last_step else f"Resume from step {base.step + 2:,}"
+            return tr("Fill in")
+        return (
+            tr("Fill in again")
+            if base.is_last_step
+            else tr("Resume from step {base_step:,}", base_step=base.step + 2)
+        )
 
     def _cannot_fill(self) -> str:
         return self._branching.cannot_fill() if self._branching is not None else ""
@@ -221,8 +231,8 @@ class TokenTools(QObject):
         if problem or not base.is_last_step:
             return problem
         if not self.editor.given()[1].any():
-            of = "of the image" if base.image is not None else "of this last step"
-            return f"Clear the cells {of} that the model is to draw."
+            of = tr("of the image") if base.image is not None else tr("of this last step")
+            return tr("Clear the cells {of} that the model is to draw.", of=of)
         return ""
 
     def _text(self, label: str, problem: str) -> str:
@@ -231,10 +241,10 @@ class TokenTools(QObject):
         base = self.editor.base
         summary = self.editor.summary(self._run.selection.image)
         if base is not None and summary and not self.editor.is_of(self._tokens):
-            summary += f", waiting at step {base.step + 1:,}"
+            summary += tr(", waiting at step {base_step:,}", base_step=base.step + 1)
         if problem:
             return f"{summary}; {problem[0].lower()}{problem[1:]}" if summary else problem
-        return f"{summary}; press {label}" if summary else HINT
+        return tr("{summary}; press {label}", summary=summary, label=label) if summary else HINT
 
     # editing --------------------------------------------------------------------------------
 
@@ -268,12 +278,15 @@ class TokenTools(QObject):
         if base is None:
             return NOT_KEPT
         if not self.editor.is_of(self._tokens):
-            return f"The edits belong to step {base.step + 1:,}: go there, or discard them."
+            return tr(
+                "The edits belong to step {base_step:,}: go there, or discard them.",
+                base_step=base.step + 1,
+            )
         return ""
 
     def _pick(self, code: int, mask_id: int) -> None:
         if code == mask_id:
-            self.problem = "A masked cell has no code to pick."
+            self.problem = tr("A masked cell has no code to pick.")
         else:
             if self._codebook.selected != code:
                 self._codebook.select(code)
@@ -326,8 +339,10 @@ class TokenTools(QObject):
 
     @Slot()
     def _open_dialog(self) -> None:
-        title = "Start from a real image"
-        dialog = QFileDialog(self.row, title, "", f"Images (*{' *'.join(IMAGES)})")
+        title = tr("Start from a real image")
+        dialog = QFileDialog(
+            self.row, title, "", tr("Images (*{images})", images=" *".join(IMAGES))
+        )
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.choose_image(Path(name)))

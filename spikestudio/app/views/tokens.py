@@ -44,22 +44,23 @@ from spikestudio.app.views.token_stage import TokenStage
 from spikestudio.app.views.token_tools import TokenTools
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.export.origin import may_carry
+from spikestudio.language import tr
 from spikestudio.recording.values import first_step
 from spikestudio.sampling.events import ImagePreview, TokensUnmasked
 
-EMPTY = "The token map of the selected image appears here as it unmasks."
-NO_TOKENS = "This model has no tokens; open a Spiking-Diffusion model."
-NO_ENTROPY = "entropy not kept: it needs the logits of the steps"
-BEFORE = "before this run branched off"
-PANEL_TIP = "Show or hide the likeliest codes of the cell pointed at"
+EMPTY = tr("The token map of the selected image appears here as it unmasks.")
+NO_TOKENS = tr("This model has no tokens; open a Spiking-Diffusion model.")
+NO_ENTROPY = tr("entropy not kept: it needs the logits of the steps")
+BEFORE = tr("before this run branched off")
+PANEL_TIP = tr("Show or hide the likeliest codes of the cell pointed at")
 
 
 class TokensView(View):
     """Token map of the selected image, and what the network thought of the cell pointed at."""
 
     view_id: ClassVar[str] = "tokens"
-    title: ClassVar[str] = "Tokens"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Tokens")
+    help_text: ClassVar[str] = tr(
         "Spiking-Diffusion draws a map of codes; a codebook turns each code into a patch.\n"
         "Hatched: still masked. Outlined: revealed in the newest step.\n"
         "Code: its own colour, the same in every run. Order of reveal: the step of the cell.\n"
@@ -87,10 +88,10 @@ class TokensView(View):
         super().__init__(run, parent)
         self.fields = fields
         self.codebook = codebook or CodebookModel(run, self)
-        self.color = Combo("Colour of the cells", "What the colour of a cell means", LAYERS)
+        self.color = Combo(tr("Colour of the cells"), tr("What the colour of a cell means"), LAYERS)
         self.scale = ScaleBar()
         self.map = TokenMap()
-        self.map.setAccessibleName("Token map and decoded image")
+        self.map.setAccessibleName(tr("Token map and decoded image"))
         self.panel = TokenPanel()
         self.stage = TokenStage(self.map, self.panel)
         self.show_panel = IconButton("mdi6.chart-box-outline", PANEL_TIP)
@@ -308,7 +309,11 @@ class TokensView(View):
     @Slot()
     def _on_room_changed(self) -> None:
         self.show_panel.setEnabled(self.stage.has_room)
-        tip = PANEL_TIP if self.stage.has_room else f"{PANEL_TIP}: this dock is too small for them"
+        tip = (
+            PANEL_TIP
+            if self.stage.has_room
+            else tr("{panel_tip}: this dock is too small for them", panel_tip=PANEL_TIP)
+        )
         self.show_panel.setToolTip(tip)
         self._show_cell()
 
@@ -330,10 +335,10 @@ class TokensView(View):
         if (tokens is None or started is None) and self._step is not None:
             recorder = self.run.recorder
             first = first_step(recorder.origin) if recorder is not None else 0
-            why = BEFORE if self._step < first else "its tokens were not kept"
-            return f"step {self._step + 1:,}: {why}"
+            why = BEFORE if self._step < first else tr("its tokens were not kept")
+            return tr("step {step:,}: {why}", step=self._step + 1, why=why)
         if tokens is None or started is None:
-            return "waiting for step 1"
+            return tr("waiting for step 1")
         image = self.run.selection.image
         if self._hovered is not None:
             bits = self._logits.entropy(self._draw_step(self._hovered, tokens))
@@ -344,11 +349,22 @@ class TokensView(View):
         shown = tokens.tokens[image]
         revealed = shown[shown != tokens.mask_id]
         if self._has_gaps and self.color.currentText() == ENTROPY:
-            return f"step {tokens.step + 1:,} of {len(started.timesteps):,}   {NO_ENTROPY}"
-        return (
-            f"step {tokens.step + 1:,} of {len(started.timesteps):,}   "
-            f"{revealed.size:,} of {shown.size:,} cells revealed, "
-            f"{np.unique(revealed).size:,} different codes   image {image + 1:,}"
+            return tr(
+                "step {tokens_step:,} of {num_timesteps:,}   {no_entropy}",
+                tokens_step=tokens.step + 1,
+                num_timesteps=len(started.timesteps),
+                no_entropy=NO_ENTROPY,
+            )
+        return tr(
+            "step {tokens_step:,} of {num_timesteps:,}   "
+            "{revealed_size:,} of {shown_size:,} cells revealed, "
+            "{unique_size:,} different codes   image {image:,}",
+            tokens_step=tokens.step + 1,
+            num_timesteps=len(started.timesteps),
+            revealed_size=revealed.size,
+            shown_size=shown.size,
+            unique_size=np.unique(revealed).size,
+            image=image + 1,
         )
 
     def _real_text(self, edit: str) -> str:
@@ -357,9 +373,18 @@ class TokensView(View):
         if picture is None:
             return ""
         if cell is not None:
-            return f"Cell x {cell[1]}, y {cell[0]}: {edit or f'code {int(picture.ids[cell]):,}'}"
+            return tr(
+                "Cell x {cell}, y {cell_2}: {edit}",
+                cell=cell[1],
+                cell_2=cell[0],
+                edit=edit or tr("code {id:,}", id=int(picture.ids[cell])),
+            )
         kept = int((~picture.is_masked).sum())
-        return f"{kept:,} of {picture.ids.size:,} cells keep the token of the real image"
+        return tr(
+            "{kept:,} of {ids_size:,} cells keep the token of the real image",
+            kept=kept,
+            ids_size=picture.ids.size,
+        )
 
 
 def _files(event: QDropEvent) -> list[Path]:

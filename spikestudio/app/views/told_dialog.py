@@ -26,6 +26,7 @@ from spikestudio.app.widgets.number_field import NumberField
 from spikestudio.checkpoints.catalog import SUFFIXES
 from spikestudio.checkpoints.library import printable
 from spikestudio.data.registry import DATASETS
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.checkpoint import CheckpointModel
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from spikestudio.sampling.worker import ModelInfo
 
 WIDTH = 460
-AS_ASSUMED = "as assumed"
+AS_ASSUMED = tr("as assumed")
 ENTRIES = ("net_model", "ema_model", "model", "state_dict")
 
 
@@ -43,33 +44,43 @@ class ToldDialog(QDialog):
     def __init__(self, model: ModelInfo, checkpoint: CheckpointModel, parent: QWidget) -> None:
         super().__init__(parent)
         self._path, self._checkpoint = model.path, checkpoint
-        self.setWindowTitle("What the file does not say")
+        self.setWindowTitle(tr("What the file does not say"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumWidth(theme.px(WIDTH))
         title = Caption(printable(model.path.name), role="title", token="text")
         assumed = str(model.card.training.get("assumed", "")).replace("_", " ")
-        note = QLabel(f"Assumed now: {assumed or 'nothing'}.")
+        note = QLabel(tr("Assumed now: {assumed}.", assumed=assumed or tr("nothing")))
         note.setWordWrap(True)
         theme.set_role(note, "muted")
-        self.snn_steps = _number("SNN time steps", "T that the network was trained with", 64)
-        self.image_size = _number("Image size", "Side of its images in pixels", 1024)
-        self.timesteps = _number("Diffusion steps", "Of the chain that it was trained on", 100_000)
-        self.dataset = ChoiceBox("Data set")
-        self.dataset.setToolTip("What it was trained on: names classes, and crops enlarged images")
+        self.snn_steps = _number(
+            tr("SNN time steps"), tr("T that the network was trained with"), 64
+        )
+        self.image_size = _number(tr("Image size"), tr("Side of its images in pixels"), 1024)
+        self.timesteps = _number(
+            tr("Diffusion steps"), tr("Of the chain that it was trained on"), 100_000
+        )
+        self.dataset = ChoiceBox(tr("Data set"))
+        self.dataset.setToolTip(
+            tr("What it was trained on: names classes, and crops enlarged images")
+        )
         named = [(info.title, name) for name, info in DATASETS.items()]
-        self.dataset.set_choices([("not known", None), *named])
-        self.part = ChoiceBox("Weights")
-        self.part.setToolTip("Entry of the file to take, where it holds several")
-        self.part.set_choices([("the first there is", None), *((each, each) for each in ENTRIES)])
+        self.dataset.set_choices([(tr("not known"), None), *named])
+        self.part = ChoiceBox(tr("Weights"))
+        self.part.setToolTip(tr("Entry of the file to take, where it holds several"))
+        self.part.set_choices(
+            [(tr("the first there is"), None), *((each, each) for each in ENTRIES)]
+        )
         self.second = QLineEdit()
-        self.second.setAccessibleName("Other half")
-        self.second.setPlaceholderText("beside this file")
-        self.second.setToolTip("The denoiser's file of this auto-encoder, or the other way round")
-        self.browse = IconButton("mdi6.file-outline", "Choose the other half")
+        self.second.setAccessibleName(tr("Other half"))
+        self.second.setPlaceholderText(tr("beside this file"))
+        self.second.setToolTip(
+            tr("The denoiser's file of this auto-encoder, or the other way round")
+        )
+        self.browse = IconButton("mdi6.file-outline", tr("Choose the other half"))
         self.browse.clicked.connect(self._ask_second)
-        self.strict = QCheckBox("Numbers of the papers' code, quirks included")
+        self.strict = QCheckBox(tr("Numbers of the papers' code, quirks included"))
         self.strict.setToolTip(
-            "Takes nothing but what that code would load, and samples as it does"
+            tr("Takes nothing but what that code would load, and samples as it does")
         )
         form = QFormLayout()
         form.setHorizontalSpacing(4 * theme.SPACE)
@@ -77,8 +88,8 @@ class ToldDialog(QDialog):
         for field in (self.snn_steps, self.image_size, self.timesteps, self.dataset, self.part):
             form.addRow(field.accessibleName(), field)
         if model.card.architecture == "spiking-diffusion":
-            form.addRow("Other half", line(self.second, self.browse))
-        form.addRow("Strict", self.strict)
+            form.addRow(tr("Other half"), line(self.second, self.browse))
+        form.addRow(tr("Strict"), self.strict)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 16, 24, 16)
         layout.setSpacing(3 * theme.SPACE)
@@ -89,14 +100,14 @@ class ToldDialog(QDialog):
         self._show(checkpoint.told.get(model.path))
 
     def _buttons(self) -> QHBoxLayout:
-        self.load = QPushButton("Load")
-        self.load.setToolTip("Load the file with these settings, now and whenever it is opened")
+        self.load = QPushButton(tr("Load"))
+        self.load.setToolTip(tr("Load the file with these settings, now and whenever it is opened"))
         self.load.setDefault(True)
         theme.set_role(self.load, "primary")
         self.load.clicked.connect(self._load)
-        cancel = QPushButton("Cancel")
+        cancel = QPushButton(tr("Cancel"))
         cancel.setAutoDefault(False)
-        cancel.setToolTip("Leave the model as it is (Esc)")
+        cancel.setToolTip(tr("Leave the model as it is (Esc)"))
         theme.set_role(cancel, "outline")
         cancel.clicked.connect(self.reject)
         row = QHBoxLayout()
@@ -138,9 +149,11 @@ class ToldDialog(QDialog):
 
     @Slot()
     def _ask_second(self) -> None:
-        dialog = QFileDialog(self, "Other half of the model", str(self._path.parent))
+        dialog = QFileDialog(self, tr("Other half of the model"), str(self._path.parent))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilter(f"Checkpoints ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})")
+        dialog.setNameFilter(
+            tr("Checkpoints ({suffixes})", suffixes=" ".join(f"*{suffix}" for suffix in SUFFIXES))
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.second.setText)
         dialog.open()

@@ -32,21 +32,22 @@ from spikestudio.app.views.parts import (
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.views.training_form import TrainingForm
 from spikestudio.app.views.training_run import TrainingRun
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.run import RunModel
     from spikestudio.app.viewmodels.training import TrainingModel
 
 SET_UP, RUN = range(2)
-EMPTY = "Loss, samples and rates of a run appear here: set one up, or attach to one."
+EMPTY = tr("Loss, samples and rates of a run appear here: set one up, or attach to one.")
 
 
 class TrainingView(View):
     """The form of the next run, and the run that is looked at."""
 
     view_id: ClassVar[str] = "training"
-    title: ClassVar[str] = "Training"
-    help_text: ClassVar[str] = (
+    title: ClassVar[str] = tr("Training")
+    help_text: ClassVar[str] = tr(
         "Trains a network as a process of its own, which goes on when the window is closed; it shares\n"
         "the machine with sampling, so both are slower meanwhile.\n"
         "Set up: what to train, on what, where to. The command below does the same in a terminal.\n"
@@ -68,14 +69,16 @@ class TrainingView(View):
         super().__init__(run, parent)
         self._training = training
         self.pages = Segmented(
-            "Page of the training dock",
+            tr("Page of the training dock"),
             (
-                ("Set up", "What to train next"),
-                ("Run", "Loss, samples and rates of a run"),
+                (tr("Set up"), tr("What to train next")),
+                (tr("Run"), tr("Loss, samples and rates of a run")),
             ),
         )
-        self.runs = Combo("Known runs", "Runs that were started or attached to, newest first")
-        self.attach = self._button("Attach…", "Look at the run of a folder")
+        self.runs = Combo(
+            tr("Known runs"), tr("Runs that were started or attached to, newest first")
+        )
+        self.attach = self._button(tr("Attach…"), tr("Look at the run of a folder"))
         self.form, self.page = TrainingForm(training.form), TrainingRun(training)
         self.page_stack = EmptyStack(self.page, EMPTY)
         self.stack = QStackedWidget()
@@ -83,10 +86,12 @@ class TrainingView(View):
         self.stack.addWidget(self.page_stack)
         self.status = Caption(role="body", token="text")
         self.figures, self.said, self.failure = Caption(), Caption(), Words()
-        self.start = self._button("Start", "Start the run that is set up")
-        self.stop = self._button("Stop", "Save after the step in progress, and end")
-        self.resume = self._button("Resume", "Go on from the state that was saved last")
-        self.open = self._button("Open checkpoint", "Load the newest checkpoint of this run")
+        self.start = self._button(tr("Start"), tr("Start the run that is set up"))
+        self.stop = self._button(tr("Stop"), tr("Save after the step in progress, and end"))
+        self.resume = self._button(tr("Resume"), tr("Go on from the state that was saved last"))
+        self.open = self._button(
+            tr("Open checkpoint"), tr("Load the newest checkpoint of this run")
+        )
         commands = line(self.said, self.open, self.stop, self.resume, self.start)
         fill(
             self,
@@ -154,7 +159,7 @@ class TrainingView(View):
         self.start.setEnabled(training.form.checked is not None)
         self.stop.setVisible(is_run and training.is_active)
         self.stop.setEnabled(training.state != "stopping")
-        self.stop.setText("Stopping…" if training.state == "stopping" else "Stop")
+        self.stop.setText(tr("Stopping…") if training.state == "stopping" else tr("Stop"))
         self.resume.setVisible(is_run and training.can_resume)
         self.open.setVisible(is_run and training.snapshot is not None)
         self.open.setEnabled(training.checkpoint is not None)
@@ -193,7 +198,7 @@ class TrainingView(View):
     def _on_attach(self) -> None:
         folder = self._training.folder
         start = folder.parent if folder is not None else paths.user_checkpoints()
-        dialog = QFileDialog(self, "Attach to a training run", str(start))
+        dialog = QFileDialog(self, tr("Attach to a training run"), str(start))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -26,6 +26,7 @@ from spikestudio.app.views.parts import Combo, line
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.data.registry import DATASETS
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.training_form import TrainingFormModel
@@ -44,24 +45,40 @@ class TrainingForm(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.architecture = Combo("Architecture", "Which network is trained", tuple(PRESETS))
-        self.preset = Combo("Preset", "Size of the network and how it is trained: see the README")
-        self.dataset = Combo("Data set", "What the images are", tuple(DATASETS))
-        self.precision = Combo("Precision", "Of the arithmetic; float16 needs CUDA", PRECISIONS)
-        self.data = _field("Folder of the data set", "Where its published files are")
-        self.out = _field("Output file", "Checkpoint to write; the run's folder is beside it")
-        self.length = _field("Length", "Multiplies the steps of the preset: 0.01 is a short trial")
-        self.init = _field("Start from", "Checkpoint whose weights to start from; empty: random")
-        self.resume = QCheckBox("Resume the run of this output")
-        self.resume.setToolTip("Go on from the state that was saved last")
-        self.browse_data = IconButton("mdi6.folder-outline", "Choose the folder of the data set")
-        self.browse_out = IconButton("mdi6.content-save-outline", "Choose the output file")
-        self.browse_init = IconButton("mdi6.file-outline", "Choose the checkpoint to start from")
+        self.architecture = Combo(
+            tr("Architecture"), tr("Which network is trained"), tuple(PRESETS)
+        )
+        self.preset = Combo(
+            tr("Preset"), tr("Size of the network and how it is trained: see the README")
+        )
+        self.dataset = Combo(tr("Data set"), tr("What the images are"), tuple(DATASETS))
+        self.precision = Combo(
+            tr("Precision"), tr("Of the arithmetic; float16 needs CUDA"), PRECISIONS
+        )
+        self.data = _field(tr("Folder of the data set"), tr("Where its published files are"))
+        self.out = _field(
+            tr("Output file"), tr("Checkpoint to write; the run's folder is beside it")
+        )
+        self.length = _field(
+            tr("Length"), tr("Multiplies the steps of the preset: 0.01 is a short trial")
+        )
+        self.init = _field(
+            tr("Start from"), tr("Checkpoint whose weights to start from; empty: random")
+        )
+        self.resume = QCheckBox(tr("Resume the run of this output"))
+        self.resume.setToolTip(tr("Go on from the state that was saved last"))
+        self.browse_data = IconButton(
+            "mdi6.folder-outline", tr("Choose the folder of the data set")
+        )
+        self.browse_out = IconButton("mdi6.content-save-outline", tr("Choose the output file"))
+        self.browse_init = IconButton(
+            "mdi6.file-outline", tr("Choose the checkpoint to start from")
+        )
         self.words = {name: Words() for name in (*FIELDS, "resume", "")}
         self.command = QLineEdit()
         self.command.setReadOnly(True)
-        self.command.setAccessibleName("Command that is run")
-        self.copy = IconButton("mdi6.content-copy", "Copy the command")
+        self.command.setAccessibleName(tr("Command that is run"))
+        self.copy = IconButton("mdi6.content-copy", tr("Copy the command"))
         self._build()
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -76,16 +93,16 @@ class TrainingForm(QScrollArea):
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         rows: tuple[tuple[str, QWidget, str], ...] = (
-            ("Architecture", self.architecture, "architecture"),
-            ("Preset", self.preset, "preset"),
-            ("Data set", self.dataset, "dataset"),
-            ("Its folder", line(self.data, self.browse_data), "data"),
-            ("Output", line(self.out, self.browse_out), "out"),
+            (tr("Architecture"), self.architecture, "architecture"),
+            (tr("Preset"), self.preset, "preset"),
+            (tr("Data set"), self.dataset, "dataset"),
+            (tr("Its folder"), line(self.data, self.browse_data), "data"),
+            (tr("Output"), line(self.out, self.browse_out), "out"),
             ("", self.resume, "resume"),
-            ("Length", self.length, "length"),
-            ("Precision", self.precision, "precision"),
-            ("Start from", line(self.init, self.browse_init), "init"),
-            ("Command", line(self.command, self.copy), ""),
+            (tr("Length"), self.length, "length"),
+            (tr("Precision"), self.precision, "precision"),
+            (tr("Start from"), line(self.init, self.browse_init), "init"),
+            (tr("Command"), line(self.command, self.copy), ""),
         )
         for number, (text, field, name) in enumerate(rows):
             label = QLabel(text)
@@ -155,9 +172,11 @@ class TrainingForm(QScrollArea):
         if form.checked is not None:
             self.words["length"].say(plan_text(form.checked), "caption")
             if form.checked.is_overwriting:
-                self.words["out"].say("Warning: the file that is there will be replaced.", "warn")
+                self.words["out"].say(
+                    tr("Warning: the file that is there will be replaced."), "warn"
+                )
         elif not form.problems:
-            self.words[""].say("Checking…", "caption")
+            self.words[""].say(tr("Checking…"), "caption")
 
     # what the user does -----------------------------------------------------------------------
 
@@ -191,7 +210,7 @@ class TrainingForm(QScrollArea):
 
     @Slot()
     def _on_browse_data(self) -> None:
-        dialog = self._dialog("Folder of the data set", self._form.options.data)
+        dialog = self._dialog(tr("Folder of the data set"), self._form.options.data)
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.fileSelected.connect(lambda path: self._form.set(data=path))
@@ -199,18 +218,18 @@ class TrainingForm(QScrollArea):
 
     @Slot()
     def _on_browse_out(self) -> None:
-        dialog = self._dialog("Output file", str(Path(self._form.options.out).parent))
+        dialog = self._dialog(tr("Output file"), str(Path(self._form.options.out).parent))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("safetensors")
-        dialog.setNameFilter("Checkpoints (*.safetensors)")
+        dialog.setNameFilter(tr("Checkpoints (*.safetensors)"))
         dialog.fileSelected.connect(lambda path: self._form.set(out=path))
         dialog.open()
 
     @Slot()
     def _on_browse_init(self) -> None:
-        dialog = self._dialog("Checkpoint to start from", self._form.options.init)
+        dialog = self._dialog(tr("Checkpoint to start from"), self._form.options.init)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilter("Checkpoints (*.safetensors)")
+        dialog.setNameFilter(tr("Checkpoints (*.safetensors)"))
         dialog.fileSelected.connect(lambda path: self._form.set(init=path))
         dialog.open()
 

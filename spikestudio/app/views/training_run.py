@@ -23,15 +23,16 @@ from spikestudio.app.plots.training_samples import SamplePicture
 from spikestudio.app.viewmodels.training_reading import RATES, Curve, Snapshot
 from spikestudio.app.viewmodels.training_texts import rates_text
 from spikestudio.app.views.parts import Caption, Combo, line
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.training import TrainingModel
 
-NO_SAMPLES = (
+NO_SAMPLES = tr(
     "Samples appear here each time the run saves, in its last stage: every five minutes unless it "
     "was asked otherwise."
 )
-NO_LOSS = "The first line of its log is still to come."
+NO_LOSS = tr("The first line of its log is still to come.")
 
 
 class TrainingRun(QWidget):
@@ -43,14 +44,16 @@ class TrainingRun(QWidget):
         self._sample: Path | None = None  # that is shown or being read
         self._follows = True  # the newest sample, until an older one is looked at
         self._drawn: object = None
-        self.figure = Combo("Figure", "Which of the logged losses is drawn")
-        self.loss, self.rates = TrainingPlot("loss"), TrainingPlot("firing rate")
+        self.figure = Combo(tr("Figure"), tr("Which of the logged losses is drawn"))
+        self.loss, self.rates = TrainingPlot("loss"), TrainingPlot(tr("firing rate"))
         self.loss_words, self.rate_words = Caption(), Caption()
         self.picture = SamplePicture()
         self.sample_words = Caption()
         self.scrubber = QSlider(Qt.Orientation.Horizontal)
-        self.scrubber.setAccessibleName("Samples by training step")
-        self.scrubber.setToolTip("Samples of earlier steps; at the right end the newest are shown")
+        self.scrubber.setAccessibleName(tr("Samples by training step"))
+        self.scrubber.setToolTip(
+            tr("Samples of earlier steps; at the right end the newest are shown")
+        )
         self.scrubber.setPageStep(5)
         plots = _column(
             (line(self.loss_words, self.figure), 0),
@@ -111,7 +114,7 @@ class TrainingRun(QWidget):
                 TrainingPicture(
                     *(name, lines, stages, snapshot.total_steps, is_log), marked=marked
                 ),
-                "training step",
+                tr("training step"),
             )
         rate = snapshot.curves.get(RATES[0])
         self.rates.setVisible(rate is not None)
@@ -119,7 +122,7 @@ class TrainingRun(QWidget):
         if rate is not None:
             self.rates.set_picture(
                 TrainingPicture(
-                    "firing rate",
+                    tr("firing rate"),
                     _rate_lines(snapshot.curves),
                     stages,
                     snapshot.total_steps,
@@ -127,7 +130,7 @@ class TrainingRun(QWidget):
                     marked=marked,
                     has_names=False,
                 ),
-                "training step",
+                tr("training step"),
             )
 
     # samples --------------------------------------------------------------------------------
@@ -143,21 +146,29 @@ class TrainingRun(QWidget):
         self.scrubber.blockSignals(False)
         if not samples:
             self._sample = None
-            self.sample_words.set_text("Samples")
+            self.sample_words.set_text(tr("Samples"))
             self.picture.show_sentence(NO_SAMPLES)
             return
         number = min(self.scrubber.value(), last)
         step, path = samples[number]
-        text = f"Samples at step {step:,} of {snapshot.stages[-1].name}" if snapshot.stages else ""
-        text += "" if len(samples) == 1 else f" · {number + 1:,} of {len(samples):,}"
-        self.sample_words.set_text(text + (", newest" if number == last else ""))
+        text = (
+            tr("Samples at step {step:,} of {stage}", step=step, stage=snapshot.stages[-1].name)
+            if snapshot.stages
+            else ""
+        )
+        text += (
+            ""
+            if len(samples) == 1
+            else tr(" · {number:,} of {num_samples:,}", number=number + 1, num_samples=len(samples))
+        )
+        self.sample_words.set_text(text + (tr(", newest") if number == last else ""))
         if path != self._sample:
             self._sample = path
             self._training.sample_image(path, partial(self._on_image, path, text))
 
     def _on_image(self, path: Path, text: str, image: QImage) -> None:
         if path == self._sample:
-            self.picture.show_image(image, text if not image.isNull() else "It cannot be read.")
+            self.picture.show_image(image, text if not image.isNull() else tr("It cannot be read."))
 
     def _marked(self, snapshot: Snapshot) -> int | None:
         """Step whose samples are looked at, if not the newest."""
@@ -201,7 +212,11 @@ def _lines(curve: Curve, name: str) -> tuple[TrainingLine, ...]:
     if curve.window == 1 or not np.isfinite(curve.mean).any():
         return (TrainingLine(curve.steps, curve.values, name, "accent", width=2),)
     mean = TrainingLine(
-        curve.mean_steps, curve.mean, f"mean of {curve.window:,}", "accent", width=2
+        curve.mean_steps,
+        curve.mean,
+        tr("mean of {window:,}", window=curve.window),
+        "accent",
+        width=2,
     )
     return (raw, mean)
 
@@ -209,7 +224,7 @@ def _lines(curve: Curve, name: str) -> tuple[TrainingLine, ...]:
 def _rate_lines(curves: dict[str, Curve]) -> tuple[TrainingLine, ...]:
     found = []
     styles = (Qt.PenStyle.SolidLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashLine)
-    names = ("all layers", "quietest", "busiest")
+    names = (tr("all layers"), tr("quietest"), tr("busiest"))
     for key, name, style in zip(RATES, names, styles, strict=True):
         curve = curves.get(key)
         if curve is not None:
@@ -227,4 +242,10 @@ def _loss_text(name: str, curve: Curve) -> str:
     if curve.window == 1 or not len(known):
         return f"{name} {figure(curve.last)}"
     mean = figure(float(known[-1]))
-    return f"{name} {figure(curve.last)} · mean of the last {curve.window:,} values {mean}"
+    return tr(
+        "{name} {last} · mean of the last {window:,} values {mean}",
+        name=name,
+        last=figure(curve.last),
+        window=curve.window,
+        mean=mean,
+    )

@@ -17,11 +17,12 @@ from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.walk import WalkModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, EmptyStack, fill, stacked
+from spikestudio.language import tr
 
-EMPTY = "How the auto-encoder turns an image into codes, and back, appears here."
-NO_TOKENS = "This model has no auto-encoder; open a Spiking-Diffusion model."
-NO_MODEL = "The auto-encoder needs the model of this run: it is not loaded."
-WAITING = "The selected image is encoded when the run has ended."
+EMPTY = tr("How the auto-encoder turns an image into codes, and back, appears here.")
+NO_TOKENS = tr("This model has no auto-encoder; open a Spiking-Diffusion model.")
+NO_MODEL = tr("The auto-encoder needs the model of this run: it is not loaded.")
+WAITING = tr("The selected image is encoded when the run has ended.")
 
 
 class VqsvaeView(View):
@@ -29,7 +30,7 @@ class VqsvaeView(View):
 
     view_id: ClassVar[str] = "vqsvae"
     title: ClassVar[str] = "VQ-SVAE"
-    help_text: ClassVar[str] = (
+    help_text: ClassVar[str] = tr(
         "The selected image of the run, encoded and decoded again by the model's auto-encoder.\n"
         "The outlined cell: spikes of its features (rows) over the SNN steps (columns); of each\n"
         "the potential (grey) and, below it, the firing rate; z, which mixes both (bars), and the\n"
@@ -109,15 +110,29 @@ class VqsvaeView(View):
         assert walk is not None
         distances = walk.distances(*cell)
         order = np.argsort(distances, kind="stable")[:2]
-        near = [f"{code:,} at {figure(float(distances[code]))}" for code in order.tolist()]
+        near = [
+            tr("{code:,} at {distance}", code=code, distance=figure(float(distances[code])))
+            for code in order.tolist()
+        ]
         self.caption.set_text(
-            f"Cell x {cell[1]}, y {cell[0]}: squared distance of z from code {', from '.join(near)}"
+            tr(
+                "Cell x {cell}, y {cell_2}: squared distance of z from code {near}",
+                cell=cell[1],
+                cell_2=cell[0],
+                near=tr(", from ").join(near),
+            )
         )
         sign = "+" if walk.alpha >= 0 else "−"
         error = (walk.image.astype(np.float64) - walk.reconstruction) / 255
         self.detail.set_text(
-            f"z = {1 - walk.alpha:.2f} · potential {sign} {abs(walk.alpha):.2f} · rate   "
-            f"mean squared error of the image {figure(float((error**2).mean()))} (white is 1)"
+            tr(
+                "z = {alpha:.2f} · potential {sign} {alpha_2:.2f} · rate   "
+                "mean squared error of the image {error} (white is 1)",
+                alpha=1 - walk.alpha,
+                sign=sign,
+                alpha_2=abs(walk.alpha),
+                error=figure(float((error**2).mean())),
+            )
         )
         self.stages.setAccessibleDescription(
             "; ".join((self.caption.text, *self.stages.texts(), self.detail.text))

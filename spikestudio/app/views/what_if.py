@@ -12,10 +12,11 @@ from spikestudio.app import theme
 from spikestudio.app.plots.ghost_data import Asked, Ghost, ResetKind
 from spikestudio.app.views.parts import Caption, Combo
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 from spikestudio.neurons.constants import Constants
 from spikestudio.neurons.overrides import VALUES
 
-TIP = (
+TIP = tr(
     "Replays the recorded input of the watched neurons with other constants.\n"
     "The rest of the network stays as it was: their spikes change nothing else here."
 )
@@ -68,10 +69,14 @@ class WhatIfRow(QWidget):
         super().__init__()
         self.asked = Asked()
         self._actual: Constants | None = None
-        self.threshold = _Box("threshold", "Threshold of the replay", 0.05)
-        self.tau = _Box("tau", "Time constant of the replay, in SNN steps", 0.25)
-        self.reset = Combo("Reset of the replay", f"Reset of the replay\n{TIP}", ("Hard", "Soft"))
-        self.back = IconButton("mdi6.restore", "Back to the constants that were in force")
+        self.threshold = _Box("threshold", tr("Threshold of the replay"), 0.05)
+        self.tau = _Box("tau", tr("Time constant of the replay, in SNN steps"), 0.25)
+        self.reset = Combo(
+            tr("Reset of the replay"),
+            tr("Reset of the replay\n{tip}", tip=TIP),
+            (tr("Hard"), tr("Soft")),
+        )
+        self.back = IconButton("mdi6.restore", tr("Back to the constants that were in force"))
         self.outcome = Caption(token="text")
         self._tau_field = _field("τ", self.tau)
         self._threshold_field = _field("θ", self.threshold)
@@ -83,7 +88,7 @@ class WhatIfRow(QWidget):
         self._arrange()
         theme.manager.changed.connect(self._arrange)
         self.setToolTip(TIP)
-        self.setAccessibleName("What if")
+        self.setAccessibleName(tr("What if"))
         self.setAccessibleDescription(TIP)
         self.threshold.valueChanged.connect(self._on_threshold)
         self.tau.valueChanged.connect(self._on_tau)
@@ -125,7 +130,7 @@ class WhatIfRow(QWidget):
     def show_outcome(self, ghost: Ghost | None, neurons: tuple[int, ...]) -> None:
         """Print the change of spike counts."""
         if ghost is None or not ghost.steps:
-            self.outcome.set_text("no potentials recorded to replay")
+            self.outcome.set_text(tr("no potentials recorded to replay"))
             return
         self.outcome.set_text(ghost.text())
         self.outcome.setToolTip("\n".join([*ghost.texts(neurons), TIP]))

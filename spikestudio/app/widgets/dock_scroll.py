@@ -7,8 +7,9 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStackedWidget, QWidget
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 
-AWAY = "This dock is in the second window."
+AWAY = tr("This dock is in the second window.")
 
 
 class DockScroll(QScrollArea):

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 
 LIST_WIDTH, LIST_HEIGHT = 220, 260
 
@@ -19,7 +20,7 @@ class GroupsButton(QPushButton):
         super().__init__()
         self._state = state
         self._groups: list[int] = []
-        self._name = "channel"
+        self._name = tr("channel")
         self.setToolTip(tip)
         theme.set_role(self, "outline")
         self.clicked.connect(self.show_list)

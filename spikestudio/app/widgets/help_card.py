@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.widgets.term_box import TermBox
+from spikestudio.language import current, tr
 from spikestudio.lessons import glossary
 
 WIDTH = 340
@@ -25,14 +26,20 @@ class HelpCard(QFrame):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("role", "popup")
-        self.setAccessibleName(f"Help: {title}")
-        self._terms = glossary.load()
+        self.setAccessibleName(tr("Help: {title}", title=title))
+        self._terms = glossary.load(current())
         self._anchor: QWidget | None = None
         head = QLabel(title)
         theme.set_role(head, "title")
         self.term = TermBox()
         self.lines = [_linked_label(line) for line in self._link(text)]
-        more = _linked_label(f'<a href="{glossary.SCHEME}:{ALL}">All words of the glossary</a>')
+        more = _linked_label(
+            tr(
+                '<a href="{scheme}:{all}">All words of the glossary</a>',
+                scheme=glossary.SCHEME,
+                all=ALL,
+            )
+        )
         theme.set_role(more, "caption")
         self.all_words = _linked_label(self._listed())
         self.all_words.hide()

@@ -22,6 +22,7 @@ from spikestudio import paths
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.facts import architecture_title, dataset_title
 from spikestudio.app.widgets.icons import IconButton, icon
+from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.checkpoints.card import Card
@@ -36,9 +37,9 @@ class CardState(Enum):
     """What the card shows at its right end."""
 
     IDLE = ""
-    LOADING = "Loading…"
-    IN_USE = "In use"
-    UNUSABLE = "Cannot be used"
+    LOADING = tr("Loading…")
+    IN_USE = tr("In use")
+    UNUSABLE = tr("Cannot be used")
 
 
 class ModelCard(QAbstractButton):
@@ -62,7 +63,9 @@ class ModelCard(QAbstractButton):
         self.setToolTip(entry.error or str(entry.path))
         self.recording = paths.bundled_recording(entry.path)
         self.play = IconButton(
-            "mdi6.play-circle-outline", f"Play recording of {entry.name}", parent=self
+            "mdi6.play-circle-outline",
+            tr("Play recording of {entry}", entry=entry.name),
+            parent=self,
         )
         self.play.setVisible(self.recording is not None)
         self.play.clicked.connect(self._on_play)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 
 HEIGHT = 20
 
@@ -22,7 +23,7 @@ class PageBar(QWidget):
         self._current = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip("Go to a page: click or drag; keys: left, right, Home, End")
+        self.setToolTip(tr("Go to a page: click or drag; keys: left, right, Home, End"))
         theme.manager.changed.connect(self.updateGeometry)
 
     def set_pages(self, done: tuple[bool, ...], current: int) -> None:
@@ -30,7 +31,14 @@ class PageBar(QWidget):
         if (done, current) != (self._done, self._current):
             self._done, self._current = done, current
             self.setAccessibleName(
-                f"Page {current + 1} of {len(done)}, {sum(done)} complete" if done else "Pages"
+                tr(
+                    "Page {current} of {num_done}, {done} complete",
+                    current=current + 1,
+                    num_done=len(done),
+                    done=sum(done),
+                )
+                if done
+                else tr("Pages")
             )
             self.update()
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.parameters import Parameter
 from spikestudio.app.widgets.slider import NumberSlider
+from spikestudio.language import tr
 from spikestudio.sampling.request import RANGES
 
 
@@ -76,7 +77,7 @@ class ResetDot(QToolButton):
         super().__init__(parent)
         self.setProperty("role", "reset")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName("Back to the default")
+        self.setAccessibleName(tr("Back to the default"))
         policy = self.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.setSizePolicy(policy)
@@ -86,8 +87,8 @@ class ResetDot(QToolButton):
         """Offer to go back to ``text``; None hides the dot."""
         self.setVisible(text is not None)
         if text is not None:
-            self.setToolTip(f"Back to the default, {text}")
-            self.setAccessibleName(f"Back to the default, {text}")
+            self.setToolTip(tr("Back to the default, {the_text}", the_text=text))
+            self.setAccessibleName(tr("Back to the default, {the_text}", the_text=text))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         super().paintEvent(event)
@@ -117,8 +118,10 @@ class ParameterRow(QWidget):
         self.note.setWordWrap(True)
         theme.set_role(self.note, "caption")
         self.note.hide()
-        legal = f"{limits.low:g} to {limits.high:g}"
-        self.setToolTip(f"{parameter.help_text}\nFrom {legal}.")
+        legal = tr("{low:g} to {high:g}", low=limits.low, high=limits.high)
+        self.setToolTip(
+            tr("{help_text}\nFrom {legal}.", help_text=parameter.help_text, legal=legal)
+        )
 
         self.top = QHBoxLayout()
         self.top.setSpacing(theme.SPACE)

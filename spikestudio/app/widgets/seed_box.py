@@ -6,6 +6,8 @@ from PySide6.QtCore import QRegularExpression, Qt, Signal, Slot
 from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from spikestudio.language import tr
+
 DIGITS = 19  # of the largest seed
 
 
@@ -18,8 +20,8 @@ class SeedBox(QLineEdit):
         super().__init__(parent)
         self.setValidator(QRegularExpressionValidator(QRegularExpression(f"[0-9]{{1,{DIGITS}}}")))
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setAccessibleName("Seed")
-        self.setToolTip("Seed: the same number gives the same images")
+        self.setAccessibleName(tr("Seed"))
+        self.setToolTip(tr("Seed: the same number gives the same images"))
         self._seed = 0
         self.setText("0")
         self.editingFinished.connect(self._on_finished)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 
 COLUMNS = 2
 MARGIN = 60  # of the screen, that stays free
@@ -19,13 +20,15 @@ class ShortcutSheet(QDialog):
 
     def __init__(self, rows: Sequence[tuple[str, str]], parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Shortcuts")
+        self.setWindowTitle(tr("Shortcuts"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        title = QLabel("Shortcuts")
+        title = QLabel(tr("Shortcuts"))
         theme.set_role(title, "title")
         note = QLabel(
-            "Plain keys go to the control that has the focus first; in a field they are text.\n"
-            "Every key can be changed: Change keys, in the command palette and the help menu."
+            tr(
+                "Plain keys go to the control that has the focus first; in a field they are text.\n"
+                "Every key can be changed: Change keys, in the command palette and the help menu."
+            )
         )
         theme.set_role(note, "caption")
         content = QWidget()
@@ -46,7 +49,7 @@ class ShortcutSheet(QDialog):
         self.area = QScrollArea()
         self.area.setWidget(content)
         self.area.setWidgetResizable(True)
-        self.area.setAccessibleName("Commands and their keys")
+        self.area.setAccessibleName(tr("Commands and their keys"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 16, 12, 24)
         layout.setSpacing(4 * theme.SPACE)

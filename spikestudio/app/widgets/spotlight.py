@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QScrollArea, QWidget
 from shiboken6 import isValid
 
 from spikestudio.app import theme
+from spikestudio.language import tr
 
 GAP, WIDTH, HALO = 3, 3, 7  # pixels between control and outline, of the outline, and below it
 ARROW = 18  # pixels, length of the arrow
@@ -134,7 +135,7 @@ class _Mark(QWidget):
         margin = length + GAP + WIDTH
         whole = box.adjusted(-margin, -margin, margin, margin).intersected(room)
         self._box = box.translated(-whole.topLeft())
-        self.setAccessibleName(f"The lesson points at {name}" if name else "")
+        self.setAccessibleName(tr("The lesson points at {name}", name=name) if name else "")
         self.setGeometry(whole)
         self.show()
         self.raise_()

@@ -7,10 +7,11 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from spikestudio.app import theme
 from spikestudio.app.widgets.icons import IconButton
+from spikestudio.language import tr
 from spikestudio.lessons.glossary import Term
 
-UNKNOWN = "The glossary does not have this word."
-OWN_WORDS = "As the word is used in this application"
+UNKNOWN = tr("The glossary does not have this word.")
+OWN_WORDS = tr("As the word is used in this application")
 
 
 class TermBox(QFrame):
@@ -29,10 +30,10 @@ class TermBox(QFrame):
         theme.set_role(self.source, "caption")
         for label in (self.name, self.text, self.source):
             label.setWordWrap(True)
-        self.open = QPushButton("Open in the browser")
-        self.open.setToolTip("Leave the application for this address")
+        self.open = QPushButton(tr("Open in the browser"))
+        self.open.setToolTip(tr("Leave the application for this address"))
         theme.set_role(self.open, "outline")
-        self.close_button = IconButton("mdi6.close", "Close the explanation", size=16)
+        self.close_button = IconButton("mdi6.close", tr("Close the explanation"), size=16)
         self.open.clicked.connect(self._on_open)
         self.close_button.clicked.connect(self.hide)
         head = QHBoxLayout()
@@ -51,12 +52,16 @@ class TermBox(QFrame):
         if term is None:
             self._show("", UNKNOWN, "", "")
         else:
-            source = f"Source: {term.paper}, {term.address}" if term.paper else OWN_WORDS
+            source = (
+                tr("Source: {paper}, {address}", paper=term.paper, address=term.address)
+                if term.paper
+                else OWN_WORDS
+            )
             self._show(term.name, term.text, source, term.address)
 
     def show_link(self, address: str) -> None:
         """Show an address in full."""
-        self._show("Web page", address, "", address)
+        self._show(tr("Web page"), address, "", address)
 
     def _show(self, name: str, text: str, source: str, address: str) -> None:
         self._address = address

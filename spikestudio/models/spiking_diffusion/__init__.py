@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.config import check
 from spikestudio.models.spiking_diffusion.config import SpikingDiffusionConfig
 from spikestudio.models.spiking_diffusion.denoiser import SDID
@@ -29,7 +30,7 @@ class SpikingDiffusion(nn.Module):
 
     def set_snn_steps(self, num_snn_steps: int) -> None:
         """Run both stages with another number of SNN steps, 1 to 64."""
-        check("SNN time steps", num_snn_steps, 1, 64)
+        check(tr("SNN time steps"), num_snn_steps, 1, 64)
         for module in (self, self.sdid, self.vqsvae):
             module.num_snn_steps = num_snn_steps
 
@@ -60,8 +61,12 @@ class SpikingDiffusion(nn.Module):
         low, high = torch.stack(tokens.aminmax()).tolist()
         if low < 0 or high >= self.config.codebook_size:
             raise ConfigError(
-                f"Token {high if low >= 0 else low} has no code: only complete maps with ids "
-                f"from 0 to {self.config.codebook_size - 1} can be decoded.",
+                tr(
+                    "Token {high} has no code: only complete maps with ids "
+                    "from 0 to {codebook_size} can be decoded.",
+                    high=high if low >= 0 else low,
+                    codebook_size=self.config.codebook_size - 1,
+                ),
                 field="tokens",
             )
         return (self.vqsvae.decode(tokens) + 0.5).clamp(0, 1)

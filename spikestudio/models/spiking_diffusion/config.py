@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikestudio.errors import ConfigError
+from spikestudio.language import tr
 from spikestudio.models.config import check
 
 
@@ -32,8 +33,8 @@ class SpikingDiffusionConfig:
         check("image_channels", self.image_channels, 1, 4)
         check("codebook_size", self.codebook_size, 2, 8192)
         check("code_dim", self.code_dim, 1, 512)
-        check("encoder_widths levels", len(self.encoder_widths), 1, 5)
-        check("denoiser_widths blocks", len(self.denoiser_widths), 2, 16)
+        check(tr("encoder_widths levels"), len(self.encoder_widths), 1, 5)
+        check(tr("denoiser_widths blocks"), len(self.denoiser_widths), 2, 16)
         for width in self.encoder_widths:
             check("encoder_widths", width, 1, 1024)
         for width in self.denoiser_widths:
@@ -42,7 +43,11 @@ class SpikingDiffusionConfig:
         check("token_embedding", self.token_embedding, 0, 512)
         if self.image_size % 2 ** len(self.encoder_widths):
             raise ConfigError(
-                f"image_size {self.image_size} cannot be halved {len(self.encoder_widths)} times.",
+                tr(
+                    "image_size {image_size} cannot be halved {num_encoder_widths} times.",
+                    image_size=self.image_size,
+                    num_encoder_widths=len(self.encoder_widths),
+                ),
                 field="image_size",
             )
 
