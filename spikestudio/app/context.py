@@ -140,9 +140,15 @@ class Context:
 
 
 def create(
-    config_folder: Path, worker: WorkerPort | None = None, mailbox: Mailbox | None = None
+    config_folder: Path,
+    worker: WorkerPort | None = None,
+    mailbox: Mailbox | None = None,
+    progress: Path | None = None,
 ) -> Context:
-    """Build everything; ``worker`` and ``mailbox`` may be given by tests."""
+    """Build everything; ``worker`` and ``mailbox`` may be given by tests.
+
+    ``progress`` is the folder in which progress in lessons is kept; the user's if left out.
+    """
     mailbox = mailbox or Mailbox()
     journal = Journal(default_folder())
     follower = Follower(journal)
@@ -231,7 +237,7 @@ def create(
     lesson = LessonModel(
         AppState(Desk(run, sampler, timeline, neuron_lab, codebook, walks)),
         lambda: shelf.bundled(tuple(CONTROLS)),
-        shelf.progress_folder(),
+        progress or shelf.progress_folder(),
     )
     lesson.changed.connect(bridge.wake)
     return Context(

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QApplication
 from spikestudio import paths
 from spikestudio.app import context as contexts
 from spikestudio.app import entry, theme
+from spikestudio.app.gallery_lessons import first_page
 from spikestudio.app.gallery_page import Item, write_page
 from spikestudio.app.layouts import DEFAULT, LAYOUTS
 from spikestudio.app.main_window import FIRST_SIZE, MainWindow
@@ -66,7 +67,8 @@ class Wanted:
     """What is to be drawn; empty sequences mean everything there is.
 
     ``themes`` are of ``dark`` and ``light``, ``sizes`` width and height of the window in pixels.
-    ``steps`` is the number of denoising steps of every run; 0 takes each model's own.
+    ``steps`` is the number of denoising steps of every run; 0 takes each model's own. ``lessons`` are
+    the ids of lessons whose first page is drawn; none if empty.
     """
 
     themes: Sequence[theme.Mode] = ("dark", "light")
@@ -74,6 +76,7 @@ class Wanted:
     layouts: Sequence[str] = ()
     has_figures: bool = True
     steps: int = 0
+    lessons: Sequence[str] = ()
 
     @property
     def layout_names(self) -> tuple[str, ...]:
@@ -111,7 +114,7 @@ def draw(
             stage.check()
             items += job(stage, folder)
         progress(len(jobs), len(jobs), "done")
-    items.sort(key=lambda item: item.group != "Window")
+    items.sort(key=lambda item: ("Window", "Lessons", item.group).index(item.group))
     write_page(folder / "index.html", items)
     return items
 
@@ -137,6 +140,12 @@ def _jobs(wanted: Wanted, names: Sequence[str]) -> Iterator[tuple[str, str, Job]
                 f"layout {name}",
                 lambda stage, folder, name=name: stage.layout(name, wanted, folder),  # type: ignore[misc]
             )
+    for lesson in wanted.lessons:
+        yield (
+            lesson,
+            "first page",
+            lambda stage, folder, lesson=lesson: first_page(stage, lesson, wanted, folder),  # type: ignore[misc]
+        )
 
 
 @contextmanager
@@ -149,7 +158,7 @@ def _stage(is_cancelled: Callable[[], bool]) -> Iterator[Stage]:
     before = qInstallMessageHandler(_drop_chatter)
     mode = theme.manager.mode
     with tempfile.TemporaryDirectory(prefix="spikestudio-gallery-") as folder:
-        parts = contexts.create(Path(folder))
+        parts = contexts.create(Path(folder), progress=Path(folder) / "lessons")
         parts.settings.autoplay = False
         window = MainWindow(parts)
         stage = Stage(window, Path(folder), is_cancelled)
@@ -205,7 +214,7 @@ class Stage:
         checkpoint, run = self.context.checkpoint, self.context.run
         path = next(each.path for each in checkpoint.entries if each.name == name)
         checkpoint.load(path)
-        self._wait(lambda: checkpoint.loading is None, LOAD_S, f"{name} did not load")
+        self.wait(lambda: checkpoint.loading is None, LOAD_S, f"{name} did not load")
         if checkpoint.model is None or checkpoint.model.path != path:
             told = checkpoint.failure.message if checkpoint.failure else f"{name} did not load."
             raise SpikeStudioError(told)
@@ -217,14 +226,14 @@ class Stage:
         for threshold in thresholds:
             self.context.sampler.set(seed=SEED, threshold=threshold)
             self.context.sampler.sample()
-            self._wait(lambda: run.state.is_active, LOAD_S, f"{name} did not start")
-            self._wait(
+            self.wait(lambda: run.state.is_active, LOAD_S, f"{name} did not start")
+            self.wait(
                 lambda: run.step is not None or not run.state.is_active,
                 RUN_S,
                 f"{name} did no step",
             )
             self._watch_some()
-            self._wait(lambda: not run.state.is_active, RUN_S, f"{name} did not finish")
+            self.wait(lambda: not run.state.is_active, RUN_S, f"{name} did not finish")
             if run.state is not RunState.FINISHED:
                 raise SpikeStudioError(run.failure.message if run.failure else "The run stopped.")
         return []
@@ -249,12 +258,12 @@ class Stage:
         sweeps.form.set_folder(str(self._scratch / "sweep"))
         sweeps.form.set_axes(SWEEP)
         sweeps.form.check(then=sweeps.start)
-        self._wait(lambda: not sweeps.form.is_checking, LOAD_S, "The sweep could not be planned")
+        self.wait(lambda: not sweeps.form.is_checking, LOAD_S, "The sweep could not be planned")
         if sweeps.form.problems:
             raise ConfigError(next(iter(sweeps.form.problems.values())), field="sweep")
-        self._wait(lambda: sweeps.state == "ended", SWEEP_S, "The sweep did not finish")
+        self.wait(lambda: sweeps.state == "ended", SWEEP_S, "The sweep did not finish")
         sampler.set(steps=steps)
-        self._settle()
+        self.settle()
         return []
 
     def layout(self, name: str, wanted: Wanted, folder: Path) -> list[Item]:
@@ -265,9 +274,9 @@ class Stage:
             self.window.docks.apply(name)
             for mode in wanted.themes:
                 theme.manager.set_mode(mode)
-                self._settle()
+                self.settle()
                 path = folder / f"{name.lower()}-{mode}-{width}x{height}.png"
-                self._grab(path)
+                self.grab(path)
                 caption = f"Layout {name}, {mode} theme, {width} x {height}"
                 items.append(Item(path.name, caption, "Window"))
         return items
@@ -294,13 +303,13 @@ class Stage:
         rows = (shown.groups, shown.total, shown.mode, shown.rule, shown.page, shown.pages)
         return gather(self.context, ShownRaster(*rows))
 
-    def _grab(self, path: Path) -> None:
+    def grab(self, path: Path) -> None:
         picture = self.window.grab()
         with atomic_write(path) as temporary:
             if not picture.save(str(temporary), "PNG"):
                 raise ExportError(f"Cannot write {path}: the disk may be full.", path=path)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Let the docks draw all they have; messages are taken away."""
         notes, quiet = self.window.notifications, 0
         deadline = time.monotonic() + SETTLE_S
@@ -313,7 +322,7 @@ class Stage:
             drawn = [view.draw_if_needed() for view in self.window.docks.views_in_front()]
             quiet = 0 if any(drawn) or self.context.jobs.is_active else quiet + 1
 
-    def _wait(self, is_done: Callable[[], bool], seconds: float, problem: str) -> None:
+    def wait(self, is_done: Callable[[], bool], seconds: float, problem: str) -> None:
         deadline = time.monotonic() + seconds
         while not is_done():
             self.check()

@@ -36,6 +36,10 @@ def gallery(
     layout: Annotated[
         list[str] | None, typer.Option(help="Only this layout, such as Watch; may be given again.")
     ] = None,
+    lesson: Annotated[
+        list[str] | None,
+        typer.Option(help="Also the first page of this lesson, or of all; may be given again."),
+    ] = None,
     figures: Annotated[
         bool, typer.Option("--figures/--no-figures", help="Draw figures of the runs too.")
     ] = True,
@@ -57,6 +61,7 @@ def gallery(
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # so that pictures are the same on every screen
     try:
         from spikestudio.app.gallery import Wanted, draw
+        from spikestudio.app.gallery_lessons import chosen
         from spikestudio.app.layouts import by_name
     except ImportError as error:
         raise SpikeStudioError(
@@ -69,6 +74,7 @@ def gallery(
         layouts=tuple(by_name(name).name for name in layout or ()),
         has_figures=figures,
         steps=steps,
+        lessons=chosen(lesson or []),
     )
     cancel = _Cancel()
     with progress() as bar, interruptible(cancel):

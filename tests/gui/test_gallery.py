@@ -36,23 +36,28 @@ def test_a_layout_is_drawn_in_its_size_and_theme(tmp_path):
         import sys
         from pathlib import Path
         from spikestudio.app.gallery import Wanted, draw
-        wanted = Wanted(("light",), ((1280, 720),), ("Watch",), has_figures=False, steps=2)
+        wanted = Wanted(
+            ("light",), ((1280, 720),), ("Watch",),
+            has_figures=False, steps=2, lessons=("one-neuron",),
+        )
         told = []
         items = draw(Path(sys.argv[1]), wanted, progress=lambda *each: told.append(each[:2]))
-        assert [item.file for item in items] == ["watch-light-1280x720.png"], items
-        assert told == [(0, 2), (1, 2), (2, 2)], told
+        files = [item.file for item in items]
+        assert files == ["watch-light-1280x720.png", "lesson-one-neuron-light-1280x720.png"], items
+        assert told == [(0, 3), (1, 3), (2, 3), (3, 3)], told
     """
     arguments = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    with Image.open(tmp_path / "watch-light-1280x720.png") as picture:
-        assert picture.size == (1280, 720)
-        colors = picture.convert("RGB").getcolors(1 << 20)
-    assert len(colors) > 200
-    surface = theme.TABLES["light"].surface
-    assert max(colors)[1] == tuple(int(surface[i : i + 2], 16) for i in (1, 3, 5))
     files = Links((tmp_path / "index.html").read_text("utf-8")).files
-    assert files == ["watch-light-1280x720.png"]
+    assert files == ["watch-light-1280x720.png", "lesson-one-neuron-light-1280x720.png"]
+    surface = theme.TABLES["light"].surface
+    for file in files:
+        with Image.open(tmp_path / file) as picture:
+            assert picture.size == (1280, 720)
+            colors = picture.convert("RGB").getcolors(1 << 20)
+        assert len(colors) > 200
+        assert max(colors)[1] == tuple(int(surface[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def test_a_gallery_that_is_cancelled_stops(qapp, tmp_path):
@@ -107,6 +112,7 @@ def command():
         (["--size", "big"], "big"),
         (["--size", "10x10"], "10 x 10"),
         (["--layout", "nowhere"], "nowhere"),
+        (["--lesson", "none-such"], "none-such"),
     ],
 )
 def test_wrong_wishes_are_told_before_anything_is_done(tmp_path, arguments, word):
