@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage, QResizeEvent, QTextBlockFormat, QTextCursor, Q
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser
 
 from spikestudio.app import theme
+from spikestudio.app.widgets.markdown import set_markdown
 from spikestudio.language import tr
 from spikestudio.lessons.reading import picture
 
@@ -49,7 +50,7 @@ class LessonText(QTextBrowser):
         document = self.document()
         document.clear()
         document.setDefaultFont(theme.font("title", semibold=False))
-        document.setMarkdown(markdown, FEATURES)
+        set_markdown(document, markdown, FEATURES)
         self._space()
         self.updateGeometry()
 

@@ -20,6 +20,7 @@ from spikestudio.app.viewmodels.notes import NotesModel
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.parts import Caption, Combo, Segmented, fill, line, stacked, tool_row
+from spikestudio.app.widgets.markdown import set_markdown
 from spikestudio.language import tr
 from spikestudio.sessions.limits import LIMITS_MB
 
@@ -47,7 +48,7 @@ class Preview(QTextBrowser):
         bar = self.verticalScrollBar()
         place = bar.value()
         self.document().setDefaultFont(theme.font())
-        self.document().setMarkdown(text or EMPTY, _FEATURES)
+        set_markdown(self.document(), text or EMPTY, _FEATURES)
         self._space()
         bar.setValue(place)
 
