@@ -27,6 +27,7 @@ from spikestudio.app.gallery_lessons import first_page
 from spikestudio.app.gallery_page import Item, write_page
 from spikestudio.app.layouts import DEFAULT, LAYOUTS
 from spikestudio.app.main_window import FIRST_SIZE, MainWindow
+from spikestudio.app.theme_tables import Mode
 from spikestudio.app.viewmodels.export_material import gather
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.viewmodels.sweep_texts import AxisText
@@ -71,7 +72,7 @@ class Wanted:
     the ids of lessons whose first page is drawn; none if empty.
     """
 
-    themes: Sequence[theme.Mode] = ("dark", "light")
+    themes: Sequence[Mode] = ("dark", "light")
     sizes: Sequence[tuple[int, int]] = ((1600, 1000),)
     layouts: Sequence[str] = ()
     has_figures: bool = True

@@ -33,6 +33,7 @@ from spikestudio.app.context import Context
 from spikestudio.app.copies import Copies
 from spikestudio.app.docks import STATE_VERSION, DockManager, Views
 from spikestudio.app.exports import Exporter
+from spikestudio.app.first_work import FirstWork
 from spikestudio.app.layouts import DEFAULT, LAYOUTS
 from spikestudio.app.lesson_controls import Parts
 from spikestudio.app.lessons import Lessons
@@ -53,7 +54,6 @@ from spikestudio.app.viewmodels.provenance import Opened
 from spikestudio.app.viewmodels.sampler_undo import SamplerUndo
 from spikestudio.app.views.provenance_card import ProvenanceCard
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet
-from spikestudio.checkpoints import catalog
 from spikestudio.errors import ConfigError, SpikeStudioError
 from spikestudio.language import tr
 
@@ -72,9 +72,6 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.context = context
         self._has_painted = False
-        self._is_model_given = False
-        self._recording: Path | None = None  # to be opened at the start
-        self._session: Path | None = None  # likewise
         self._told_of_queue = ""
         self.setWindowTitle("SpikeStudio")
         self.setAcceptDrops(True)
@@ -247,51 +244,16 @@ class MainWindow(QMainWindow):
     # start and end --------------------------------------------------------------------------
 
     def start(self, checkpoint: str = "", recording: str = "", session: str = "") -> None:
-        """Begin the work that the first picture of the window did not need.
-
-        ``checkpoint`` is the name or path of the model to load; empty takes that of ``recording``, a
-        file to open, else the last one, else the first of the catalogue. ``session`` is a session file
-        to open.
-        """
-        context = self.context
-        self._is_model_given = bool(checkpoint)
-        self._recording = Path(recording) if recording else None
-        if context.store.notice:
-            self.notifications.warn(context.store.notice)
-        context.bridge.wake()
-        self._session = Path(session) if session else None
-        context.session.look_for_abandoned()
-        context.jobs.submit(catalog.list_checkpoints, self._on_catalog, self.notifications.error)
-        if checkpoint:
-            context.jobs.submit(
-                lambda: catalog.resolve(checkpoint), self._on_resolved, self._on_job_failed
-            )
-
-    def _on_resolved(self, checkpoint: Path) -> None:
-        if self._recording is None:
-            self.recordings.begin_with(checkpoint)
-        else:
-            self.context.checkpoint.load(checkpoint)
-            self.recordings.open(self._recording, keeps_model=True)
-
-    def _on_catalog(self, entries: list[catalog.Entry]) -> None:
-        context = self.context
-        context.checkpoint.set_entries(entries)
-        if self._session is not None:
-            self.sessions.open(self._session)
-        usable = [entry.path for entry in entries if entry.card is not None]
-        last = Path(context.settings.model) if context.settings.model else None
-        is_free = context.checkpoint.loading is None and context.checkpoint.model is None
-        if is_free and not self._is_model_given:
-            first = usable[0] if usable else None
-            self.recordings.begin_with(
-                last if last is not None and last.exists() else first, self._recording
-            )
-
-    def _on_job_failed(self, message: str, details: str) -> None:
-        self.notifications.error(message, details)
-        if self._recording is not None:
-            self.recordings.open(self._recording)
+        """Begin the work that the first picture did not need; what is given is as of ``FirstWork``."""
+        FirstWork(
+            self.context,
+            self.recordings,
+            self.sessions,
+            self.notifications,
+            checkpoint=checkpoint,
+            recording=recording,
+            session=session,
+        ).begin()
 
     def _restore(self) -> None:
         settings = self.context.settings

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QMenu, QWidget
 
-from spikestudio.app.actions import COMMANDS, Actions, keys_text
+from spikestudio.app.actions import Actions, keys_text
+from spikestudio.app.commands import COMMANDS
 from spikestudio.app.context import Context
 from spikestudio.app.docks import DockManager
 from spikestudio.app.layouts import LAYOUTS

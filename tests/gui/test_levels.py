@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spikestudio.app.actions import COMMANDS
+from spikestudio.app.commands import COMMANDS
 from spikestudio.app.layouts import LAYOUTS
 from spikestudio.app.lesson_controls import CONTROLS
 from spikestudio.app.levels import FIRST, LEVELS, ROWS, first_level

@@ -7,7 +7,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from spikestudio.app import theme
-from spikestudio.app.actions import COMMANDS, Actions
+from spikestudio.app.actions import Actions
+from spikestudio.app.commands import COMMANDS
 from spikestudio.app.docks import Dock
 from spikestudio.app.layouts import LAYOUTS
 from spikestudio.app.viewmodels.timeline import Cursor

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from spikestudio.app import theme
-from spikestudio.app.actions import COMMANDS
+from spikestudio.app.commands import COMMANDS
 from spikestudio.app.settings import Settings, SettingsStore
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.widgets.shortcut_sheet import ShortcutSheet

@@ -9,8 +9,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from spikestudio.app import theme
+from spikestudio.app.theme_tables import Mode
 
-CASINGS: dict[theme.Mode, str] = {"dark": "#000000", "light": "#FFFFFF"}
+CASINGS: dict[Mode, str] = {"dark": "#000000", "light": "#FFFFFF"}
 """Second line of an outline. The themes' own colours are light on dark and dark on light, so that of a
 line and its casing one differs from any pixel."""
 DASH = (3.0, 3.0)  # in widths of the line

@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from spikestudio.app import theme
-from spikestudio.app.actions import COMMANDS, Actions, keys_text
+from spikestudio.app.actions import Actions, keys_text
+from spikestudio.app.commands import COMMANDS
 from spikestudio.app.views.parts import Caption
 from spikestudio.errors import ConfigError
 from spikestudio.language import tr, tr_in
