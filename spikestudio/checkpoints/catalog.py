@@ -9,6 +9,7 @@ from pathlib import Path
 from spikestudio import paths
 from spikestudio.checkpoints.card import Card
 from spikestudio.checkpoints.contents import open_checkpoint
+from spikestudio.data.registry import DATASETS
 from spikestudio.errors import CheckpointError, ConfigError
 from spikestudio.language import tr
 
@@ -30,11 +31,21 @@ class Entry:
 
 
 def list_checkpoints() -> list[Entry]:
-    """Every checkpoint of both folders by name, bundled ones first; a broken one has its reason."""
+    """Every checkpoint of both folders by name, bundled ones first; a broken one has its reason.
+
+    Bundled ones stand by data set, in the order of the registry: who starts begins with digits.
+    """
+    bundled = [_entry(path, is_bundled=True) for path in _files(paths.bundled_checkpoints())]
     return [
-        *(_entry(path, is_bundled=True) for path in _files(paths.bundled_checkpoints())),
+        *sorted(bundled, key=_place),
         *(_entry(path, is_bundled=False) for path in _files(paths.user_checkpoints())),
     ]
+
+
+def _place(entry: Entry) -> int:
+    datasets = list(DATASETS)
+    known = entry.card is not None and entry.card.dataset in DATASETS
+    return datasets.index(entry.card.dataset) if known and entry.card else len(datasets)
 
 
 def resolve(name_or_path: str | Path) -> Path:

@@ -43,6 +43,15 @@ def test_good_and_broken_files_are_listed(folders: tuple[Path, Path]) -> None:
     assert (mine.name, mine.is_bundled) == ("mine", False)
 
 
+def test_bundled_files_stand_by_data_set(folders: tuple[Path, Path]) -> None:
+    bundled, _ = folders
+    tiny.save(bundled / "a.safetensors", "sddpm", dataset="fashion-mnist")
+    tiny.save(bundled / "c.safetensors", "sdit", dataset="mnist")
+    tiny.save(bundled / "b.safetensors", "sddpm", dataset="mnist")
+    (bundled / "aa.safetensors").write_bytes(b"nonsense")
+    assert [entry.name for entry in list_checkpoints()] == ["b", "c", "a", "aa"]
+
+
 def test_official_files_are_listed(folders: tuple[Path, Path]) -> None:
     _, own = folders
     network = make_network("sdit")
