@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from spikestudio import paths
 from spikestudio.app import context, theme
 from spikestudio.app.main_window import MainWindow
 from spikestudio.checkpoints import catalog
@@ -106,3 +108,17 @@ def shell(make_shell) -> Shell:
     opened = make_shell()
     opened.context.checkpoint.set_entries(catalog.list_checkpoints())
     return opened
+
+
+@pytest.fixture
+def styled(qapp: QApplication) -> Iterator[None]:
+    """The look of the application, which widens nearly everything; gone after the test."""
+    font, style, palette = qapp.font(), qapp.style().objectName(), qapp.palette()
+    theme.load_fonts(paths.resource("fonts"))
+    sheet = theme.apply(qapp)
+    yield
+    theme.manager.changed.disconnect(sheet.apply)
+    qapp.setStyleSheet("")
+    qapp.setPalette(palette)
+    qapp.setFont(font)
+    qapp.setStyle(style)

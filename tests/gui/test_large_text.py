@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from spikestudio import paths
 from spikestudio.app import theme
 from spikestudio.app.actions import keys_text
 from spikestudio.app.layouts import LAYOUTS, columns_for
@@ -24,20 +23,6 @@ from spikestudio.checkpoints import catalog
 
 WIDTH, HEIGHT = 1280, 720
 SCALES = (1.0, 1.5, 2.0)
-
-
-@pytest.fixture
-def styled(qapp):
-    """The look of the application, which widens nearly everything."""
-    font, style, palette = qapp.font(), qapp.style().objectName(), qapp.palette()
-    theme.load_fonts(paths.resource("fonts"))
-    sheet = theme.apply(qapp)
-    yield
-    theme.manager.changed.disconnect(sheet.apply)
-    qapp.setStyleSheet("")
-    qapp.setPalette(palette)
-    qapp.setFont(font)
-    qapp.setStyle(style)
 
 
 @pytest.fixture

@@ -75,8 +75,7 @@ def test_text_size_scales_fonts_and_lengths_within_its_range(qapp):
     assert theme.manager.scale == 2.0
 
 
-def test_the_style_sheet_follows_the_theme(qtbot, qapp):
-    theme.apply(qapp)
+def test_the_style_sheet_follows_the_theme(qtbot, qapp, styled):
     label = QLabel("text")
     qtbot.addWidget(label)
     for mode in ("light", "dark"):
