@@ -116,8 +116,8 @@ class Dock(QDockWidget):
         for bar in self._window.findChildren(QTabBar):
             tabs = [bar.tabText(index) for index in range(bar.count())]
             if bar.isVisible() and self.windowTitle() in tabs:
-                if bar.elideMode() is not Qt.TextElideMode.ElideRight:  # lays out anew, even if same
-                    bar.setElideMode(Qt.TextElideMode.ElideRight)
+                if bar.elideMode() is not Qt.TextElideMode.ElideRight:
+                    bar.setElideMode(Qt.TextElideMode.ElideRight)  # lays out, even what it had
                 return bar
         return None
 
