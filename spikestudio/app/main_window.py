@@ -32,6 +32,7 @@ from spikestudio.app.classroom import Classroom
 from spikestudio.app.context import Context
 from spikestudio.app.copies import Copies
 from spikestudio.app.docks import STATE_VERSION, DockManager, Views
+from spikestudio.app.enter_key import EnterKey
 from spikestudio.app.exports import Exporter
 from spikestudio.app.first_work import FirstWork
 from spikestudio.app.layouts import DEFAULT, LAYOUTS
@@ -147,6 +148,7 @@ class MainWindow(QMainWindow):
             explain=self._show_origin,
         )
         self.overlay = self.opening.overlay
+        self.enter = EnterKey(self)
         self.undo = UndoKeys(self, self.commands, SamplerUndo(context.sampler, parent=self))
         self.copies = Copies(context, self.commands, self.notifications)
 

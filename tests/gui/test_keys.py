@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
+from PySide6.QtTest import QTest
 
 from spikestudio.app.keys import Bindings, is_plain, normalised, pressed
 from spikestudio.errors import ConfigError
@@ -133,3 +134,17 @@ def test_a_question_mark_is_one_with_and_without_shift(qapp):
 def test_letters_of_other_alphabets_are_keys_like_others(qapp):
     event = QKeyEvent(QEvent.Type.KeyPress, 0x0416, Qt.KeyboardModifier.NoModifier, "\u0436")
     assert pressed(event) == ("\u0416",)
+
+
+def test_enter_presses_the_button_that_has_the_focus_and_nothing_else(qtbot, shell):
+    wide = shell.window.views.sampler.wide
+    for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        before = wide.isChecked()
+        wide.setFocus()
+        qtbot.waitUntil(wide.hasFocus)
+        QTest.keyClick(wide, key)
+        assert wide.isChecked() != before
+    before = wide.isChecked()
+    shell.window.setFocus()
+    QTest.keyClick(shell.window, Qt.Key.Key_Return)
+    assert wide.isChecked() == before

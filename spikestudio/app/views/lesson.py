@@ -171,6 +171,9 @@ class LessonView(View):
         self.next.setText(
             tr("Finish") if lesson.is_last else tr("Next") if lesson.is_done else tr("Skip")
         )
+        role = "primary" if lesson.is_done else "outline"
+        if self.next.property("role") != role:  # the way on stands out once the page is done
+            theme.set_role(self.next, role)
         self.own.setChecked(lesson.uses_own)
         has_model = lesson.state.value("model.name") is not None
         self.own.setVisible(bool(page.start.model) and (has_model or lesson.uses_own))
