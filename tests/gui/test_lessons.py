@@ -106,6 +106,19 @@ def test_a_question_is_answered_by_keys_alone(qtbot: Any, room: Class) -> None:
     assert room.model.prediction.predicted == 4.0  # type: ignore[union-attr]
 
 
+def test_after_a_step_to_another_page_the_keys_go_to_it(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 0)
+    room.view.next.setFocus()
+    qtbot.waitUntil(room.view.next.hasFocus)
+    room.model.go(1)
+    room.view.refresh()
+    qtbot.waitUntil(room.view.question.field.hasFocus)  # type: ignore[union-attr]
+    room.view.back.setFocus()
+    room.model.go(0)
+    room.view.refresh()
+    assert room.view.text.hasFocus()
+
+
 def test_a_locked_page_does_not_complete(qtbot: Any, room: Class) -> None:
     open_lesson(qtbot, room, "one-neuron", 1)
     room.lab.amplitude = 0.3

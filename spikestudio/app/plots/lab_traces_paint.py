@@ -177,6 +177,8 @@ def _name_levels(painter: QPainter, strips: Strips, picture: TracePicture) -> No
         if picture.driven is not None:
             free = free_place(strips, picture.driven, above)
             free = free or free_place(strips, picture.driven, below)
+        if free is None:
+            painter.fillRect(above, theme.color("surface"))
         painter.setPen(theme.color(token))
         painter.drawText(free or above, CENTRED, text)
 

@@ -148,7 +148,8 @@ class LessonView(View):
             self.shelf.refresh()
             return
         key = f"{lesson.lesson.id}/{page.id}"
-        if key != self._page_id:
+        is_new = key != self._page_id
+        if is_new:
             self._page_id = key
             self.term.hide()
             self.area.verticalScrollBar().setValue(0)
@@ -164,6 +165,10 @@ class LessonView(View):
         self.text.show_page(lesson.lesson.folder, key, lesson.body)
         self.noise.setVisible(page.figure == "noise")
         self.question.show_page(lesson)
+        if is_new and any(each.hasFocus() for each in (self.back, self.next, self.pages)):
+            # The button is another one now: a second Enter would skip a page that was never read.
+            if not self.question.focus_answer():
+                self.text.setFocus()
         self.status.say(*self._status())
         done = tuple(lesson.is_page_done(index) for index in range(number))
         self.pages.set_pages(done, lesson.index)
@@ -190,6 +195,8 @@ class LessonView(View):
             ), "warn"
         if lesson.is_done:
             return tr("✓ Complete"), "ok"
+        if lesson.prediction is not None:
+            return "", "caption"  # the question says what is next
         if lesson.is_locked:
             return tr("First answer the question."), "accent"
         if not lesson.is_ready:

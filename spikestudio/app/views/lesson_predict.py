@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from spikestudio.app import theme
@@ -85,7 +85,7 @@ class PredictBox(QWidget):
                 widget.deleteLater()
         self.choices, self._group, self.field, self.pad = {}, None, None, None
         question = self._text.front["question"]
-        self.question.setText(question)
+        self.question.setText(question.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"))
         match predict.kind:
             case "choice":
                 self._group = QButtonGroup(self)
@@ -123,6 +123,14 @@ class PredictBox(QWidget):
             if before is not None and each is not None and before is not each:
                 QWidget.setTabOrder(before, each)
                 before = each
+
+    def focus_answer(self) -> bool:
+        """Let the keys go to the answer; return whether one is asked for."""
+        first = next((each for each in (*self.choices.values(), self.field, self.pad) if each), None)
+        if self._key is None or first is None or self._commands.isHidden():
+            return False
+        QTimer.singleShot(0, first, first.setFocus)  # once it is shown
+        return True
 
     @property
     def _has_answer(self) -> bool:
