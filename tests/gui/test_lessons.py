@@ -94,16 +94,34 @@ def test_a_question_is_answered_by_keys_alone(qtbot: Any, room: Class) -> None:
     open_lesson(qtbot, room, "one-neuron", 1)
     box = room.view.question
     box.field.setFocus()  # type: ignore[union-attr]
+    qtbot.keyClick(box.field.lineEdit(), Qt.Key.Key_Up)  # what is asked for
+    assert (box.field.value(), box.submit.isEnabled()) == (1.0, True)
+    qtbot.keyClick(box.field.lineEdit(), Qt.Key.Key_Down)
+    assert not box.submit.isEnabled()
     chain = [box.field]
     while chain[-1] is not box.submit and len(chain) < 10:
         chain.append(chain[-1].nextInFocusChain())
     stops = [each for each in chain if each.focusPolicy() & Qt.FocusPolicy.TabFocus]
     assert stops[-1] is box.submit
     assert all(each is box.submit or box.field.isAncestorOf(each) for each in stops[1:])
+    assert box.field.text() == "?"  # a number would be a hint
+    qtbot.keyClick(box.field.lineEdit(), Qt.Key.Key_Return)
+    assert room.model.prediction is None
     box.field.lineEdit().selectAll()
     qtbot.keyClicks(box.field.lineEdit(), "4")
     qtbot.keyClick(box.field.lineEdit(), Qt.Key.Key_Return)
     assert room.model.prediction.predicted == 4.0  # type: ignore[union-attr]
+
+
+def test_a_question_for_a_number_begins_with_none(qtbot: Any, room: Class) -> None:
+    for lesson in room.model.lessons:
+        for index, page in enumerate(lesson.pages):
+            if page.predict is not None and page.predict.kind == "number":
+                room.model.open(lesson.id)
+                room.model.go(index)
+                room.view.refresh()
+                assert room.view.question.field.text() == "?"  # type: ignore[union-attr]
+                assert not room.view.question.submit.isEnabled()
 
 
 def test_after_a_step_to_another_page_the_keys_go_to_it(qtbot: Any, room: Class) -> None:

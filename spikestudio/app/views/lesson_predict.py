@@ -100,10 +100,15 @@ class PredictBox(QWidget):
                 self._group.buttonToggled.connect(self._on_edited)
             case "number":
                 unit = self._text.front.get("unit", "")
-                limits = (predict.low, predict.high)
                 decimals = decimals_of(page)
-                field = NumberField(question, question, *limits, decimals=decimals, unit=unit)
-                field.setSingleStep((predict.high - predict.low) / 20 if decimals else 1)
+                step = (predict.high - predict.low) / 20 if decimals else 1
+                limits = (predict.low - step, predict.high)  # a number there would be a hint
+                field = NumberField(
+                    question, question, *limits, decimals=decimals, unit=unit, lowest="?"
+                )
+                field.set_number(field.minimum())
+                field.setSingleStep(step)
+                field.setKeyboardTracking(True)
                 field.edited.connect(self._on_edited)
                 field.lineEdit().returnPressed.connect(self.submit.click)
                 self.field = field
@@ -130,13 +135,17 @@ class PredictBox(QWidget):
         if self._key is None or first is None or self._commands.isHidden():
             return False
         QTimer.singleShot(0, first, first.setFocus)  # once it is shown
+        if self.field is not None:
+            QTimer.singleShot(0, self.field, self.field.selectAll)
         return True
 
     @property
     def _has_answer(self) -> bool:
         if self.pad is not None:
             return self.pad.is_complete
-        return self.field is not None or any(button.isChecked() for button in self.choices.values())
+        if self.field is not None and self._predict is not None:
+            return self.field.value() >= self._predict.low
+        return any(button.isChecked() for button in self.choices.values())
 
     @Slot()
     def _on_edited(self) -> None:
