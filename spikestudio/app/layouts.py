@@ -74,10 +74,12 @@ def columns_for(columns: tuple[tuple[str, ...], ...], width: float, height: floa
         is_merged = index >= len(columns) or names != columns[index]
         is_low = height / len(names) < ROW
         kind: Literal["column", "tabs"] = "tabs" if is_merged or is_low else "column"
-        parts.append(Split(kind, names, () if kind == "tabs" else (1,) * len(names)))
+        shares = () if kind == "tabs" else tuple(_WEIGHTS.get(name, 5) for name in names)
+        parts.append(Split(kind, names, shares))
     return parts
 
 
+_WEIGHTS = {"timeline": 3}  # of the height beside a lesson; any other dock has five
 NARROW = (960, 540)  # the least window for three docks beside each other
 LESSON, COLUMN, ROW = 220, 260, 150  # least width of a lesson and of a column, height of a dock
 _CONTROLS = Split("column", ("model", "sampler"), (38, 62))

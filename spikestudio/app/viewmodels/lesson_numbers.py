@@ -10,12 +10,14 @@ from spikestudio.lessons.equations import NOT_RECORDED
 from spikestudio.lessons.writing import value_text
 from spikestudio.recording.memory import MIXED, has_memory
 
+UNKNOWN = "…"  # in a sentence about what is still to be measured
+
 
 def written(state: AppState, name: str) -> str:
     """Return the text that stands for a placeholder."""
     if name.startswith("equation: "):
         return _EQUATIONS[name.removeprefix("equation: ")](state.desk)
-    return value_text(name, state.value(name))
+    return value_text(name, state.value(name), UNKNOWN)
 
 
 def _membrane(desk: Desk) -> str:
@@ -44,6 +46,8 @@ def _pixel(desk: Desk) -> tuple[float, float, float, float, float, str] | str:
             "{not_recorded}: the schedule of the model is not loaded", not_recorded=NOT_RECORDED
         )
     step, times = desk.timeline.cursor.step, run.run.timesteps
+    if step + 1 == len(times):
+        return tr("No x follows the last step: go to an earlier one.")
     state = recorder.state(step)
     after = recorder.state(step + 1) if step + 1 < recorder.num_steps else None
     if state is None or after is None or "x_t" not in state or "x0_hat" not in state:

@@ -165,10 +165,9 @@ class LessonView(View):
         self.text.show_page(lesson.lesson.folder, key, lesson.body)
         self.noise.setVisible(page.figure == "noise")
         self.question.show_page(lesson)
-        if is_new and any(each.hasFocus() for each in (self.back, self.next, self.pages)):
-            # The button is another one now: a second Enter would skip a page that was never read.
-            if not self.question.focus_answer():
-                self.text.setFocus()
+        is_by_hand = is_new and any(part.hasFocus() for part in (self.back, self.next, self.pages))
+        if is_by_hand and not self.question.focus_answer():
+            self.text.setFocus()  # a second Enter would skip a page that was never read
         self.status.say(*self._status())
         done = tuple(lesson.is_page_done(index) for index in range(number))
         self.pages.set_pages(done, lesson.index)

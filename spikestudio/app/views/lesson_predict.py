@@ -131,7 +131,9 @@ class PredictBox(QWidget):
 
     def focus_answer(self) -> bool:
         """Let the keys go to the answer; return whether one is asked for."""
-        first = next((each for each in (*self.choices.values(), self.field, self.pad) if each), None)
+        first = next(
+            (each for each in (*self.choices.values(), self.field, self.pad) if each), None
+        )
         if self._key is None or first is None or self._commands.isHidden():
             return False
         QTimer.singleShot(0, first, first.setFocus)  # once it is shown
