@@ -326,7 +326,7 @@ def test_the_mean_rate_is_told_against_that_before_the_change(shell, view, sampl
     shell.run(steps=2)
     view.refresh()
     rates = shell.worker.recorder.rates().mean(axis=0)
-    assert view.rate.text == f"Mean rate of all layers {rates[1]:.3f}"
+    assert view.rate.text == f"Mean rate of all layers in step 2: {rates[1]:.3f}"
     sampler.set(threshold=0.5)
     for _ in range(2):
         shell.worker.advance()

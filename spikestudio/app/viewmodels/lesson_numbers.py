@@ -10,7 +10,7 @@ from spikestudio.lessons.equations import NOT_RECORDED
 from spikestudio.lessons.writing import value_text
 from spikestudio.recording.memory import MIXED, has_memory
 
-UNKNOWN = "…"  # in a sentence about what is still to be measured
+UNKNOWN = "—"  # in a sentence about what is still to be measured
 
 
 def written(state: AppState, name: str) -> str:

@@ -21,13 +21,18 @@ class RateChange:
     now: float | None = None
     before: float | None = None
     step: int = 0  # of ``before``, counted from 1
+    newest: int = 0  # step of ``now``, counted from 1
 
     def text(self) -> str:
         """Return the line that stands beside the threshold."""
         if self.now is None:
             return tr("Mean rate of all layers: not known yet")
         if self.before is None:
-            return tr("Mean rate of all layers {now:.3f}", now=self.now)
+            return tr(
+                "Mean rate of all layers in step {step:,}: {now:.3f}",
+                now=self.now,
+                step=self.newest,
+            )
         change = f"{(self.now / self.before - 1) * 100:+.1f} %" if self.before else tr("from none")
         change = change.replace("-", "\N{MINUS SIGN}")
         return tr(
@@ -49,7 +54,8 @@ def rate_change(run: RunModel) -> RateChange:
         if change.threshold != threshold and change.step <= run.step.step:
             threshold, changed_at = change.threshold, change.step
     before = _mean(rates[:, changed_at - 1]) if changed_at else None
-    return RateChange(_mean(rates[:, run.step.step]), before, changed_at)
+    newest = run.step.step
+    return RateChange(_mean(rates[:, newest]), before, changed_at, newest + 1)
 
 
 def _mean(rates: NDArray[np.float32]) -> float | None:

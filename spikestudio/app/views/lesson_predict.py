@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QLabel, QPushButton, QVBoxLayout, QW
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.lesson import LessonModel
 from spikestudio.app.views.lesson_curve import CurvePad
-from spikestudio.app.views.parts import line
+from spikestudio.app.views.parts import Caption, line
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.number_field import NumberField
 from spikestudio.app.widgets.wrapped_radio import WrappedRadio
@@ -41,7 +41,8 @@ class PredictBox(QWidget):
         self.submit.setToolTip(tr("Fix your prediction; the controls are then free"))
         theme.set_role(self.submit, "outline")
         self.submit.clicked.connect(self._on_submit)
-        self._commands = line(QWidget(), self.submit)
+        self._limits = Caption()
+        self._commands = line(self._limits, self.submit)
         self.result = Words()
         self._inputs = QVBoxLayout()
         self._inputs.setSpacing(theme.SPACE)
@@ -86,6 +87,7 @@ class PredictBox(QWidget):
         self.choices, self._group, self.field, self.pad = {}, None, None, None
         question = self._text.front["question"]
         self.question.setText(question.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"))
+        self._limits.set_text(_limits(predict, decimals_of(page)))
         match predict.kind:
             case "choice":
                 self._group = QButtonGroup(self)
@@ -221,3 +223,13 @@ class PredictBox(QWidget):
         if isinstance(answer, str):
             return f"“{self._text.front.get(f'choice.{answer}', answer)}”"
         return number(answer, decimals_of(page)) if isinstance(answer, int | float) else ""
+
+
+def _limits(predict: Predict, decimals: int) -> str:
+    """Return between which numbers an answer lies; empty for other kinds of questions."""
+    if predict.kind != "number":
+        return ""
+    low, high = (
+        number(each, 0 if each == int(each) else decimals) for each in (predict.low, predict.high)
+    )
+    return tr("A number from {low} to {high}", low=low, high=high)

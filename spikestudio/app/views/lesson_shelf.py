@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.lesson import LessonModel
@@ -110,26 +118,23 @@ class LessonRow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SPACE)
-        for each in (title, summary, line(self.facts, self.handout, self.start)):
-            column.addWidget(each)
+        head = QHBoxLayout()
+        head.setSpacing(0)
+        head.addWidget(title, 1)
+        head.addWidget(self.handout, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(head)
+        column.addWidget(summary)
+        column.addWidget(line(self.facts, self.start))
 
     def show_progress(self, done: int) -> None:
         """Show how many pages are complete."""
         lesson, number = self._lesson, len(self._lesson.pages)
-        state = (
-            ""
-            if not done
-            else tr(" · complete")
-            if done == number
-            else tr(" · {done} of {number} pages", done=done, number=number)
-        )
         self.facts.set_text(
-            tr(
-                "{level} · {minutes} min{state}",
-                level=LEVELS[lesson.level],
-                minutes=lesson.minutes,
-                state=state,
-            )
+            tr("{level} · {minutes} min", level=LEVELS[lesson.level], minutes=lesson.minutes)
+            if not done
+            else tr("✓ Complete")
+            if done == number
+            else tr("{done} of {number} pages", done=done, number=number)
         )
         self.start.setText(
             tr("Start") if not done else tr("Again") if done == number else tr("Go on")

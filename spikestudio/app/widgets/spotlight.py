@@ -130,7 +130,10 @@ class _Mark(QWidget):
             (QPoint(0, -1), box.top()),
             (QPoint(0, 1), room.bottom() - box.bottom()),
         )
-        free = [side for side, space in sides if space > length + GAP + WIDTH]
+        needed = length + GAP + WIDTH
+        free = [side for side, space in sides if space > needed]
+        if box.top() <= needed and QPoint(0, 1) in free:  # in a bar, beside other controls of it
+            free = [QPoint(0, 1)]
         self._side = free[0] if free else QPoint()
         margin = length + GAP + WIDTH
         whole = box.adjusted(-margin, -margin, margin, margin).intersected(room)
