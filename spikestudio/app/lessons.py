@@ -161,6 +161,9 @@ class Lessons(QObject):
         self._recording = path
         if not self._is_shown(path):
             self._recordings.open(path, is_played=True, keeps_model=True)
+        elif self._lesson.index == 0:  # it is there already and may have come to its end
+            self._context.timeline.seek(0)
+            self._context.timeline.play()
 
     def _is_shown(self, path: Path) -> bool:
         shown = self._context.run.recording
