@@ -11,7 +11,7 @@ from math import exp, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from spikestudio.language import tr
+from spikestudio.language import tr, tr_n
 from spikestudio.recording.memory import MemoryStep
 
 EQUATIONS = {
@@ -94,14 +94,19 @@ def ddim(x0_hat: float, x_next: float, share_next: float) -> str:
 def unmasking(steps_left: int, masked: int) -> str:
     """Chance of every masked cell in a step, with this one ``steps_left`` are to come."""
     chance = 1 / steps_left
-    return tr(
-        "P(reveal) = 1 / steps left = 1 / {steps_left} = {number}\n"
-        "{masked} masked cells: {number_2} expected to be revealed",
+    rule = tr(
+        "P(reveal) = 1 / steps left = 1 / {steps_left} = {number}",
         steps_left=steps_left,
         number=number(chance),
-        masked=masked,
-        number_2=number(masked * chance, 1),
     )
+    cells = tr_n(
+        "{count} masked cell: {expected} expected to be revealed",
+        "{count} masked cells: {expected} expected to be revealed",
+        masked,
+        count=masked,
+        expected=number(masked * chance, 1),
+    )
+    return f"{rule}\n{cells}"
 
 
 def wkv(step: MemoryStep) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QScrollArea, QWidget
 from shiboken6 import isValid
 
 from spikestudio.app import theme
@@ -12,6 +12,7 @@ from spikestudio.language import tr
 
 GAP, WIDTH, HALO = 3, 3, 7  # pixels between control and outline, of the outline, and below it
 ARROW = 18  # pixels, length of the arrow
+CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox)  # that the arrow does not lie on
 _MOVING = frozenset(
     (
         QEvent.Type.Move,
@@ -132,8 +133,7 @@ class _Mark(QWidget):
         )
         needed = length + GAP + WIDTH
         free = [side for side, space in sides if space > needed]
-        if box.top() <= needed and QPoint(0, 1) in free:  # in a bar, beside other controls of it
-            free = [QPoint(0, 1)]
+        free.sort(key=lambda side: self._hides(box, side))
         self._side = free[0] if free else QPoint()
         margin = length + GAP + WIDTH
         whole = box.adjusted(-margin, -margin, margin, margin).intersected(room)
@@ -143,6 +143,14 @@ class _Mark(QWidget):
         self.show()
         self.raise_()
         self.update()
+
+    def _hides(self, box: QRect, side: QPoint) -> bool:
+        """Return whether the arrow on a side would lie on another control."""
+        away = theme.px(ARROW) // 2 + GAP + WIDTH
+        middle = box.center() + QPoint(
+            side.x() * (box.width() // 2 + away), side.y() * (box.height() // 2 + away)
+        )
+        return isinstance(self._window.childAt(middle), CONTROLS)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         painter = QPainter(self)
