@@ -86,7 +86,7 @@ class Measurements:
 
         return {
             "run.finished": lambda: self.num_finished,
-            "measured.rate": lambda: rate(1),
+            "measured.rate": lambda: rate(1) if own() else None,
             "measured.previous_rate": lambda: rate(2),
             "measured.rate_change": change,
             "measured.pixels_changed": lambda: _changed(last(1), last(2)),
@@ -95,7 +95,7 @@ class Measurements:
             "measured.images": lambda: sum(
                 len(each.images) for each in own() if each.images is not None
             ),
-            "measured.additions": additions,
+            "measured.additions": lambda: additions() if own() else None,
             "measured.additions_ratio": additions_ratio,
         }
 
