@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
@@ -58,6 +59,15 @@ MOVING_EVENTS = frozenset(
         QEvent.Type.ParentChange,
     )
 )
+NOWHERE = Qt.DockWidgetArea.NoDockWidgetArea
+COLUMNS = (
+    "lesson",
+    "model",
+    "sampler",
+    "queue",
+    "history",
+    "notes",
+)  # need no more room than a column
 RESIZED_MS = 80  # after the last change of the window's size
 STATE_VERSION = 2  # of saved arrangements; another one is not restored
 
@@ -179,9 +189,10 @@ class DockManager(QObject):
         self._resized.timeout.connect(self._follow_size)
         window.installEventFilter(self)
         theme.manager.changed.connect(self._resized.start)
-        for dock in self.docks.values():
+        for view_id, dock in self.docks.items():
             window.addDockWidget(AREA, dock)
             dock.installEventFilter(self)
+            dock.toggleViewAction().triggered.connect(partial(self._on_toggled, view_id))
             dock.visibilityChanged.connect(self.frontChanged)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
@@ -241,6 +252,10 @@ class DockManager(QObject):
         """Whether there is room for two docks beside each other only."""
         return self.form is LAYOUTS[self.layout_name].narrow
 
+    def _on_toggled(self, view_id: str) -> None:
+        if not self.docks[view_id].isHidden() and not self.is_presenting:
+            self.bring(view_id)
+
     @Slot()
     def _follow_size(self) -> None:
         """Take the other form of a layout when the size calls for it, unless docks were changed."""
@@ -286,8 +301,25 @@ class DockManager(QObject):
         if dock.is_away:
             dock.view.window().activateWindow()
             return
+        self._give_place(view_id)
         dock.show()
         dock.raise_()
+
+    def _give_place(self, view_id: str) -> None:
+        """Let a dock without one be a tab of the largest dock, or a column if it needs little room."""
+        dock = self.docks[view_id]
+        if dock.isFloating() or self._window.dockWidgetArea(dock) != NOWHERE:
+            return
+        there = [
+            each
+            for each in self.docks.values()
+            if each.is_in_front and not each.isFloating() and each is not dock
+        ]
+        if there and view_id not in COLUMNS:
+            largest = max(there, key=lambda each: each.width() * each.height())
+            self._window.tabifyDockWidget(largest, dock)
+        else:
+            self._window.addDockWidget(AREA, dock)
 
     def dock_in_use(self) -> Dock:
         """Return the dock that has the keyboard focus, else the image."""

@@ -285,8 +285,9 @@ QMainWindow > QTabBar {
 QMainWindow > QTabBar::tab {
     background: $surface; color: $muted; border: none; border-bottom: 2px solid transparent;
     font-size: ${size_title}px; font-weight: 600; height: ${tab_text}px;
-    padding: ${p8}px 12px ${p6}px 12px;
+    padding: ${p8}px 7px ${p6}px 7px; margin-left: 2px;
 }
+QMainWindow > QTabBar::tab:first { margin-left: 5px; }
 QMainWindow > QTabBar::tab:hover { color: $text; }
 QMainWindow > QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QMainWindow > QTabBar::tab:focus { color: $accent; }

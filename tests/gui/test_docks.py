@@ -240,3 +240,30 @@ def test_a_plot_that_was_dragged_back_stays_while_the_run_goes_on(qtbot, shell):
     qtbot.wait(60)  # longer than a cursor waits to be announced
     assert shell.context.timeline.is_live
     assert not plot.is_following
+
+
+@pytest.mark.parametrize("is_menu", [True, False], ids=["menu", "palette"])
+def test_a_dock_that_the_layout_does_not_have_gets_a_place(qtbot, shell, is_menu):
+    docks = shell.window.docks
+
+    def open_dock(name):
+        if is_menu:
+            docks.docks[name].toggleViewAction().trigger()
+        else:
+            docks.bring(name)
+        qtbot.wait(20)
+        return docks.docks[name]
+
+    docks.apply("Watch")
+    qtbot.wait(20)
+    lab = open_dock("neuron-lab")
+    assert docks.docks["image"] in shell.window.tabifiedDockWidgets(lab)
+    assert lab.is_in_front
+    assert not docks.docks["image"].is_in_front
+    queue = open_dock("queue")
+    assert docks.docks["image"].geometry().right() < queue.geometry().left()
+    assert shell.window.rect().contains(queue.geometry())
+    lab.close()
+    docks.docks["image"].raise_()
+    assert open_dock("neuron-lab").is_in_front
+    assert docks.docks["image"] in shell.window.tabifiedDockWidgets(lab)
