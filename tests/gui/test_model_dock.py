@@ -71,6 +71,18 @@ def test_a_click_on_a_card_loads_its_file_in_the_background(qtbot, shell, view):
     assert "sdit-mnist" in shell.window.windowTitle()
 
 
+def test_the_model_in_use_is_in_sight(qtbot, make_shell, entries):
+    shell = make_shell(1280, 720)
+    shell.context.checkpoint.set_entries(entries)
+    qtbot.wait(50)
+    view = shell.window.views.model
+    last = next(each for each in view.cards if each.entry.name == entries[-1].name)
+    last_seen = last.visibleRegion().boundingRect().height()
+    shell.load(entries[-1].name)
+    qtbot.waitUntil(lambda: last.visibleRegion().boundingRect().height() == last.height())
+    assert last_seen < last.height()
+
+
 def test_a_failed_load_leaves_the_model_before_in_use(shell, view):
     shell.load("sddpm-mnist")
     shell.context.checkpoint.load(Path("weird.safetensors"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -144,7 +145,10 @@ class ModelView(View):
                 state = CardState.IN_USE
             else:
                 state = CardState.IDLE
+            is_new = state is CardState.IN_USE is not card.state
             card.set_state(state)
+            if is_new:
+                QTimer.singleShot(0, card, partial(self._scroll.ensureWidgetVisible, card))
 
     @Slot()
     def _on_entries_changed(self) -> None:
