@@ -31,6 +31,8 @@ from spikestudio.language import tr
 ROW_MARGINS = 24  # pixels beside the row of open and device, both sides
 LOW = 180  # pixels; a dock that is lower shows its cards in one line each
 
+SETTLED_MS = 200  # until the cards of a dock that was just filled or resized have their places
+
 
 class ModelView(View):
     """Cards of the catalogue above the facts of the loaded model."""
@@ -148,7 +150,8 @@ class ModelView(View):
             is_new = state is CardState.IN_USE is not card.state
             card.set_state(state)
             if is_new:
-                QTimer.singleShot(0, card, partial(self._scroll.ensureWidgetVisible, card))
+                seen = partial(self._scroll.ensureWidgetVisible, card, 0, 0)
+                QTimer.singleShot(SETTLED_MS, card, seen)
 
     @Slot()
     def _on_entries_changed(self) -> None:
