@@ -12,6 +12,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QWidget
 
+from spikestudio import paths
 from spikestudio.app import context, theme
 from spikestudio.app.lesson_controls import Parts, widget_of
 from spikestudio.app.main_window import MainWindow
@@ -473,3 +474,18 @@ def test_three_architectures(student: Student) -> None:
     found = student.model.progress_of(lesson).predictions
     assert found["spiking-diffusion"].measured == "less"
     assert found["sdit"].measured == "more"
+
+
+def test_a_recording_that_came_to_its_end_is_played_again(student: Student) -> None:
+    window = student.room.window
+    run, timeline = window.context.run, window.context.timeline
+    student.wait(lambda: window.context.checkpoint.entries)
+    path = paths.bundled_recordings() / "spiking-diffusion-mnist.h5"
+    window.recordings.open(path, keeps_model=True)
+    student.wait(lambda: run.recording is not None and run.recording.recorder.path == path)
+    timeline.pause()
+    timeline.go_live()
+    assert timeline.cursor == timeline.newest
+    student.model.open("unmasking")
+    student.wait(lambda: timeline.is_playing)
+    assert timeline.cursor.step < 10
