@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from shiboken6 import isValid
 
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -20,7 +21,7 @@ class EnterKey(QObject):
 
     @Slot(QWidget, QWidget)
     def _on_focus_changed(self, before: QWidget | None, now: QWidget | None) -> None:
-        if isinstance(before, QAbstractButton):
+        if isinstance(before, QAbstractButton) and isValid(before):
             before.removeEventFilter(self)
         if isinstance(now, QAbstractButton):
             now.installEventFilter(self)
