@@ -7,6 +7,7 @@ first and the worker's thread imports torch.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import logging
 import multiprocessing
 import os
@@ -59,6 +60,7 @@ def main(
         Path of a session to open.
     """
     started = time.perf_counter()
+    gc.disable()  # until the collector takes over: what is imported and made by then stays
     multiprocessing.freeze_support()
     if sys.stderr is not None:  # a windowed program on Windows has none
         faulthandler.enable()
