@@ -278,6 +278,8 @@ def install(environment: Interpreter, *, for_tests: bool) -> None:
             "Installing failed (pip's message is above): make sure that pip reaches a package index "
             "and that the disk is not full, then run the same command again."
         )
+    # An editable install is not compiled by pip: the first start would wait for it.
+    subprocess.call([environment.executable, "-m", "compileall", "-q", "spikestudio"], cwd=ROOT)
     stamp.write_text(f"{digest}{' test' * for_tests}\n", "utf-8")
 
 

@@ -83,8 +83,9 @@ def main(
         parts.settings.geometry = parts.settings.dock_state = ""
     theme.load_fonts(paths.resource("fonts"))
     theme.manager.set_mode("light" if parts.settings.theme == "light" else "dark")
-    theme.apply(app)
+    sheet = theme.begin(app)
     window = MainWindow(parts)
+    sheet.apply()
     _route_errors(parts.bridge, window.notifications)
     if languages.lacks_font():
         window.notifications.warn(languages.NO_FONT)

@@ -326,7 +326,8 @@ class MainWindow(QMainWindow):
         started = time.perf_counter()
         is_handled = super().event(event)  # paints everything that changed
         self.context.bridge.note_painting(time.perf_counter() - started)
-        if not self._has_painted:
+        is_seen = self.windowHandle().isExposed()  # the first request comes before
+        if is_seen and not self._has_painted:
             self._has_painted = True
             self.firstPainted.emit()
         return is_handled

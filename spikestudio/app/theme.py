@@ -132,11 +132,22 @@ def load_fonts(folder: Path) -> None:
         QFontDatabase.addApplicationFont(str(path))
 
 
-def apply(app: QApplication) -> Sheet:
-    """Style the application now and after every change of the theme; returns what does so."""
+def begin(app: QApplication) -> Sheet:
+    """Give the application its fonts and colours; returns what styles it, now and after a change.
+
+    The style sheet follows with ``Sheet.apply`` when the window is made: with one in force Qt styles
+    every widget anew each time that one of its parents gets a parent, half of a window's time.
+    """
     app.setStyle("Fusion")
     sheet = Sheet(app)
+    sheet.apply_base()
     manager.changed.connect(sheet.apply)
+    return sheet
+
+
+def apply(app: QApplication) -> Sheet:
+    """Style the application now and after every change of the theme; returns what does so."""
+    sheet = begin(app)
     sheet.apply()
     return sheet
 
@@ -152,6 +163,11 @@ class Sheet(QObject):
     @Slot()
     def apply(self) -> None:
         """Style the application after the theme in force."""
+        self.apply_base()
+        self._app.setStyleSheet(_style_sheet(self._glyphs()))
+
+    def apply_base(self) -> None:
+        """Set font and palette after the theme in force."""
         base = QFont(self._app.font())
         if UI_FAMILY in QFontDatabase.families():
             base.setFamilies([UI_FAMILY, *languages.families()])
@@ -159,7 +175,6 @@ class Sheet(QObject):
         base.setFeature(QFont.Tag("tnum"), 1)
         self._app.setFont(base)
         self._app.setPalette(_palette())
-        self._app.setStyleSheet(_style_sheet(self._glyphs()))
 
     def _glyphs(self) -> dict[str, str]:
         """Write the sheet's glyphs in the colours in force; return their paths by name."""

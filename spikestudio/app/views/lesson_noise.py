@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Signal, Slot
-from PySide6.QtGui import QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from spikestudio import paths
@@ -45,7 +46,6 @@ class NoiseFigure(QWidget):
         self._noise = noise
         self._shares = alpha_bar(TIMES)
         self._digit = _grey(paths.resource("images", DIGIT)) / 127.5 - 1
-        self._epsilon = np.random.default_rng(SEED).standard_normal(self._digit.shape)
         self.picture = _Picture()
         self.slider = NumberSlider(TIME)
         self.slider.setToolTip(TIME.help_text)
@@ -56,7 +56,15 @@ class NoiseFigure(QWidget):
         for each in (self.picture, self.slider, self.caption):
             layout.addWidget(each)
         self.slider.numberChanged.connect(self.set_time)
-        self.set_time(0)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt override
+        super().showEvent(event)
+        self.set_time(self._noise.t)
+
+    @cached_property
+    def _epsilon(self) -> NDArray[np.float64]:
+        # Only when it is looked at: the first picture of the window would wait for numpy.random.
+        return np.random.default_rng(SEED).standard_normal(self._digit.shape)
 
     @property
     def pixels(self) -> NDArray[np.float64]:

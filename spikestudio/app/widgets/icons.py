@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 import qtawesome
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QIcon
@@ -9,13 +12,23 @@ from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 
 from spikestudio.app import theme
 
+FAMILY = "mdi6"
+FILES = "materialdesignicons6-webfont*"  # of that family, among qtawesome's
 ICON_SIZE = 18
+
+
+@cache
+def _font() -> qtawesome.IconicFont:
+    """Load one family; ``qtawesome.icon`` would read all twelve, which the first picture waits for."""
+    folder = Path(qtawesome.get_fonts_info()[0])
+    glyphs, names = next(folder.glob(f"{FILES}.ttf")), next(folder.glob(f"{FILES}.json"))
+    return qtawesome.IconicFont((FAMILY, glyphs.name, names.name))
 
 
 def icon(name: str, token: str = "text") -> QIcon:
     """Return an icon of the Material Design set (``"mdi6.play"``) in a token's colour."""
     colors = theme.tokens()
-    picture: QIcon = qtawesome.icon(
+    picture: QIcon = _font().icon(
         name, color=getattr(colors, token), color_disabled=colors.disabled
     )
     return picture
