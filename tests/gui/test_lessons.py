@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QByteArray, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QTextDocument
-from PySide6.QtWidgets import QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from spikestudio.app.lesson_controls import CONTROLS, Parts, locks_of, widget_of
 from spikestudio.app.lesson_locks import TIP, Locks
@@ -287,6 +297,30 @@ def test_the_outline_follows_its_control_and_lets_clicks_through(qtbot: Any) -> 
     qtbot.waitUntil(lambda: not spotlight.mark.isVisible())  # type: ignore[union-attr]
     spotlight.clear()
     assert spotlight.mark is None
+
+
+@pytest.mark.parametrize("kind", [QLineEdit, QSpinBox, QComboBox, QSlider, QPushButton])
+def test_the_arrow_lies_on_no_other_control(qtbot: Any, kind: type[QWidget]) -> None:
+    window = QWidget()
+    row = QHBoxLayout(window)
+    row.setContentsMargins(0, 40, 40, 40)  # room on all sides but for the neighbour's
+    neighbour, target = kind(), QPushButton("target")
+    if isinstance(neighbour, QSlider):
+        neighbour.setOrientation(Qt.Orientation.Horizontal)
+    for each in (neighbour, target):
+        row.addWidget(each)
+    qtbot.addWidget(window)
+    window.resize(400, 120)
+    window.show()
+    qtbot.waitExposed(window)
+    target.setFocus()
+    box = neighbour.geometry().adjusted(12, 2, -12, -2)  # an outline may touch its edge
+    before = window.grab(box).toImage()
+    spotlight = Spotlight(window)
+    spotlight.show(target)
+    qtbot.waitUntil(lambda: spotlight.mark is not None and spotlight.mark.isVisible())
+    assert window.grab(box).toImage() == before
+    assert window.grab().toImage() != before
 
 
 def test_locks_give_back_the_state_that_a_control_would_have(qtbot: Any) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QScrollArea, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QScrollArea,
+    QWidget,
+)
 from shiboken6 import isValid
 
 from spikestudio.app import theme
@@ -12,7 +20,8 @@ from spikestudio.language import tr
 
 GAP, WIDTH, HALO = 3, 3, 7  # pixels between control and outline, of the outline, and below it
 ARROW = 18  # pixels, length of the arrow
-CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox)  # that the arrow does not lie on
+# What the arrow does not lie on; the field inside a spin box is a line edit.
+CONTROLS = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 _MOVING = frozenset(
     (
         QEvent.Type.Move,
