@@ -130,6 +130,7 @@ class Context:
         self.timeline.stop()
         self.inspection.stop()
         self.queue.stop()
+        self.sweeps.stop()
         if self.sampler.control is not None:
             self.sampler.control.cancel()
         self.bench.close()
@@ -235,7 +236,7 @@ def create(
     codebook = CodebookModel(run)
     codebook.highlightChanged.connect(bridge.wake)
     lesson = LessonModel(
-        AppState(Desk(run, sampler, timeline, neuron_lab, codebook, walks)),
+        AppState(Desk(run, sampler, timeline, neuron_lab, codebook, walks, sweeps)),
         lambda: shelf.bundled(tuple(CONTROLS)),
         progress or shelf.progress_folder(),
     )

@@ -60,8 +60,9 @@ MOVING_EVENTS = frozenset(
     )
 )
 NOWHERE = Qt.DockWidgetArea.NoDockWidgetArea
+LESSON = "lesson"  # that no dock covers which is opened beside it
 COLUMNS = (
-    "lesson",
+    LESSON,
     "model",
     "sampler",
     "queue",
@@ -313,7 +314,10 @@ class DockManager(QObject):
         there = [
             each
             for each in self.docks.values()
-            if each.is_in_front and not each.isFloating() and each is not dock
+            if each.is_in_front
+            and not each.isFloating()
+            and each is not dock
+            and each.view.view_id != LESSON
         ]
         if there and view_id not in COLUMNS:
             largest = max(there, key=lambda each: each.width() * each.height())

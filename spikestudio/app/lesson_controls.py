@@ -108,6 +108,8 @@ CONTROLS: dict[str, Control] = {
     "efficiency.counting": Control("efficiency", lambda view: view.choice),
     "lesions.kind": Control("lesions", lambda view: view.kind),
     "lesions.sample": Control("lesions", lambda view: view.sample),
+    "sweep.start": Control("sweep", lambda view: view.start, title=tr("Start")),
+    "sweep.pages": Control("sweep", lambda view: view.pages),
     "bench.start": Control("bench", lambda view: view.start),
     "lab.kind": Control("neuron-lab", lambda view: view.controls.kind),
     "lab.tau": Control("neuron-lab", _lab("tau")),

@@ -15,10 +15,11 @@ from spikestudio.app.layouts import LAYOUTS, Split, columns_for, with_lessons
 from spikestudio.app.lesson_controls import CONTROLS, Parts, locks_of, widget_of
 from spikestudio.app.lesson_locks import Locks
 from spikestudio.app.viewmodels.lesson import LessonModel
+from spikestudio.app.viewmodels.sweep_texts import AxisText
 from spikestudio.app.widgets.spotlight import Spotlight
 from spikestudio.errors import SpikeStudioError
 from spikestudio.language import tr
-from spikestudio.lessons.lesson import ANY, Page
+from spikestudio.lessons.lesson import ANY, Page, Start
 from spikestudio.lessons.shelf import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ class Lessons(QObject):
             if start.request:
                 context.sampler.set(**start.request)
             self._set_lab(start.lab)
+            self._set_sweep(start)
         except SpikeStudioError as error:
             return str(error)
         selection = dict(start.selection)
@@ -244,6 +246,16 @@ class Lessons(QObject):
         if "cursor" in values:
             lab.cursor = values["cursor"] - 1
 
+    def _set_sweep(self, start: Start) -> None:
+        if not start.sweep:
+            return
+        form = self._context.sweeps.form
+        form.set_axes(tuple(AxisText(name, values) for name, values in start.sweep.items()))
+        form.set_num(start.request.get("num", form.num))
+        view: Any = self._parts.views.get("sweep")
+        if view is not None and not self._context.sweeps.is_active:
+            view.show_set_up()
+
     # what follows the page ------------------------------------------------------------------
 
     @Slot()
@@ -261,8 +273,8 @@ class Lessons(QObject):
             return
         self._unlock()
         target = widget_of(page.point, self._parts) if page.point and not lesson.is_done else None
-        if target is None or not lesson.is_ready:
-            self.spotlight.clear()
+        if target is None or not lesson.is_ready or lesson.waits_for_run:
+            self.spotlight.clear()  # while a run goes on its button queues another one
         else:
             self.spotlight.show(target)
 
@@ -291,12 +303,13 @@ class Lessons(QObject):
         self._docks.restore(state, STATE_VERSION)
         self._docks.bring(DOCK)
         self._settle.start(0)
+        values: dict[str, Any] = {"overrides": ()}  # what a page switched off works again
         if model is not None and model is self._context.sampler.model:
             values = {name: getattr(request, name) for name in request.__dataclass_fields__}
-            try:
-                self._context.sampler.set(**values)
-            except SpikeStudioError as error:
-                self.told.emit(str(error))
+        try:
+            self._context.sampler.set(**values)
+        except SpikeStudioError as error:
+            self.told.emit(str(error))
 
     @Slot()
     def _keep_size(self) -> None:

@@ -56,7 +56,8 @@ class Start:
     ``model`` and ``recording`` are names of bundled files; a model may also be an architecture, or
     ``any``. ``show`` are columns of docks beside the lesson's own. ``request`` are values of a
     ``SamplingRequest``, ``lab`` properties of the neuron lab, ``selection`` of the run's selection
-    (image from 1), ``timeline`` step and SNN step (from 1).
+    (image from 1), ``sweep`` the axes of the sweep dock by name, ``timeline`` step and SNN step
+    (from 1).
     """
 
     model: str = ""
@@ -65,6 +66,7 @@ class Start:
     request: Mapping[str, Any] = field(default_factory=dict)
     selection: Mapping[str, Any] = field(default_factory=dict)
     lab: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, str] = field(default_factory=dict)
     timeline: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -165,6 +165,7 @@ def _page_problems(page: dict[str, Any], known: Known) -> Iterator[tuple[Place, 
         if name in start:
             yield from _unknown(("start", name), start[name], known.models, tr("bundled model"))
     yield from _request_problems(start.get("request", {}))
+    yield from _sweep_problems(start.get("sweep", {}))
     for index, name in enumerate(predict.get("locks", ())):
         yield from _unknown(("predict", "locks", index), name, known.controls, "control")
     for index, choice in enumerate(predict.get("choices", ())):
@@ -200,6 +201,17 @@ def _request_problems(request: dict[str, Any]) -> Iterator[tuple[Place, str]]:
     for name, value in request.items():
         if reason := request_problem(name, value):
             yield ("start", "request", name), reason
+
+
+def _sweep_problems(axes: dict[str, str]) -> Iterator[tuple[Place, str]]:
+    from spikestudio.errors import ConfigError
+    from spikestudio.sweeps.axes import parse_axis
+
+    for name, values in axes.items():
+        try:
+            parse_axis(f"{name}={values}")
+        except ConfigError as error:
+            yield ("start", "sweep", name), str(error).rstrip(".")
 
 
 def request_problem(name: str, value: Any) -> str:  # noqa: ANN401  any JSON value

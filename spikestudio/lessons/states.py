@@ -74,6 +74,7 @@ STATES: dict[str, State] = {
     "run.lesions": _whole(tr("experiments on neurons it was made with, lesions among them")),
     "run.threshold": State("number", tr("threshold at its start")),
     "run.seed": _whole(tr("seed")),
+    "run.snn_steps": _whole(tr("SNN steps in each of its denoising steps")),
     # the moment that is looked at
     "timeline.step": _whole(tr("denoising step that is looked at, from 1")),
     "timeline.snn_step": _whole(tr("SNN step that is looked at, from 1")),
@@ -87,15 +88,17 @@ STATES: dict[str, State] = {
     "selection.num_neurons": _whole(tr("selected neurons")),
     "layer.num_neurons": _whole(tr("neurons of the selected layer")),
     "layer.rate": State("number", tr("mean spikes per neuron and SNN step")),
-    "layer.silent": State("number", tr("share of its neurons without a spike")),
-    "layer.saturated": State("number", tr("share of its neurons that fire at every SNN step")),
+    "layer.silent": State("number", tr("share of the layer's neurons without a spike")),
+    "layer.saturated": State(
+        "number", tr("share of the layer's neurons that fire at every SNN step")
+    ),
     "layer.busiest": State("text", tr("layer with the highest rate at that step")),
     "layer.calmest": State("text", tr("layer with the lowest rate at that step")),
     "neuron.num_spikes": _whole(tr("spikes of the first selected neuron in that step")),
     # tokens of the selected image at that moment
     "tokens.masked": _whole(tr("cells that are still masked")),
     "tokens.revealed": _whole(tr("cells that hold a token")),
-    "tokens.num": _whole("cells"),
+    "tokens.num": _whole(tr("cells of an image")),
     "tokens.reveal_chance": State(
         "number", tr("chance of a masked cell to be revealed in that step")
     ),
@@ -110,39 +113,53 @@ STATES: dict[str, State] = {
     # the auto-encoder, and its cell that is looked at
     "codec.cell": _whole(tr("cell, from 1, row by row")),
     "codec.token": _whole(tr("nearest entry of the codebook")),
-    "codec.distance": State("number", tr("squared distance of its numbers from that entry")),
+    "codec.distance": State(
+        "number", tr("squared distance of the cell's numbers from its nearest entry")
+    ),
     "codec.features": _whole(tr("numbers of a cell, and of an entry")),
     "codec.spikes": _whole(tr("spikes of the encoder's last layer in that cell")),
     "codec.error": State("number", tr("mean squared error of the decoded image, white is 1"), 4),
     # the time mixing (RWKV) before the selected layer, in that step, at the selected neuron
-    "wkv.token": _whole(tr("token of the first selected neuron, from 1")),
+    "wkv.token": _whole(tr("token of the first selected neuron, from 0")),
     "wkv.channel": _whole(tr("channel of the same number as its feature, from 0")),
     "wkv.decay": State("number", tr("factor of the past from one token to the next")),
     "wkv.half_life": State("number", tr("tokens after which half of the past is left"), 1),
     "wkv.output": State("number", tr("result of the mixing")),
     "wkv.short_share": State("number", tr("share of channels with a half-life below a row"), 2),
     "wkv.row": _whole(tr("patches in a row of the image")),
+    # the sweep that is shown, and the first value of its axis against the usual one
+    "sweep.num_open": _whole(tr("cells that are not done")),
+    "sweep.num_done": _whole(tr("cells that are done")),
+    "sweep.pairs": _whole(tr("pairs of cells with the same seed that are compared")),
+    "sweep.change": State("number", tr("mean change of the mean rate"), 5),
+    "sweep.change_low": State("number", tr("lower end of its 95 % interval"), 5),
+    "sweep.change_high": State("number", tr("upper end of its 95 % interval"), 5),
     # runs that finished, compared
     "measured.rate": State("number", tr("mean rate of the last run, over all layers and steps"), 4),
-    "measured.previous_rate": State("number", tr("that of the run before it"), 4),
-    "measured.rate_change": State("number", tr("difference of these rates"), 4),
+    "measured.previous_rate": State("number", tr("mean rate of the run before the last"), 4),
+    "measured.rate_change": State("number", tr("change of the mean rate since the run before"), 4),
     "measured.pixels_changed": State(
-        "number", tr("share of pixels that differ between these runs")
+        "number", tr("share of pixels that differ between the last two runs")
+    ),
+    "measured.previous_snn_steps": _whole(
+        tr("SNN steps in each denoising step of the run before the last")
     ),
     "measured.thresholds": _whole(tr("different thresholds among the runs since the page began")),
     "measured.seeds": _whole(tr("different seeds among the runs since the page began")),
     "measured.images": _whole(tr("images of the runs since the page began")),
     "measured.additions": State(
-        "number", tr("millions of additions for one image, in the last run")
+        "number", tr("millions of additions for one image, in the last run"), 1
     ),
     "measured.additions_ratio": State(
-        "number", tr("these, as a share of those of the run before"), 2
+        "number", tr("additions in the last run, as a share of those in the run before"), 2
     ),
     # the window
     "docks.open": State("names", tr("docks that are open")),
     "docks.front": State("names", tr("docks that no tab covers")),
     # figures in the card
     "noise.t": _whole(tr("time of the forward process in the card's figure")),
-    "noise.signal": State("number", tr("factor of the image there: the root of alpha-bar")),
-    "noise.noise": State("number", tr("factor of the noise there")),
+    "noise.signal": State(
+        "number", tr("factor of the image in the card's figure: the root of alpha-bar")
+    ),
+    "noise.noise": State("number", tr("factor of the noise in the card's figure")),
 }

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QTabBar, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.docks import SIDE_WIDTHS, STATE_VERSION
-from spikestudio.app.layouts import LAYOUTS, by_name
+from spikestudio.app.layouts import LAYOUTS, Split, by_name
 from spikestudio.errors import ConfigError
 
 
@@ -267,3 +267,13 @@ def test_a_dock_that_the_layout_does_not_have_gets_a_place(qtbot, shell, is_menu
     docks.docks["image"].raise_()
     assert open_dock("neuron-lab").is_in_front
     assert docks.docks["image"] in shell.window.tabifiedDockWidgets(lab)
+
+
+def test_a_dock_that_is_opened_does_not_cover_the_lesson(qtbot, shell):
+    docks = shell.window.docks
+    shell.window.resize(1280, 720)
+    docks.arrange(Split("row", ("lesson", "sampler", "image"), (60, 20, 20)))
+    docks.bring("sweep")
+    qtbot.waitUntil(lambda: docks.docks["sweep"].is_in_front)
+    assert docks.docks["lesson"].is_in_front
+    assert shell.window.tabifiedDockWidgets(docks.docks["sweep"])

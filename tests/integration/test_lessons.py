@@ -324,6 +324,20 @@ def test_threshold_guidance(student: Student) -> None:
             student.click(student.control("sampler.dice"))
             student.sample()
 
+    def sweep(student: Student) -> None:
+        start = student.control("sweep.start")
+        student.wait(start.isEnabled)  # once the plan is made and a step was timed
+        student.click(start)
+        press("sweep.pages", 2)(student)
+        student.expect_open()
+        student.expect_done()
+        sweeps = student.room.window.context.sweeps
+        student.wait(lambda: sweeps.state == "ended")  # its process has a table left to write
+        written = student.room.view.text.toPlainText()
+        change = student.model.state.value("sweep.change")
+        assert isinstance(change, float)
+        assert f"Change: {change:.5f}".replace("-", "\N{MINUS SIGN}") in written
+
     play(
         student,
         "threshold-guidance",
@@ -333,13 +347,14 @@ def test_threshold_guidance(student: Student) -> None:
             "chaos": (0.05, at_threshold("1.000", "1.001")),
             "far": ("hundredths", at_threshold("1.000", "0.900")),
             "seeds": (None, three_seeds),
-            "statistics": (None, None),
+            "statistics": ("certain", sweep),
         },
     )
     lesson = next(each for each in student.model.lessons if each.id == "threshold-guidance")
     found = student.model.progress_of(lesson).predictions
     assert found["thousandth"].measured == "thousandths"
     assert found["far"].measured == "hundredths"
+    assert found["statistics"].measured in ("certain", "chance")
     assert 0.1 < found["chaos"].measured < 0.6
 
 

@@ -17,6 +17,9 @@ TICK_ROOM = 52  # pixels that the name of one value takes
 KEYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 
+HEIGHT, NAME_HEIGHT = 88, 20  # pixels: the title beside the axis fits; of the name below it
+
+
 class CurveWithInterval(pg.GraphicsView):
     """Draws one ``Curve``; click near a point, or the arrow keys, choose a value."""
 
@@ -29,7 +32,7 @@ class CurveWithInterval(pg.GraphicsView):
         self.selected, self.reference = 0, 0
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumHeight(theme.px(76))
+        self.setMinimumHeight(theme.px(HEIGHT))
         self.setAccessibleName(title)
         self.setToolTip(
             tr(
@@ -120,6 +123,7 @@ class CurveWithInterval(pg.GraphicsView):
         self.bottom.setTicks([ticks])
         if axis:
             self.bottom.setLabel(axis)
+        self.setMinimumHeight(theme.px(HEIGHT + NAME_HEIGHT * bool(axis)))
 
     def _describe(self) -> None:
         if self.curve is None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.neuron_lab import NeuronLabModel
     from spikestudio.app.viewmodels.run import RunModel
     from spikestudio.app.viewmodels.sampler import SamplerModel
+    from spikestudio.app.viewmodels.sweeps import SweepModel
     from spikestudio.app.viewmodels.timeline import TimelineModel
     from spikestudio.app.viewmodels.walk import WalkModel
     from spikestudio.lessons.states import Value
@@ -40,6 +41,7 @@ class Desk:
     lab: NeuronLabModel | None = None
     codebook: CodebookModel | None = None
     walks: WalkModel | None = None
+    sweeps: SweepModel | None = None
     noise: Noise = field(default_factory=Noise)
     open_docks: Callable[[], tuple[str, ...]] = tuple
     front_docks: Callable[[], tuple[str, ...]] = tuple
@@ -63,4 +65,6 @@ class Desk:
             found += [self.codebook.changed, self.codebook.highlightChanged]
         if self.walks is not None:
             found.append(self.walks.changed)
+        if self.sweeps is not None:
+            found += [self.sweeps.stateChanged, self.sweeps.cellsChanged, self.sweeps.analysed]
         return tuple(found)

@@ -1,4 +1,4 @@
-"""States of lessons that are of the neuron lab, the next request and the loaded model."""
+"""States of lessons that are of the neuron lab, the next request, the loaded model and the sweep."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.lesson_desk import Desk, Readers
     from spikestudio.app.viewmodels.neuron_lab import NeuronLabModel
     from spikestudio.app.viewmodels.sampler import SamplerModel
+    from spikestudio.app.viewmodels.sweeps import SweepModel
     from spikestudio.lessons.states import Value
+    from spikestudio.sweeps.effects import Contrast
 
 
 def readers(desk: Desk) -> Readers:
     """Return how each state is read, by name."""
-    return {**_lab(desk), **_request(desk.sampler), **_model(desk.sampler)}
+    return {**_lab(desk), **_request(desk.sampler), **_model(desk.sampler), **_sweep(desk)}
 
 
 def _lab(desk: Desk) -> Readers:
@@ -72,4 +74,25 @@ def _model(sampler: SamplerModel) -> Readers:
         "model.snn_steps": of(lambda model: model.card.snn_steps),
         "model.num_layers": of(lambda model: len(model.layers)),
         "model.dataset": of(lambda model: model.card.dataset),
+    }
+
+
+def _sweep(desk: Desk) -> Readers:
+    def of(read: Callable[[SweepModel], Value]) -> Callable[[], Value]:
+        return lambda: read(desk.sweeps) if desk.sweeps is not None and desk.sweeps.plan else None
+
+    def contrast(read: Callable[[Contrast], Value]) -> Callable[[], Value]:
+        def value(sweeps: SweepModel) -> Value:
+            found = sweeps.analysis.contrast if sweeps.analysis is not None else None
+            return read(found) if found is not None else None
+
+        return of(value)
+
+    return {
+        "sweep.num_open": of(lambda sweeps: sweeps.num_open),
+        "sweep.num_done": of(lambda sweeps: len(sweeps.results)),
+        "sweep.pairs": contrast(lambda found: found.num),
+        "sweep.change": contrast(lambda found: found.change.mean),
+        "sweep.change_low": contrast(lambda found: found.change.low),
+        "sweep.change_high": contrast(lambda found: found.change.high),
     }

@@ -206,6 +206,10 @@ class SweepModel(QObject):
             self._process.kill()  # nothing is lost: no cell was begun
         self._set_state("stopping")
 
+    def stop(self) -> None:
+        """Look at the folder no more; the process goes on."""
+        self._timer.stop()
+
     def _set_state(self, state: State) -> None:
         self.state = state
         self.stateChanged.emit()

@@ -37,6 +37,7 @@ from spikestudio.lessons import glossary
 SHELF, CARD = range(2)
 NARROWEST = 220  # pixels, whatever the text size: it wraps
 PREPARING = tr("The page is being set up…")
+RUNNING = tr("Wait until the run has finished.")
 
 
 class LessonView(View):
@@ -71,6 +72,7 @@ class LessonView(View):
         self.heading = QLabel()
         self.heading.setWordWrap(True)
         theme.set_role(self.heading, "figure")
+        self.heading.setContentsMargins(0, 0, 0, 4)
         self.text = LessonText()
         self.noise = NoiseFigure(lesson.state.desk.noise)
         self.question = PredictBox()
@@ -194,6 +196,8 @@ class LessonView(View):
             ), "warn"
         if lesson.is_done:
             return tr("✓ Complete"), "ok"
+        if lesson.waits_for_run:
+            return RUNNING, "caption"
         if lesson.prediction is not None:
             return "", "caption"  # the question says what is next
         if lesson.is_locked:

@@ -283,6 +283,7 @@ class SweepView(View):
     def _on_start(self) -> None:
         self._sweep.start()
         self._go(SHEET)
+        self.pages.button(SHEET).setFocus()  # the button that had it is hidden
 
     @Slot()
     def start_threshold_sweep(self) -> None:
@@ -298,6 +299,10 @@ class SweepView(View):
         if checked is not None and not checked.estimate.is_long:
             self._sweep.start()
             self._go(SHEET)
+
+    def show_set_up(self) -> None:
+        """Turn to the page on which the next sweep is set up."""
+        self._go(SET_UP)
 
     def _go(self, page: int) -> None:
         self.pages.button(page).setChecked(True)
