@@ -167,18 +167,19 @@ class ToolBar(QFrame):
         self.seed.setFixedWidth(9 * digits + theme.px(16))
         self.num.setFixedWidth(4 * digits + theme.px(20))
         style = Qt.ToolButtonStyle
-        for has_labels, has_names, has_fields in (
-            (True, True, True),
-            (False, True, True),
-            (False, False, True),
-            (False, False, False),  # the sampler dock has them too
+        for has_texts, has_labels, has_names, has_fields in (
+            (True, True, True, True),
+            (False, True, True, True),
+            (False, False, True, True),
+            (False, False, False, True),
+            (False, False, False, False),  # the sampler dock has them too
         ):
             for button, longest in (
                 (self.pause, tr("Resuming…")),
                 (self.step, tr("Step")),
                 (self.cancel, tr("Stopping…")),
             ):
-                button.set_text_shown(has_labels)
+                button.set_text_shown(has_texts)
                 button.setMinimumWidth(button.width_for(longest))
             self.sample.setMinimumWidth(self.sample.width_for(tr("Sample")))
             self._seed_label.setVisible(has_labels)

@@ -283,6 +283,25 @@ def test_search_text_that_matches_nothing_is_put_back(qtbot, run, view):
     assert view.layers.currentText() == "head.neuron"
 
 
+def test_a_plot_that_was_narrow_for_a_moment_shows_as_much_as_before(qtbot, run, view):
+    FakeRun(run, FakeRecorder(SMALL_LAYERS, num_steps=40)).start().step(40)
+    view.resize(700, 400)
+    draw(qtbot, view)
+    plot = view.plot
+    plot.look_at(100)
+    assert plot.columns_shown() == (0, 160)
+    view.resize(260, 400)
+    qtbot.waitUntil(lambda: plot.columns_shown() != (0, 160))
+    low, high = plot.columns_shown()
+    assert low <= 100 < high  # what is looked at stays in sight
+    view.resize(700, 400)
+    qtbot.waitUntil(lambda: plot.columns_shown() == (0, 160))
+    plot.view_box.setXRange(40, 60, padding=0)  # zoomed by the user
+    view.resize(650, 400)
+    qtbot.wait(20)
+    assert plot.columns_shown() == (40, 60)
+
+
 def test_a_long_run_follows_the_newest_steps_and_can_look_back(qtbot, run):
     recorder = FakeRecorder(SMALL_LAYERS[2:], num_steps=400)
     view = shown(qtbot, RasterView(run))

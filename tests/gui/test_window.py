@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QScrollBar,
@@ -275,6 +276,17 @@ def test_the_toolbar_fits_at_every_text_size(qtbot, make_shell, entries, scale):
     for child in (toolbar.model, toolbar.sample, toolbar.cancel, toolbar.seed, toolbar.help):
         assert toolbar.rect().contains(child.geometry())
         assert child.width() >= child.minimumSizeHint().width()
+
+
+def test_numbers_keep_their_labels_longer_than_buttons_their_words(qtbot, make_shell):
+    toolbar = make_shell(1600, 720).window.toolbar
+    labels = [each for each in toolbar.findChildren(QLabel) if each.text() in ("Seed", "Images")]
+    seen = set()
+    for width in range(1600, 500, -20):
+        toolbar.setFixedWidth(width)
+        qtbot.wait(1)
+        seen.add((bool(toolbar.pause.text()), *(each.isVisible() for each in labels)))
+    assert seen == {(True, True, True), (False, True, True), (False, False, False)}
 
 
 # messages -----------------------------------------------------------------------------------

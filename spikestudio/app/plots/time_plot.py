@@ -42,6 +42,7 @@ class TimePlot(pg.GraphicsView):
         self.is_following = True
         self._num_steps, self._per_step, self._text = 1, 1.0, ""
         self._num_rows = 0
+        self._widest = 1.0  # columns that could be shown at the last width
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMinimumSize(theme.px(160), theme.px(64))
         self.setMouseTracking(True)
@@ -237,8 +238,18 @@ class TimePlot(pg.GraphicsView):
         return bool(super().viewportEvent(event))
 
     def _limit_zoom(self) -> None:
+        """Keep a column at least a pixel wide; what showed all that fits does so at any width."""
         widest = min(self._num_steps, self.steps_that_fit()) * self._per_step
+        low, high = self.view_box.viewRange()[0]
+        was_widest = high - low >= self._widest - 0.5
         self.view_box.setLimits(minXRange=min(self._per_step, widest), maxXRange=widest)
+        if was_widest and widest != self._widest:
+            end = max(high, widest)
+            if self.moment.isVisible():
+                column = self.moment.value()
+                end = min(max(end, column + 0.5), column - 0.5 + widest)
+            self.view_box.setXRange(end - widest, end, padding=0)
+        self._widest = widest
 
     @Slot(object)
     def _on_moved(self, _mask: object) -> None:
