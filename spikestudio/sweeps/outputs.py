@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spikestudio.language import invariant
 from spikestudio.sweeps.folder import PAGE, SHEET, TABLE, SweepFolder
 from spikestudio.sweeps.page import save_page
 from spikestudio.sweeps.sheet import arrange, save_sheet
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from spikestudio.metrics.judge import Judge
 
 
+@invariant()
 def write_outputs(files: SweepFolder, judge: Judge | None = None) -> list[Row]:
     """Write ``sheet.png``, ``table.csv`` and ``index.html`` of the cells that are done.
 

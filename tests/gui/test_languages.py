@@ -6,9 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from spikestudio import language
+from spikestudio.app.viewmodels.sweep_process import SweepProcess
 
 START = """
 import sys
@@ -74,7 +79,6 @@ def test_the_variable_wins(tmp_path: Path) -> None:
 def test_settings_that_say_nothing_mean_the_computer_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
 ) -> None:
-    from spikestudio import language
     from spikestudio.app import languages
 
     monkeypatch.delenv("SPIKESTUDIO_LANGUAGE", raising=False)
@@ -82,3 +86,23 @@ def test_settings_that_say_nothing_mean_the_computer_s(
     if text is not None:
         (tmp_path / "settings.json").write_text(text, encoding="utf-8")
     assert languages.take(tmp_path) == "en"
+
+
+@pytest.fixture
+def spanish() -> Iterator[None]:
+    code = language.current()
+    language.use("es")
+    yield
+    language.use(code)
+
+
+def test_a_command_of_the_window_says_what_is_wrong_in_its_language(
+    spanish: None, tmp_path: Path
+) -> None:
+    words = ["sweep", "nothing-like-that", "--axis", "seed=1-2", "--out", str(tmp_path / "out")]
+    process = SweepProcess([sys.executable, "-m", "spikestudio", *words])
+    while process.poll() is None:
+        time.sleep(0.02)
+    said = process.said()
+    process.close()
+    assert said.startswith("No existe el punto de control 'nothing-like-that'")

@@ -21,6 +21,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import spikestudio as ss
+from spikestudio import language
 from spikestudio.checkpoints.safetensors_io import save
 from spikestudio.cli.main import app
 from spikestudio.errors import ConfigError, ExportError, SamplingError
@@ -40,6 +41,7 @@ from spikestudio.sweeps import (
     plan_sweep,
     run_sweep,
 )
+from spikestudio.sweeps.outputs import write_outputs
 from spikestudio.sweeps.sheet import SHEET_CHUNK
 from tests.tiny import save_tiny, tiny_model
 
@@ -357,6 +359,25 @@ def test_events_come_in_order_and_the_images_with_them(model: str, tmp_path: Pat
         assert np.array_equal(event.images, folder.images(event.cell))
         assert folder.outcome(event.cell) == event.outcome
     assert events[-1] == SweepFinished(num_done=2, num_failed=0, num_open=0)
+
+
+def test_what_is_written_is_english_in_every_language(model: str, tmp_path: Path) -> None:
+    written = {}
+    code = language.current()
+    plan = plan_of(model)
+    for _ in run_sweep(plan, tmp_path / "out"):
+        pass
+    for each in ("en", "es"):
+        language.use(each)
+        try:
+            write_outputs(SweepFolder(tmp_path / "out", plan))
+            written[each] = [
+                (tmp_path / "out" / name).read_bytes()
+                for name in ("index.html", "sheet.png", "table.csv")
+            ]
+        finally:
+            language.use(code)
+    assert written["es"] == written["en"]
 
 
 def test_a_skipped_cell_stays_open_and_cancel_ends_the_sweep(model: str, tmp_path: Path) -> None:

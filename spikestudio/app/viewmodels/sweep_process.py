@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, Protocol
+
+from spikestudio.app.viewmodels.child_process import environment
 
 _LAST = 2000  # characters of what it said that are read
 
@@ -39,7 +40,7 @@ class SweepProcess:
             # Ctrl+C in the terminal of the window is not for the sweep.
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            env=os.environ | _import_path(),
+            env=environment(),
         )
 
     def poll(self) -> int | None:
@@ -64,10 +65,3 @@ class SweepProcess:
     def close(self) -> None:
         """Let go of what it said, once it has ended."""
         self._log.close()
-
-
-def _import_path() -> dict[str, str]:
-    """Let the process find the package where this one did, from whatever folder it was started."""
-    root = str(Path(__file__).resolve().parents[3])
-    before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join(filter(None, (root, before)))}

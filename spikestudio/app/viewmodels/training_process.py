@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from spikestudio.app.viewmodels.child_process import environment
 from spikestudio.app.viewmodels.training_reading import OUTPUT_FILE
 
 _begun: list[subprocess.Popen[bytes]] = []  # to be asked how they ended, lest they stay as zombies
@@ -19,12 +19,6 @@ def launch(arguments: Sequence[str], run_folder: Path) -> int:
     """
     _begun[:] = [each for each in _begun if each.poll() is None]
     run_folder.mkdir(parents=True, exist_ok=True)
-    # The package is found where this one was, from whatever folder the window was started.
-    root, before = str(Path(__file__).resolve().parents[3]), os.environ.get("PYTHONPATH")
-    environment = {
-        "PYTHONPATH": os.pathsep.join(filter(None, (root, before))),
-        "PYTHONIOENCODING": "utf-8",
-    }
     flags = ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP")  # of Windows
     with (run_folder / OUTPUT_FILE).open("ab") as said:
         process = subprocess.Popen(
@@ -34,7 +28,7 @@ def launch(arguments: Sequence[str], run_folder: Path) -> int:
             stderr=said,
             start_new_session=True,
             creationflags=sum(getattr(subprocess, flag, 0) for flag in flags),
-            env=os.environ | environment,
+            env=environment(),
         )
     _begun.append(process)
     return process.pid
