@@ -61,7 +61,7 @@ class Classroom(QObject):
     def export_answers(self) -> None:
         """Ask for the student's name and a file, and write the answers to it."""
         model = self._context.lesson
-        begun = [each for each in model.lessons if model.progress_of(each).is_begun]
+        begun = [each for each in model.taken if model.progress_of(each).is_begun]
         if not begun:
             self._messages.info(
                 tr("There are no answers yet: open a lesson and answer a question.")
@@ -126,7 +126,7 @@ class Classroom(QObject):
 
     def _answers(self, name: str, lesson_id: str) -> Answers:
         model, at = self._context.lesson, monotonic()
-        lessons = [each for each in model.lessons if lesson_id in (ALL, each.id)]
+        lessons = [each for each in model.taken if lesson_id in (ALL, each.id)]
         for each in lessons:
             model.progress_of(each).note(at)
         return collect(lessons, model.progress_of, name, model.language)
@@ -158,7 +158,7 @@ class Classroom(QObject):
 
     def save_summary(self, folder: Path, path: Path) -> None:
         """Sum up the answers in a folder as a page, and as a table of the same name beside it."""
-        lessons, language = self._context.lesson.lessons, self._context.lesson.language
+        lessons, language = self._context.lesson.taken, self._context.lesson.language
         is_cancelled = self._stop.is_set
 
         def job() -> str:
@@ -203,7 +203,7 @@ class Classroom(QObject):
     def save_handout(self, lesson_id: str, path: Path) -> None:
         """Write a lesson for paper; PDF or a page, by the file's name."""
         model = self._context.lesson
-        lesson = next((each for each in model.lessons if each.id == lesson_id), None)
+        lesson = next((each for each in model.taken if each.id == lesson_id), None)
         if lesson is None:
             return
         language, is_cancelled = model.language, self._stop.is_set

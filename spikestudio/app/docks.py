@@ -269,7 +269,7 @@ class DockManager(QObject):
 
     def arrange(self, tree: Split) -> None:
         """Put exactly the docks of ``tree`` where it says."""
-        size = self._window.size()
+        size, focus = self._window.size(), self._window.focusWidget()
         self._window.setUpdatesEnabled(False)
         for dock in self.docks.values():
             dock.setFloating(False)
@@ -284,6 +284,8 @@ class DockManager(QObject):
         self._window.resize(size)  # docks that were narrow for a moment may have asked for more
         self._resize(tree)
         self._raise_first_tabs(tree)
+        if focus is not None and focus.isVisible():  # its dock was away for a moment
+            focus.setFocus(Qt.FocusReason.OtherFocusReason)
         self._window.setUpdatesEnabled(True)
         self._arranged = tree
 

@@ -43,6 +43,7 @@ def main(
     reset_layout: bool = False,
     recording: str = "",
     session: str = "",
+    lesson: str = "",
 ) -> int:
     """Open the window and stay until it is closed; return the exit status.
 
@@ -58,6 +59,8 @@ def main(
         Path of a recording to open.
     session
         Path of a session to open.
+    lesson
+        Path of a lesson pack to open.
     """
     started = time.perf_counter()
     gc.disable()  # until the collector takes over: what is imported and made by then stays
@@ -92,7 +95,7 @@ def main(
 
     def start() -> None:
         logger.info("first picture after %.2f s", time.perf_counter() - started)
-        window.start(checkpoint, recording, session)
+        window.start(checkpoint, recording, session, lesson)
 
     window.firstPainted.connect(start)
 

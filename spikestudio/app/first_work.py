@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from spikestudio.app.context import Context
@@ -19,8 +20,8 @@ class FirstWork:
     checkpoint
         Name or path of the model to load; empty takes that of ``recording``, else the last one, else
         the first of the catalogue.
-    recording, session
-        Files to open; empty opens none.
+    recording, session, lesson
+        Files to open, the last a lesson pack that ``teach`` opens; empty opens none.
     """
 
     def __init__(
@@ -33,12 +34,15 @@ class FirstWork:
         checkpoint: str = "",
         recording: str = "",
         session: str = "",
+        lesson: str = "",
+        teach: Callable[[Path], None],
     ) -> None:
         self._context, self._recordings = context, recordings
         self._sessions, self._messages = sessions, messages
         self._checkpoint = checkpoint
         self._recording = Path(recording) if recording else None
         self._session = Path(session) if session else None
+        self._lesson, self._teach = Path(lesson) if lesson else None, teach
 
     def begin(self) -> None:
         """Look for models in the background; the rest follows."""
@@ -63,6 +67,8 @@ class FirstWork:
         context.checkpoint.set_entries(entries)
         if self._session is not None:
             self._sessions.open(self._session)
+        if self._lesson is not None:
+            self._teach(self._lesson)
         usable = [entry.path for entry in entries if entry.card is not None]
         last = Path(context.settings.model) if context.settings.model else None
         is_free = context.checkpoint.loading is None and context.checkpoint.model is None

@@ -85,7 +85,11 @@ CONTROLS: dict[str, Control] = {
     "sampler.threshold": Control("sampler", _row("threshold")),
     "sampler.temperature": Control("sampler", _row("temperature")),
     "sampler.guidance": Control("sampler", _row("guidance")),
-    "sampler.clip": Control("sampler", lambda view: view.clip.parentWidget()),
+    "sampler.clip": Control(
+        "sampler",
+        lambda view: view.clip.parentWidget(),
+        title=tr("Clip predicted x0 to the image range"),
+    ),
     "sampler.sampler": Control("sampler", lambda view: view.samplers),
     "image.tiles": Control("image", lambda view: view.tiles),
     "timeline.play": Control("timeline", lambda view: view.play),

@@ -272,7 +272,8 @@ class Lessons(QObject):
             self.spotlight.clear()
             return
         self._unlock()
-        target = widget_of(page.point, self._parts) if page.point and not lesson.is_done else None
+        is_asked = page.done is None or not lesson.is_done  # a page that asks nothing still points
+        target = widget_of(page.point, self._parts) if page.point and is_asked else None
         if target is None or not lesson.is_ready or lesson.waits_for_run:
             self.spotlight.clear()  # while a run goes on its button queues another one
         else:

@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
         frame.addWidget(self.status, 1)
         self.setStatusBar(frame)
         self.presentation = Presentation(self, self.docks)
+        self.presentation.told.connect(self.notifications.info)
         self.view_menu.addMenu(self.presentation.menu)
         self.view_menu.addActions(
             [self.commands[each] for each in ("present-mode", "pointer-ring", "second-window")]
@@ -245,7 +246,9 @@ class MainWindow(QMainWindow):
 
     # start and end --------------------------------------------------------------------------
 
-    def start(self, checkpoint: str = "", recording: str = "", session: str = "") -> None:
+    def start(
+        self, checkpoint: str = "", recording: str = "", session: str = "", lesson: str = ""
+    ) -> None:
         """Begin the work that the first picture did not need; what is given is as of ``FirstWork``."""
         FirstWork(
             self.context,
@@ -255,6 +258,8 @@ class MainWindow(QMainWindow):
             checkpoint=checkpoint,
             recording=recording,
             session=session,
+            lesson=lesson,
+            teach=self.packs.open,
         ).begin()
 
     def _restore(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 from shiboken6 import isValid
 
@@ -67,6 +68,8 @@ class Packs(QObject):
         self._show = show
         self.locks = NotedLocks(self)
         self.editor: PackEditor | None = None
+        self._editor_at = QPoint()
+        self._is_away = False  # the editor, while its preview is tried
         self.picker = Picker(
             window,
             lambda widget: control_of(widget, parts),
@@ -90,6 +93,7 @@ class Packs(QObject):
         self.model.failed.connect(messages.error)
         self.model.warned.connect(messages.warn)
         self.locks.refused.connect(messages.info)
+        window.installEventFilter(self)
 
     def known(self) -> Known:
         """Return the names that a pack may use in this window."""
@@ -107,9 +111,9 @@ class Packs(QObject):
         dialog.fileSelected.connect(lambda name: self.open(Path(name)))
         dialog.open()
 
-    def open(self, path: Path) -> None:
+    def open(self, path: Path, *, is_preview: bool = False) -> None:
         """Open a pack; if it cannot be used, one sentence says why and nothing has changed."""
-        self.model.open(path)
+        self.model.open(path, is_preview=is_preview)
         self._context.bridge.wake()
 
     # editing --------------------------------------------------------------------------------
@@ -117,10 +121,8 @@ class Packs(QObject):
     @Slot()
     def edit(self) -> None:
         """Open the editor, or bring it to the front."""
-        if self.editor is not None and isValid(self.editor):
-            self.editor.show()
-            self.editor.raise_()
-            self.editor.activateWindow()
+        if self._has_editor():
+            self._bring_back()
             return
         from spikestudio.app.views.pack_editor import Desk, PackEditor
 
@@ -138,7 +140,7 @@ class Packs(QObject):
         editor = self.editor = PackEditor(desk, self._window)
         editor.failed.connect(self._messages.error)
         editor.saved.connect(self._on_saved)
-        editor.previewRequested.connect(self.open)
+        editor.previewRequested.connect(partial(self.open, is_preview=True))
         editor.pickRequested.connect(self._on_pick)
         editor.show()
 
@@ -185,25 +187,62 @@ class Packs(QObject):
         return found
 
     @Slot(object, int)
-    def _on_saved(self, path: Path, nbytes: int) -> None:
-        self._messages.done(
-            tr("Saved {path}, {nbytes:,.3g} KiB.", path=path.name, nbytes=nbytes / 1024)
-        )
+    def _on_saved(self, path: Path, _nbytes: int) -> None:
+        self._messages.done(tr("Saved {path} in {parent}.", path=path.name, parent=path.parent))
 
     @Slot()
     def _on_pick(self) -> None:
         """Let a control be clicked, with the editor out of the way."""
         if self.editor is not None:
-            self.editor.hide()
+            self._put_away()
             self._messages.info(tr("Click the control that the page points at; Escape gives up."))
             self.picker.start()
 
     @Slot(str)
     def _on_picked(self, control: str) -> None:
         if self.editor is not None and isValid(self.editor):
-            self.editor.show()
+            self._bring_back()
             if control:
                 self.editor.pages.point_at(control)
+
+    def _has_editor(self) -> bool:
+        return self.editor is not None and isValid(self.editor)
+
+    def _put_away(self) -> None:
+        if self.editor is not None:
+            self._editor_at = self.editor.pos()
+            self.editor.hide()
+
+    @Slot()
+    def _bring_back(self) -> None:
+        """Show the editor where it was."""
+        self._is_away = False
+        if self.editor is None or not isValid(self.editor) or not self._window.isVisible():
+            return
+        if self.editor.isHidden():
+            self.editor.show()
+            self.editor.move(self._editor_at)  # shown anew, it would sink by its frame
+        self.editor.raise_()
+        self.editor.activateWindow()
+
+    def _make_room(self, path: Path) -> None:
+        """Put the editor away where it lies on the window that its preview is tried in."""
+        editor = self.editor
+        if editor is None or not isValid(editor) or path != editor.preview_path:
+            return
+        if editor.isVisible() and editor.geometry().intersects(self._window.geometry()):
+            self._is_away = True
+            self._put_away()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
+        editor = self.editor
+        is_close = watched is self._window and event.type() == QEvent.Type.Close
+        if is_close and editor is not None and isValid(editor) and editor.is_unsaved:
+            event.ignore()
+            self._bring_back()
+            editor.close_then(self._window.close)
+            return True
+        return super().eventFilter(watched, event)
 
     # in force -------------------------------------------------------------------------------
 
@@ -221,6 +260,7 @@ class Packs(QObject):
             if session.place.dock_state:
                 self._docks.restore(session.place.dock_state, session.place.dock_version)
         self._show()
+        self._make_room(current.path)
         self.locks.lock_noted([self._noted(each) for each in pack.locked])
         self._levels.hold(pack.level, pack.visible)
         by = tr(" by {author}", author=pack.author) if pack.author else ""
@@ -231,16 +271,17 @@ class Packs(QObject):
             else tr("nothing locked")
         )
         level = tr(", level {level}", level=LEVELS[pack.level][0]) if pack.level else ""
-        self._messages.info(
-            tr(
-                "Opened the lesson pack {current_path}{by}: {held}{level}. "
-                "All is put back when the lesson is left.",
-                current_path=current.path.name,
-                by=by,
-                held=held,
-                level=level,
-            )
+        text = tr(
+            "Opened the lesson pack {current_path}{by}: {held}{level}. "
+            "All is put back when the lesson is left.",
+            current_path=current.path.name,
+            by=by,
+            held=held,
+            level=level,
         )
+        if self._is_away:
+            text = tr("{text} Then the editor comes back.", text=text)
+        self._messages.info(text)
 
     @Slot()
     def _keep_size(self) -> None:
@@ -264,6 +305,8 @@ class Packs(QObject):
     def _on_released(self) -> None:
         self.locks.lift()
         self._levels.release()
+        if self._is_away:
+            QTimer.singleShot(0, self, self._bring_back)
         self._context.sampler.commandsChanged.emit()  # what was changed meanwhile holds now
         self._context.sampler.requestChanged.emit()
         for view in self._parts.views.values():

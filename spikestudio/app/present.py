@@ -34,6 +34,7 @@ class Presentation(QObject):
     """
 
     changed = Signal()  # a presentation began or ended
+    told = Signal(str)
 
     def __init__(self, window: QMainWindow, docks: DockManager) -> None:
         super().__init__(window)
@@ -117,6 +118,7 @@ class Presentation(QObject):
         self._window.showFullScreen()
         if self.second is not None:
             self.second.show_on(self._other_screen())
+        self.told.emit(tr("Presenting; Escape ends it."))  # the menus that say so are hidden
 
     def _follow(self) -> None:
         """Hide the bars and follow the pointer while a presentation goes on."""

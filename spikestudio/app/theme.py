@@ -366,6 +366,7 @@ QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {
     border: none; padding: 0 ${p6}px; min-height: 0; background: transparent;
 }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; height: 0; border: none; }
+QComboBox { combobox-popup: 0; }  /* a list below the box: a menu over it cut its last row off */
 QComboBox::drop-down { border: none; width: ${p24}px; }
 QComboBox::down-arrow { image: url($glyph_down); width: ${p16}px; height: ${p16}px; }
 QComboBox::down-arrow:disabled { image: url($glyph_down_off); }

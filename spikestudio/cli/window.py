@@ -21,6 +21,7 @@ def app(
     ] = False,
     recording: Annotated[str, typer.Option(help="Path of a recording (.h5) to open.")] = "",
     session: Annotated[str, typer.Option(help="Path of a session (.spikestudio) to open.")] = "",
+    lesson: Annotated[str, typer.Option(help="Path of a lesson pack (.spikelesson) to open.")] = "",
 ) -> None:
     """Open the window."""
     if layout:
@@ -41,5 +42,12 @@ def app(
             "says what to install."
         ) from error
     raise typer.Exit(
-        main(checkpoint, layout, reset_layout=reset_layout, recording=recording, session=session)
+        main(
+            checkpoint,
+            layout,
+            reset_layout=reset_layout,
+            recording=recording,
+            session=session,
+            lesson=lesson,
+        )
     )

@@ -74,7 +74,6 @@ STATES: dict[str, State] = {
     "run.lesions": _whole(tr("experiments on neurons it was made with, lesions among them")),
     "run.threshold": State("number", tr("threshold at its start")),
     "run.seed": _whole(tr("seed")),
-    "run.snn_steps": _whole(tr("SNN steps in each of its denoising steps")),
     # the moment that is looked at
     "timeline.step": _whole(tr("denoising step that is looked at, from 1")),
     "timeline.snn_step": _whole(tr("SNN step that is looked at, from 1")),
@@ -141,6 +140,7 @@ STATES: dict[str, State] = {
     "measured.pixels_changed": State(
         "number", tr("share of pixels that differ between the last two runs")
     ),
+    "measured.snn_steps": _whole(tr("SNN steps in each denoising step of the last run")),
     "measured.previous_snn_steps": _whole(
         tr("SNN steps in each denoising step of the run before the last")
     ),

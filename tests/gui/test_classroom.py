@@ -14,6 +14,8 @@ from spikestudio.app import handouts
 from spikestudio.app.classroom import ALL, PAGE, PDF, TABLE, Classroom
 from spikestudio.errors import ExportError
 from spikestudio.lessons.answers_reading import read
+from tests.gui.pack_window import with_packs
+from tests.unit.lessons import packs
 from tests.unit.lessons.handed import hand_in, progress, write
 
 LONG_MS = 60_000
@@ -96,6 +98,41 @@ def test_without_answers_it_says_so(shell: Any) -> None:
     assert "no answers yet" in told(shell)
     classroom.save_table()  # no lesson is open: nothing is asked
     assert not shell.window.findChildren(QFileDialog)
+
+
+def test_answers_in_a_pack_are_exported_also_once_it_was_left(
+    qtbot: Any, shell: Any, tmp_path: Path
+) -> None:
+    room = with_packs(shell)
+    shell.load()
+    room.open(qtbot, packs.write(tmp_path / "a.spikelesson", packs.files()))
+    model = shell.context.lesson
+    model.go(1)
+    model.answer("more")
+    model.close()
+    classroom = Classroom(shell.window, shell.context, shell.window.notifications)
+    classroom.export_answers()
+    assert classroom.dialog is not None
+    titles = [classroom.dialog.lessons.itemText(n) for n in range(classroom.dialog.lessons.count())]
+    assert titles == ["all that were begun", "Threshold"]
+    classroom.dialog.reject()
+    classroom.save_answers(tmp_path / "mine.csv", "Ada", ALL)
+    wait(qtbot, shell, "Saved mine.csv")
+    rows = read(tmp_path / "mine.csv").rows
+    assert [(row.page, row.predicted) for row in rows] == [("look", None), ("guess", "more")]
+
+
+def test_the_handout_of_a_pack_is_saved_while_it_is_open(
+    qtbot: Any, shell: Any, tmp_path: Path
+) -> None:
+    room = with_packs(shell)
+    shell.load()
+    room.open(qtbot, packs.write(tmp_path / "a.spikelesson", packs.files()))
+    classroom = Classroom(shell.window, shell.context, shell.window.notifications)
+    classroom.save_handout(shell.context.lesson.lesson.id, tmp_path / "sheet.html")
+    wait(qtbot, shell, "Saved sheet.html")
+    assert "Threshold" in (tmp_path / "sheet.html").read_text(encoding="utf-8")
+    shell.context.lesson.close()
 
 
 def test_the_results_of_the_open_lesson_are_a_table(

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtWidgets import QTabBar, QWidget
+from PySide6.QtWidgets import QLineEdit, QTabBar, QWidget
 
 from spikestudio.app import theme
 from spikestudio.app.docks import SIDE_WIDTHS, STATE_VERSION
@@ -121,6 +121,19 @@ def test_a_tab_takes_the_place_of_the_title(qtbot, shell):
     rates.buttons.float.click()
     qtbot.waitUntil(lambda: rates.title_bar.height() == theme.title_height())
     assert rates.isFloating()
+
+
+def test_what_is_typed_into_keeps_the_keys_when_docks_are_arranged(qtbot, shell):
+    docks = shell.window.docks
+    docks.arrange(Split("row", ("sampler", "image"), (1, 1)))
+    field = next(
+        each for each in docks.docks["sampler"].findChildren(QLineEdit) if each.isVisible()
+    )
+    field.setFocus()
+    assert shell.window.focusWidget() in (field, field.parentWidget())
+    focus = shell.window.focusWidget()
+    docks.arrange(Split("row", ("sampler", "raster"), (1, 1)))
+    assert shell.window.focusWidget() is focus
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

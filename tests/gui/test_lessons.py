@@ -30,6 +30,7 @@ from spikestudio.app.widgets.spotlight import Spotlight
 from spikestudio.lessons import shelf
 from spikestudio.lessons.states import STATES
 from spikestudio.lessons.writing import value_text
+from tests.gui.gaps import FakeRun
 from tests.gui.lesson_window import Class, with_lessons
 
 READY_MS = 30_000
@@ -123,6 +124,34 @@ def test_a_question_is_answered_by_keys_alone(qtbot: Any, room: Class) -> None:
     assert room.model.prediction.predicted == 4.0  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"), [("1/4", 0.25), ("2/3", 2 / 3), ("0,5", 0.5), ("13", None), ("1/", None)]
+)
+def test_an_answer_may_be_a_fraction_or_have_a_comma(
+    qtbot: Any, room: Class, typed: str, kept: float | None
+) -> None:
+    open_lesson(qtbot, room, "four-steps", 1)
+    box = room.view.question
+    box.field.selectAll()  # type: ignore[union-attr]
+    qtbot.keyClicks(box.field.lineEdit(), typed)  # type: ignore[union-attr]
+    assert box.submit.isEnabled() == (kept is not None)
+    qtbot.keyClick(box.field.lineEdit(), Qt.Key.Key_Return)  # type: ignore[union-attr]
+    found = room.model.prediction
+    assert (None if found is None else found.predicted) == pytest.approx(kept)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_number_typed_beside_the_question_mark_replaces_it(
+    qtbot: Any, room: Class, place: int
+) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    box = room.view.question
+    box.field.lineEdit().setCursorPosition(place)  # type: ignore[union-attr]
+    qtbot.keyClicks(box.field.lineEdit(), "4")  # type: ignore[union-attr]
+    assert box.field.text() == "4"  # type: ignore[union-attr]
+    assert box.submit.isEnabled()
+
+
 def test_a_question_for_a_number_begins_with_none(qtbot: Any, room: Class) -> None:
     for lesson in room.model.lessons:
         for index, page in enumerate(lesson.pages):
@@ -145,6 +174,19 @@ def test_after_a_step_to_another_page_the_keys_go_to_it(qtbot: Any, room: Class)
     room.model.go(0)
     room.view.refresh()
     assert room.view.text.hasFocus()
+
+
+def test_keys_go_to_the_page_though_docks_took_them_meanwhile(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    qtbot.mouseClick(room.view.back, Qt.MouseButton.LeftButton)
+    room.view.again.setFocus()  # what docks that are arranged do
+    room.view.refresh()
+    room.view.next.setFocus()
+    qtbot.waitUntil(room.view.text.hasFocus)
+    qtbot.mouseClick(room.view.next, Qt.MouseButton.LeftButton)
+    room.view.again.setFocus()
+    room.view.refresh()
+    qtbot.waitUntil(room.view.question.field.hasFocus)  # type: ignore[union-attr]
 
 
 def test_a_locked_page_does_not_complete(qtbot: Any, room: Class) -> None:
@@ -176,6 +218,36 @@ def test_progress_is_kept_and_goes_on_where_it_was_left(qtbot: Any, room: Class)
     room.model.open("one-neuron")
     assert room.model.index == 1
     assert room.model.is_done
+
+
+def test_a_lesson_that_is_complete_begins_anew(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    lesson = room.model.lesson
+    progress = room.model.progress_of(lesson)  # type: ignore[arg-type]
+    for page in lesson.pages:  # type: ignore[union-attr]
+        progress.complete(page.id, None)
+    room.model.close()
+    room.model.open("one-neuron")
+    assert room.model.index == 0
+
+
+def test_a_run_that_completes_the_page_is_waited_for(qtbot: Any, shell: Any, room: Class) -> None:
+    shell.load("sddpm-mnist")
+    room.model.uses_own = True
+    open_lesson(qtbot, room, "cost")
+    assert room.view.status.text() == "Your turn."
+    qtbot.waitUntil(lambda: room.lessons.spotlight.target is not None)
+    FakeRun(shell.context.run).start()
+    qtbot.waitUntil(lambda: room.lessons.spotlight.target is None)  # Sample is Queue by now
+    room.view.refresh()
+    assert room.view.status.text() == "Wait until the run has finished."
+    assert not room.model.is_done
+
+
+def test_a_page_that_asks_nothing_still_points(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "cost", 2)
+    qtbot.waitUntil(lambda: room.model.is_done)
+    assert room.lessons.spotlight.target is room.widget("efficiency").choice
 
 
 def test_text_shows_live_numbers_and_no_html(qtbot: Any, room: Class) -> None:
@@ -264,6 +336,20 @@ def test_closing_a_lesson_brings_back_docks_and_request(
     room.model.close()
     assert shell.context.sampler.request == before
     assert set(room.lessons._open_docks()) == set(shown)
+
+
+def test_what_a_lesson_switched_off_works_again_with_its_model(
+    qtbot: Any, shell: Any, room: Class
+) -> None:
+    shell.load("sddpm-mnist")
+    room.model.uses_own = True
+    room.model.open("attention-free")
+    shell.load("sdit-mnist")
+    room.model.go(4)
+    qtbot.waitUntil(lambda: room.model.is_ready)
+    assert shell.context.sampler.request.overrides
+    room.model.close()
+    assert shell.context.sampler.request.overrides == ()
 
 
 def test_the_outline_follows_its_control_and_lets_clicks_through(qtbot: Any) -> None:

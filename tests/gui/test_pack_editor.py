@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
+from shiboken6 import isValid
 
 from spikestudio.app.viewmodels.pack_draft import TITLE_PAGE, PackDraft
 from spikestudio.app.viewmodels.pack_file import check_parts
-from spikestudio.app.views.pack_editor import PAGES, SOURCE, PackEditor
+from spikestudio.app.views.pack_editor import LOCKED, PAGES, SOURCE, PackEditor
 from spikestudio.app.views.pack_parts import ConditionRow
 from tests.gui.pack_window import Room, with_packs
 from tests.unit.lessons import packs
@@ -27,7 +29,7 @@ def room(shell: Any) -> Any:
     found = with_packs(shell)
     shell.load()
     yield found
-    if found.packs.editor is not None:
+    if found.packs.editor is not None and isValid(found.packs.editor):
         found.packs.editor.draft.mark_saved()
         found.packs.editor.close()
     shell.context.lesson.close()
@@ -209,6 +211,82 @@ def test_preview_as_a_student(qtbot: Any, room: Room, editor: PackEditor) -> Non
     assert editor.draft.is_unsaved
     room.context.lesson.close()
     assert room.request == changed
+
+
+def test_a_preview_begins_anew_each_time(qtbot: Any, room: Room, editor: PackEditor) -> None:
+    make(editor)
+    settle(qtbot, room, editor)
+    lesson = room.context.lesson
+    for _ in range(2):
+        editor.preview.click()
+        qtbot.waitUntil(
+            lambda: bool(room.shell.frame() or room.packs.model.is_open), timeout=WAIT_MS
+        )
+        assert lesson.index == 0
+        index = next(n for n, page in enumerate(lesson.lesson.pages) if page.predict)
+        lesson.go(index)
+        assert lesson.prediction is None
+        lesson.answer(lesson.page.predict.choices[0].id if lesson.page.predict.choices else 0.5)
+        assert lesson.prediction is not None
+        lesson.close()
+
+
+def test_the_editor_makes_room_for_its_preview(qtbot: Any, room: Room, editor: PackEditor) -> None:
+    editor.setGeometry(room.window.geometry())
+    editor.preview.click()
+    qtbot.waitUntil(lambda: bool(room.shell.frame() or room.packs.model.is_open), timeout=WAIT_MS)
+    assert editor.isHidden()
+    assert any("Then the editor comes back." in text for text in room.said())
+    room.context.lesson.close()
+    qtbot.waitUntil(editor.isVisible)
+
+
+def test_what_is_being_typed_is_saved(
+    qtbot: Any, room: Room, editor: PackEditor, tmp_path: Path
+) -> None:
+    editor.show_tab(LOCKED)
+    row = editor.locks.rows["sampler.steps"]
+    row.box.click()
+    row.note.setFocus()
+    QTest.keyClicks(row.note, "Seven today.")
+    path = save(qtbot, room, editor, tmp_path / "a.spikelesson")
+    assert row.note.text() == "Seven today."
+    with zipfile.ZipFile(path) as parts:
+        assert json.loads(parts.read("pack.json"))["locked"][0]["note"] == "Seven today."
+    settle(qtbot, room, editor)
+    assert f"Saved a.spikelesson in {tmp_path}." in editor.message.text()
+    assert f"Saved a.spikelesson in {tmp_path}." in room.said()
+
+
+def test_saving_when_asked_closes_the_editor(
+    qtbot: Any, room: Room, editor: PackEditor, tmp_path: Path
+) -> None:
+    save(qtbot, room, editor, tmp_path / "a.spikelesson")
+    QTest.keyClicks(editor.general.author, "B")
+    editor.reject()
+    assert editor.question is not None
+    folder = editor.pages.folder
+    button = editor.question.button(QMessageBox.StandardButton.Save)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(room.shell.frame() or not folder.exists()), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not isValid(editor), timeout=WAIT_MS)
+
+
+def test_closing_the_window_asks_about_the_pack(
+    qtbot: Any, room: Room, editor: PackEditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[bool] = []
+    QTest.keyClicks(editor.general.author, "B")
+    with monkeypatch.context() as patch:  # the window is closed in earnest at the end
+        patch.setattr(room.window, "close", lambda: closed.append(True))
+        event = QCloseEvent()
+        QApplication.sendEvent(room.window, event)
+        assert not event.isAccepted()
+        assert editor.question is not None
+        discard = editor.question.button(QMessageBox.StandardButton.Discard)
+        qtbot.mouseClick(discard, Qt.MouseButton.LeftButton)
+    assert closed == [True]
+    qtbot.waitUntil(lambda: not isValid(editor))
 
 
 def test_a_control_is_picked_by_clicking_it(qtbot: Any, room: Room, editor: PackEditor) -> None:

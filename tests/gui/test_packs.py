@@ -69,6 +69,39 @@ def test_a_pack_is_in_force_once_it_is_opened(qtbot: Any, room: Room, pack: Path
     assert any("a.spikelesson by A. Teacher: 2 controls locked" in text for text in room.said())
 
 
+def test_a_pack_that_the_program_was_started_with_is_opened(
+    qtbot: Any, shell: Any, pack: Path
+) -> None:
+    shell.window.start(lesson=str(pack))
+    qtbot.waitUntil(lambda: bool(shell.frame() or shell.window.packs.model.is_open), timeout=20_000)
+    assert shell.context.lesson.lesson.title() == "Threshold"
+    shell.context.lesson.close()
+
+
+def test_a_comparison_that_has_nothing_to_compare_says_what_to_do(
+    qtbot: Any, room: Room, tmp_path: Path
+) -> None:
+    lesson = packs.lesson()
+    page = lesson["pages"][1]
+    page["done"] = {"state": "request.steps", "ge": 1}
+    for choice in page["predict"]["choices"]:
+        choice["when"] = {"state": "measured.rate_change", "gt": 5}
+    room.open(qtbot, packs.write(tmp_path / "b.spikelesson", packs.files(lesson=lesson)))
+    model, result = room.context.lesson, room.window.views.lesson.question.result
+    model.go(1)
+    qtbot.waitUntil(lambda: bool(room.shell.frame() or model.is_ready), timeout=20_000)
+    assert model.lacks == ""
+    model.answer("more")
+    room.shell.frame()
+    assert model.lacks == "run"
+    assert "sample once more" in result.text()
+    model.state.value = lambda _name: 1.0  # an answer for which no number is right
+    model.update()
+    room.shell.frame()
+    assert model.lacks == "answer"
+    assert "fits no answer" in result.text()
+
+
 def test_locked_controls_say_why(qtbot: Any, room: Room, pack: Path) -> None:
     room.open(qtbot, pack)
     target = row(room)

@@ -2,9 +2,10 @@ from dataclasses import fields
 
 import pytest
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton, QStyle, QStyleOptionComboBox
 
 from spikestudio.app import theme
+from spikestudio.app.views.parts import Combo
 from spikestudio.app.widgets.command_button import CommandButton
 
 
@@ -100,3 +101,12 @@ def test_a_command_button_shows_what_the_command_says(qtbot):
     button.set_text_shown(False)
     assert button.text() == ""
     assert button.accessibleName() == "Stopping…"
+
+
+@pytest.mark.usefixtures("styled")
+def test_a_drop_down_list_is_no_menu_over_its_box(qtbot):
+    box = Combo("rule", "tip", ("one", "other"))  # such a menu cut its last row off
+    qtbot.addWidget(box)
+    option = QStyleOptionComboBox()
+    box.initStyleOption(option)
+    assert not box.style().styleHint(QStyle.StyleHint.SH_ComboBox_Popup, option, box)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from spikestudio.app.viewmodels.playback import open_playback
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.timeline import (
     SNN_STEPS_PER_SECOND,
@@ -8,6 +9,7 @@ from spikestudio.app.viewmodels.timeline import (
     Cursor,
     TimelineModel,
 )
+from spikestudio.paths import bundled_recordings
 from tests.gui.fakes import SMALL_LAYERS
 from tests.gui.gaps import FakeRecorder, FakeRun, Gaps
 
@@ -215,6 +217,22 @@ def test_a_new_run_starts_live_and_unmarked(run, timeline):
     FakeRun(run).start()
     assert (timeline.cursor, timeline.is_live, timeline.is_playing) == (Cursor(), True, False)
     assert timeline.marks == ()
+
+
+def test_what_is_announced_of_a_shorter_run_lies_within_it(run, timeline):
+    longer, shorter = (
+        open_playback(bundled_recordings() / f"{name}-mnist.h5") for name in ("sddpm", "sdit")
+    )
+    run.show(longer)
+    timeline.seek(30)
+    timeline.play()
+    seen = []
+    for signal in (timeline.liveChanged, timeline.playingChanged, timeline.marksChanged):
+        signal.connect(lambda: seen.append(timeline.cursor.step))
+    run.show(shorter)
+    assert len(run.run.timesteps) <= 30
+    assert len(seen) == 3
+    assert max(seen) < len(run.run.timesteps)
 
 
 def test_counts_are_those_of_the_selected_layer_at_the_cursor(run, timeline):

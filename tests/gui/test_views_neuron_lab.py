@@ -235,6 +235,7 @@ def test_the_input_is_drawn_with_the_mouse_without_gaps(qtbot, view, lab):
     traces = view.traces
     qtbot.mousePress(traces, Qt.MouseButton.LeftButton, pos=at(view, 1, value=0.5))
     qtbot.mouseMove(traces, at(view, 5, value=1.5))
+    assert traces.hovered_step == 5  # whose equations are shown
     qtbot.mouseRelease(traces, Qt.MouseButton.LeftButton, pos=at(view, 5, value=1.5))
     draw(qtbot, view)
     assert lab.shape == "drawn"

@@ -264,6 +264,41 @@ def test_layer_chooser_lists_layers_with_their_newest_rates(qtbot, run, view):
     assert np.allclose(rates, run.recorder.rates()[:, 2])
 
 
+def test_rates_of_the_layers_are_those_of_the_step_that_is_looked_at(qtbot, run, view):
+    FakeRun(run).start().step(5)
+    draw(qtbot, view)
+    model, rates = view.layers.model(), run.recorder.rates()
+
+    def shown_rates():
+        return [model.index(row).data(Qt.ItemDataRole.UserRole) for row in range(3)]
+
+    view.plot.look_at(1 * 4 + 2)  # four SNN steps each
+    qtbot.waitUntil(lambda: np.allclose(shown_rates(), rates[:, 1]))
+    assert not np.allclose(rates[:, 1], rates[:, 4])
+    assert view.caption.text.startswith("step 2 of")
+    view.plot.look_at(None)
+    view.mark_dirty()
+    draw(qtbot, view)
+    assert np.allclose(shown_rates(), rates[:, 4])
+    assert view.caption.text.startswith("step 5 of")
+
+
+def test_a_click_on_the_name_of_the_layer_opens_the_list_and_typing_there_searches(
+    qtbot, run, view
+):
+    FakeRun(run).start().step(1)
+    draw(qtbot, view)
+    layers, editor = view.layers, view.layers.lineEdit()
+    qtbot.mouseClick(editor, Qt.MouseButton.LeftButton)
+    assert layers.view().isVisible()
+    qtbot.keyClick(layers.view(), Qt.Key.Key_M)
+    assert not layers.view().isVisible()
+    assert editor.text() == "m"
+    qtbot.mouseClick(editor, Qt.MouseButton.LeftButton)  # the click that closed the list
+    assert not layers.view().isVisible()
+    layers.hidePopup()
+
+
 def test_typing_part_of_a_name_finds_the_layer(qtbot, run, view):
     FakeRun(run).start().step(1)
     draw(qtbot, view)

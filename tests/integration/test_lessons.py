@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QWidget
@@ -430,7 +431,9 @@ def test_spiking_unet(student: Student) -> None:
 
 def test_cost(student: Student) -> None:
     def two_steps(student: Student) -> None:
+        student.sample()  # once more with four, which is not what was asked for
         student.set_row("sampler.snn-steps", "2")
+        student.expect_open()
         student.sample()
 
     play(
@@ -446,6 +449,9 @@ def test_cost(student: Student) -> None:
     lesson = next(each for each in student.model.lessons if each.id == "cost")
     measured = student.model.progress_of(lesson).predictions["fewer-steps"].measured
     assert 0.3 < measured < 0.6
+    images = student.room.window.context.run.result.images  # type: ignore[union-attr]
+    assert np.isin(images, (0, 255)).mean() > 0.5  # the last page calls them noise
+    assert images.mean() > 100
 
 
 def test_lesions(student: Student) -> None:
@@ -457,9 +463,10 @@ def test_lesions(student: Student) -> None:
         student.wait(lambda: student.model.state.num_finished > before)
 
     def break_another(student: Student) -> None:
+        break_it(student)  # still the other layer
         choose("raster.layer", "neuron")(student)
         student.wait(lambda: student.model.state.value("selection.layer") == "neuron")
-        student.qtbot.wait(100)
+        student.expect_open()
         break_it(student)
 
     play(

@@ -104,7 +104,7 @@ def test_the_window_computes_the_memory_though_the_potentials_are_recorded(qtbot
         expected = recompute(load(path), run.recorder, 3, [LAYER])[LAYER].memory
         assert np.allclose(run.known.memory(LAYER, 3).outputs, expected.outputs, atol=1e-5)
         state = parts.lesson.state.value
-        assert (state("wkv.token"), state("wkv.channel")) == (2, 5)  # 20 features
+        assert (state("wkv.token"), state("wkv.channel")) == (1, 5)  # 20 features
         assert state("wkv.decay") == pytest.approx(float(expected.decay[5]))
         assert state("wkv.half_life") == pytest.approx(float(expected.half_lives[5]))
         assert state("wkv.output") == pytest.approx(float(expected.outputs[1, 5]), abs=1e-5)

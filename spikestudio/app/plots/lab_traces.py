@@ -183,6 +183,7 @@ class LabTraces(LabChart):
         self._drawing = (step, value)
         self.drawn.emit(passed)
         self.cursorMoved.emit(step)
+        self._hover(step)  # or what is told of the step pointed at would be of the first one drawn
 
     def _hover(self, step: int | None) -> None:
         if step != self.hovered_step:

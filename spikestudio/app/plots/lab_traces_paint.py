@@ -173,14 +173,17 @@ def _name_levels(painter: QPainter, strips: Strips, picture: TracePicture) -> No
         corner = QPointF(strips.potential.right() - size.width(), y - size.height() - 1)
         above = QRectF(corner, size)
         below = above.translated(0, size.height() + theme.px(4))
-        free: QRectF | None = above
+        first, second = above, below
+        if above.top() < strips.potential.top():  # the name of the strip is there
+            first, second = below, above
+        free: QRectF | None = first
         if picture.driven is not None:
-            free = free_place(strips, picture.driven, above)
-            free = free or free_place(strips, picture.driven, below)
+            free = free_place(strips, picture.driven, first)
+            free = free or free_place(strips, picture.driven, second)
         if free is None:
-            painter.fillRect(above, theme.color("surface"))
+            painter.fillRect(first, theme.color("surface"))
         painter.setPen(theme.color(token))
-        painter.drawText(free or above, CENTRED, text)
+        painter.drawText(free or first, CENTRED, text)
 
 
 def free_place(strips: Strips, driven: Driven, box: QRectF) -> QRectF | None:

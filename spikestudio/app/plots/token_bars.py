@@ -159,7 +159,7 @@ class TokenBars(QWidget):
         metrics = QFontMetricsF(theme.font("caption"))
         digits = max((len(f"{row.code:,}") for row in self.rows), default=3)
         left = theme.px(PATCH + 2 * GAP) + metrics.horizontalAdvance("0" * max(3, digits))
-        right = self.width() - metrics.horizontalAdvance("< 0.001") - theme.px(GAP)
+        right = self.width() - metrics.horizontalAdvance("0.00000") - 2 * theme.px(GAP)
         return left, max(left + 1, right)
 
     @Slot()

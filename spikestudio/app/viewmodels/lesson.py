@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -53,6 +54,7 @@ class LessonModel(QObject):
         self.index = 0
         self.is_ready = False
         self.obstacle = ""  # why the page's start could not be made
+        self._guests: dict[str, Lesson] = {}  # of packs
         self._store = ProgressStore(folder)
         self._progress: dict[str, Progress] = {}
         self._start: dict[str, Value] = {}
@@ -74,6 +76,11 @@ class LessonModel(QObject):
     def lessons(self) -> tuple[Lesson, ...]:
         """Lessons that can be opened."""
         return tuple(entry.lesson for entry in self.entries if entry.lesson is not None)
+
+    @property
+    def taken(self) -> tuple[Lesson, ...]:
+        """Lessons that can be opened, and those of packs that were begun in this window."""
+        return (*self.lessons, *self._guests.values())
 
     def progress_of(self, lesson: Lesson) -> Progress:
         """Return how far the student got in a lesson."""
@@ -97,11 +104,14 @@ class LessonModel(QObject):
         if not is_first:
             self._leave()
         self.lesson = lesson
+        if lesson not in self.lessons:
+            self._guests[lesson.id] = lesson
         last = self.progress_of(lesson).page
         pages = [page.id for page in lesson.pages]
         if is_first:
             self.opened.emit()
-        self._enter(pages.index(last) if last in pages else 0)
+        is_again = all(self.is_page_done(index) for index in range(len(pages)))
+        self._enter(0 if is_again or last not in pages else pages.index(last))
 
     @Slot()
     def close(self) -> None:
@@ -169,6 +179,21 @@ class LessonModel(QObject):
         if self.state.value("model.name") is None:
             return None
         return conditions.holds(page.needs, self.state.value, {})
+
+    @property
+    def waits_for_run(self) -> bool:
+        """Whether a run goes on whose end the page may be completed by.
+
+        Until then what is measured is still that of the runs before it.
+        """
+        page = self.page
+        return (
+            page is not None
+            and self.is_ready
+            and "run.finished" in page.names
+            and not (self.is_done or self.is_locked)
+            and self.state.desk.run.state.is_active
+        )
 
     def go(self, index: int) -> None:
         """Show a page, whichever are complete."""
@@ -277,6 +302,21 @@ class LessonModel(QObject):
             return None
         return was_right(page.predict, prediction)
 
+    @property
+    def lacks(self) -> Literal["", "run", "answer"]:
+        """What the comparison waits for where all else is done: another run, an answer that fits."""
+        page = self.page
+        if page is None or page.predict is None or page.done is None or not self.is_ready:
+            return ""
+        if self.is_done or self.prediction is None or self.measured is not None:
+            return ""
+        if not conditions.holds(page.done, self.state.value, self._start):
+            return ""
+        names = [each for each in page.predict.names if self.state.value(each) is None]
+        if not names:
+            return "answer"
+        return "run" if all(each.startswith("measured.") for each in names) else ""
+
     # the application's state ----------------------------------------------------------------
 
     @Slot()
@@ -296,7 +336,8 @@ class LessonModel(QObject):
                 value = self.state.value(name)
                 if value is not None:
                     self._start[name] = value
-            if not self.is_done and not self.is_locked and self.does_apply and self._holds(page):
+            is_open = not (self.is_done or self.is_locked or self.waits_for_run)
+            if is_open and self.does_apply and self._holds(page):
                 self._complete(page)
         self.changed.emit()
 

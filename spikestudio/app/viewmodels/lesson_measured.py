@@ -23,6 +23,7 @@ class Measured:
 
     threshold: float
     seed: int
+    snn_steps: int
     rate: float
     images: NDArray[np.uint8] | None
     additions: float | None
@@ -55,7 +56,12 @@ class Measurements:
                 rate = float(np.nanmean(run.recorder.rates()))
                 self.runs.append(
                     Measured(
-                        request.threshold, request.seed, rate, run.result.images, _millions(run)
+                        request.threshold,
+                        request.seed,
+                        request.snn_steps,
+                        rate,
+                        run.result.images,
+                        _millions(run),
                     )
                 )
 
@@ -76,6 +82,10 @@ class Measurements:
             now, before = rate(1), rate(2)
             return None if now is None or before is None else now - before
 
+        def snn_steps(number: int) -> int | None:
+            found = last(number)
+            return found.snn_steps if found else None
+
         def additions(number: int = 1) -> float | None:
             found = last(number)
             return found.additions if found else None
@@ -90,6 +100,8 @@ class Measurements:
             "measured.previous_rate": lambda: rate(2),
             "measured.rate_change": change,
             "measured.pixels_changed": lambda: _changed(last(1), last(2)),
+            "measured.snn_steps": lambda: snn_steps(1) if own() else None,
+            "measured.previous_snn_steps": lambda: snn_steps(2),
             "measured.thresholds": lambda: len({each.threshold for each in own()}),
             "measured.seeds": lambda: len({each.seed for each in own()}),
             "measured.images": lambda: sum(

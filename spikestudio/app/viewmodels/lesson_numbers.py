@@ -128,7 +128,7 @@ def _wkv(desk: Desk) -> str:
         "image {image}, step {desk_step}, token {token}, channel {channel}",
         image=image,
         desk_step=desk.step + 1,
-        token=token + 1,
+        token=token,
         channel=channel,
     )
     return tr(

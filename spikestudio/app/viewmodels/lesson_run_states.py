@@ -54,7 +54,7 @@ def _memory(desk: Desk) -> Readers:
         return None if memory is None or row is None else float((memory.half_lives < row).mean())
 
     return {
-        "wkv.token": of(lambda _memory, token, _channel: token + 1),
+        "wkv.token": of(lambda _memory, token, _channel: token),
         "wkv.channel": of(lambda _memory, _token, channel: channel),
         "wkv.decay": of(lambda memory, _token, channel: float(memory.decay[channel])),
         "wkv.half_life": of(lambda memory, _token, channel: float(memory.half_lives[channel])),

@@ -94,8 +94,11 @@ class PackModel(QObject):
 
     # opening --------------------------------------------------------------------------------
 
-    def open(self, path: Path) -> None:
-        """Read a pack in the background and begin its lesson; on ``failed`` nothing has changed."""
+    def open(self, path: Path, *, is_preview: bool = False) -> None:
+        """Read a pack in the background and begin its lesson; on ``failed`` nothing has changed.
+
+        A preview begins anew, as the student does: its questions may have been changed.
+        """
         if self.is_loading:
             return
         if self._sampler.is_busy:
@@ -103,14 +106,16 @@ class PackModel(QObject):
             return
         self.is_loading = True
         self._ports.submit(
-            partial(open_pack, path, self._ports.known()), self._on_read, self._on_failed
+            partial(open_pack, path, self._ports.known()),
+            partial(self._on_read, is_preview=is_preview),
+            self._on_failed,
         )
 
     def _on_failed(self, message: str, details: str) -> None:
         self.is_loading = False
         self.failed.emit(message, details)
 
-    def _on_read(self, found: Opened) -> None:
+    def _on_read(self, found: Opened, *, is_preview: bool) -> None:
         self.is_loading = False
         cards = [entry.card for entry in self._checkpoint.entries if entry.card is not None]
         loaded = self._checkpoint.model
@@ -130,13 +135,15 @@ class PackModel(QObject):
             else:
                 self.warned.emit(BUSY)
             return
-        self._begin(found)
+        self._begin(found, is_preview=is_preview)
 
-    def _begin(self, found: Opened) -> None:
+    def _begin(self, found: Opened, *, is_preview: bool) -> None:
         self._lesson.close()  # what it changed goes back first
         self._release()
         self.current = found
         self._own = replace(found.pack.lesson, id=PREFIX + found.pack.id)
+        if is_preview:
+            self._lesson.progress_of(self._own).begin_anew()
         self._request = {
             name: getattr(SamplingRequest.from_json({name: value}), name)
             for name, value in found.pack.held("request").items()

@@ -310,10 +310,10 @@ class TimelineModel(QObject):
 
     @Slot()
     def _on_started(self) -> None:
-        self.pause()
+        self.cursor = Cursor()  # first: the new run may have fewer steps, and listeners look it up
         self.bookmarks = ()
+        self.pause()
         self._set_live(is_live=True)
-        self.cursor = Cursor()
         self.marksChanged.emit()
         self._seek_timer.start()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import (
     QAbstractListModel,
+    QEvent,
     QModelIndex,
+    QObject,
     QPersistentModelIndex,
     QRectF,
     QSize,
@@ -16,8 +19,9 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import (
+    QApplication,
     QComboBox,
     QCompleter,
     QStyle,
@@ -32,11 +36,19 @@ from spikestudio.language import tr
 from spikestudio.types import LayerInfo
 
 RATE_ROLE = Qt.ItemDataRole.UserRole
+SAME_CLICK_SECONDS = 0.2  # a click that closes the list is also told to what lies below it
 _AnyIndex = QModelIndex | QPersistentModelIndex
 
 
+def _is_typing(event: QEvent) -> bool:
+    """Whether a key writes something that can be searched for."""
+    if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+        return False
+    return bool(event.text().strip()) and event.text().isprintable()
+
+
 class LayerModel(QAbstractListModel):
-    """Names and newest firing rates of a run's layers."""
+    """Names of a run's layers and their firing rates in one step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +63,7 @@ class LayerModel(QAbstractListModel):
         self.endResetModel()
 
     def set_rates(self, rates: NDArray[np.float32]) -> None:
-        """Show the rates ``[layers]`` of the newest step."""
+        """Show the rates ``[layers]`` of a step."""
         if self.layers and not np.array_equal(rates, self._rates, equal_nan=True):
             self._rates = rates
             last = self.index(len(self.layers) - 1)
@@ -110,7 +122,11 @@ class RateDelegate(QStyledItemDelegate):
 
 
 class LayerChooser(Combo):
-    """Drop-down list of layers; typing searches anywhere in the name."""
+    """Drop-down list of layers; typing searches anywhere in the name.
+
+    A click on the name opens the list as one on the arrow does; a second one leaves the name to be
+    edited.
+    """
 
     layerChosen = Signal(str)  # noqa: N815
 
@@ -140,6 +156,9 @@ class LayerChooser(Combo):
         assert editor is not None  # the box is editable
         editor.returnPressed.connect(self._choose_first_match)
         editor.editingFinished.connect(self._restore_text)
+        self._closed_at, self._opens = 0.0, False
+        editor.installEventFilter(self)
+        self.view().installEventFilter(self)
 
     def set_layers(self, layers: tuple[LayerInfo, ...]) -> None:
         """Offer the layers of a run."""
@@ -155,8 +174,34 @@ class LayerChooser(Combo):
             self.setCurrentIndex(ids.index(layer_id))
 
     def set_rates(self, rates: NDArray[np.float32]) -> None:
-        """Show the rates ``[layers]`` of the newest step."""
+        """Show the rates ``[layers]`` of the step that is looked at."""
         self._model.set_rates(rates)
+
+    def hidePopup(self) -> None:  # noqa: N802  Qt override
+        if self.view().isVisible():
+            self._closed_at = time.monotonic()
+        super().hidePopup()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt override
+        editor = self.lineEdit()
+        if watched is editor and isinstance(event, QMouseEvent):
+            self._on_mouse(event)
+        if watched is self.view() and editor is not None and _is_typing(event):
+            self.hidePopup()
+            editor.setFocus()
+            editor.selectAll()
+            QApplication.sendEvent(editor, event)
+            return True
+        return super().eventFilter(watched, event)
+
+    def _on_mouse(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if event.type() == QEvent.Type.MouseButtonPress:
+            self._opens = time.monotonic() - self._closed_at > SAME_CLICK_SECONDS
+        elif event.type() == QEvent.Type.MouseButtonRelease and self._opens:
+            self._opens = False
+            self.showPopup()
 
     @Slot(int)
     def _on_activated(self, index: int) -> None:

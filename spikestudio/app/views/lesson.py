@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.lesson import LessonModel
-from spikestudio.app.viewmodels.run import RunModel
+from spikestudio.app.viewmodels.run import RunModel, RunState
 from spikestudio.app.views.base import View
 from spikestudio.app.views.lesson_noise import NoiseFigure
 from spikestudio.app.views.lesson_predict import PredictBox
@@ -62,7 +62,7 @@ class LessonView(View):
         super().__init__(run, parent)
         self.lesson = lesson
         self.terms = glossary.load(lesson.language)
-        self._page_id = ""
+        self._page_id, self._is_by_hand = "", False
         self.shelf = LessonShelf(lesson)
         self.name = Caption()
         self.table_button = IconButton("mdi6.table-arrow-down", tr("Save results as CSV…"))
@@ -127,6 +127,9 @@ class LessonView(View):
         lesson = self.lesson
         for signal in (lesson.changed, lesson.opened, lesson.closed, theme.manager.changed):
             signal.connect(self.mark_dirty)
+        by_hand = (self.back.clicked, self.next.clicked, self.pages.chosen, self.shelf.chosen)
+        for chosen in by_hand:  # before what it does: the docks that move then take the focus
+            chosen.connect(self._on_chosen)
         self.shelf.chosen.connect(lesson.open)
         self.close_button.clicked.connect(lesson.close)
         self.table_button.clicked.connect(self.tableRequested)
@@ -147,6 +150,7 @@ class LessonView(View):
         lesson, page = self.lesson, self.lesson.page
         self.stack.setCurrentIndex(SHELF if page is None else CARD)
         if page is None or lesson.lesson is None:
+            self._is_by_hand = False
             self.shelf.refresh()
             return
         key = f"{lesson.lesson.id}/{page.id}"
@@ -167,9 +171,12 @@ class LessonView(View):
         self.text.show_page(lesson.lesson.folder, key, lesson.body)
         self.noise.setVisible(page.figure == "noise")
         self.question.show_page(lesson)
-        is_by_hand = is_new and any(part.hasFocus() for part in (self.back, self.next, self.pages))
-        if is_by_hand and not self.question.focus_answer():
-            self.text.setFocus()  # a second Enter would skip a page that was never read
+        parts = (self.back, self.next, self.pages)
+        if is_new and (self._is_by_hand or any(part.hasFocus() for part in parts)):
+            self._is_by_hand = False
+            if not self.question.focus_answer():
+                self.text.setFocus()  # a second Enter would skip a page that was never read
+                QTimer.singleShot(0, self.text, self.text.setFocus)  # once the docks are arranged
         self.status.say(*self._status())
         done = tuple(lesson.is_page_done(index) for index in range(number))
         self.pages.set_pages(done, lesson.index)
@@ -196,7 +203,7 @@ class LessonView(View):
             ), "warn"
         if lesson.is_done:
             return tr("✓ Complete"), "ok"
-        if lesson.waits_for_run:
+        if lesson.waits_for_run and self.run.state is not RunState.PAUSED:
             return RUNNING, "caption"
         if lesson.prediction is not None:
             return "", "caption"  # the question says what is next
@@ -224,6 +231,10 @@ class LessonView(View):
     @Slot()
     def _show_term(self) -> None:
         self.area.ensureWidgetVisible(self.term)
+
+    @Slot()
+    def _on_chosen(self) -> None:
+        self._is_by_hand = True
 
     @Slot(str)
     def _on_open(self, address: str) -> None:

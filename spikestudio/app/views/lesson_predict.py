@@ -19,6 +19,13 @@ from spikestudio.lessons.lesson import Page, Predict
 from spikestudio.lessons.progress import Answer, Prediction, difference
 from spikestudio.lessons.words import Words as Text
 
+WAITS = {
+    "": tr("Your answer is kept. Now try it."),
+    "run": tr("Your answer is kept. It is about two runs: sample once more."),
+    "answer": tr("Your answer is kept. What was measured fits no answer: try something else."),
+}
+"""Said between an answer and its result, by what the comparison waits for."""
+
 
 class PredictBox(QWidget):
     """Asks, keeps quiet once answered, and shows the result."""
@@ -76,7 +83,7 @@ class PredictBox(QWidget):
             self.result.say("", "caption")
         else:
             self._show_prediction(prediction)
-            self.result.say(*self._result(page, prediction, lesson.was_right))
+            self.result.say(*self._result(page, prediction, lesson))
 
     def _build(self, page: Page, predict: Predict) -> None:
         self._predict = predict
@@ -106,12 +113,19 @@ class PredictBox(QWidget):
                 step = (predict.high - predict.low) / 20 if decimals else 1
                 limits = (predict.low - step, predict.high)  # a number there would be a hint
                 field = NumberField(
-                    question, question, *limits, decimals=decimals, unit=unit, lowest="?"
+                    question,
+                    question,
+                    *limits,
+                    decimals=decimals,
+                    unit=unit,
+                    lowest="?",
+                    takes_fractions=decimals > 0,
                 )
                 field.set_number(field.minimum())
                 field.setSingleStep(step)
                 field.setKeyboardTracking(True)
                 field.edited.connect(self._on_edited)
+                field.lineEdit().textEdited.connect(self._on_edited)
                 field.lineEdit().returnPressed.connect(self.submit.click)
                 self.field = field
                 self._inputs.addWidget(field)
@@ -148,7 +162,7 @@ class PredictBox(QWidget):
         if self.pad is not None:
             return self.pad.is_complete
         if self.field is not None and self._predict is not None:
-            return self.field.value() >= self._predict.low
+            return self.field.hasAcceptableInput() and self.field.value() >= self._predict.low
         return any(button.isChecked() for button in self.choices.values())
 
     @Slot()
@@ -178,12 +192,11 @@ class PredictBox(QWidget):
         elif isinstance(predicted, str) and predicted in self.choices:
             self.choices[predicted].setChecked(True)
 
-    def _result(
-        self, page: Page, prediction: Prediction, was_right: bool | None
-    ) -> tuple[str, str]:
+    def _result(self, page: Page, prediction: Prediction, lesson: LessonModel) -> tuple[str, str]:
         """Return the sentence about the prediction, and its role."""
         if prediction.measured is None:
-            return tr("Your answer is kept. Now try it."), "accent"
+            return WAITS[lesson.lacks], "accent"
+        was_right = lesson.was_right
         predicted = self._written(page, prediction.predicted)
         measured = self._written(page, prediction.measured)
         if isinstance(prediction.measured, list):

@@ -232,7 +232,7 @@ class MosaicView(View):
         self.layers.set_layers(self.run.layers)
         self.layers.set_current(layer.id)
         if done := self.timeline.steps_done:
-            self.layers.set_rates(recorder.rates()[:, done - 1])
+            self.layers.set_rates(recorder.rates()[:, self.timeline.cursor.step])
         self._draw_scale()
         self.count_label.set_text(_count_text(layer, at, self.page))
         for button, is_there in (

@@ -11,9 +11,11 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QDialog,
     QFileDialog,
     QHBoxLayout,
+    QLineEdit,
     QMessageBox,
     QStackedWidget,
     QVBoxLayout,
@@ -87,6 +89,7 @@ class PackEditor(QDialog):
         self._checked = 0  # changes that were checked last
         self._changes = 0
         self._is_certain = False  # that it is to be closed
+        self._where = ""  # it was saved last
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.tabs = Segmented(tr("Part of the pack"), TABS)
         self.stack = QStackedWidget()
@@ -151,13 +154,14 @@ class PackEditor(QDialog):
         self.save_button.clicked.connect(self.save)
         self.save_as_button.clicked.connect(self.save_as)
         self.show_error.clicked.connect(self._on_show_error)
+        self.failed.connect(lambda text, _details: self.message.say(f"✗ {text}", "error"))
         QShortcut(QKeySequence.StandardKey.Save, self, self.save)
 
     # the draft ------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Begin a new pack from what is seen now."""
-        self.path = None
+        self.path, self._where = None, ""
         self.draft.begin(self._desk.session())
         self.refresh()
 
@@ -165,7 +169,7 @@ class PackEditor(QDialog):
         """Edit a pack; on ``failed`` the one being edited stays."""
 
         def done(found: tuple[dict[str, bytes], Session | None]) -> None:
-            self.path = path
+            self.path, self._where = path, ""
             self.draft.load(*found)
             self.refresh()
 
@@ -180,10 +184,19 @@ class PackEditor(QDialog):
     @Slot(int)
     def show_tab(self, index: int) -> None:
         """Show one of the parts."""
-        self.source.take()
+        self._take_typed()
         self.tabs.button(index).setChecked(True)
         self.stack.setCurrentIndex(index)
         self.refresh()
+
+    def _take_typed(self) -> None:
+        """Hand over what is being typed: neither a key nor every click ends it in a field."""
+        self.source.take()
+        field = self.focusWidget()
+        if isinstance(field, QAbstractSpinBox):
+            field.interpretText()
+        elif isinstance(field, QLineEdit):
+            field.editingFinished.emit()
 
     @Slot()
     def _on_changed(self) -> None:
@@ -237,18 +250,20 @@ class PackEditor(QDialog):
         self.problem = problem
         if problem is None:
             number = len(self.draft.pages)
-            self.message.say(
-                tr_n(
-                    "✓ {number} page, no problems",
-                    "✓ {number} pages, no problems",
-                    number,
-                    number=number,
-                ),
-                "ok",
+            text = tr_n(
+                "✓ {number} page, no problems",
+                "✓ {number} pages, no problems",
+                number,
+                number=number,
             )
+            if self._where and not self.draft.is_unsaved:
+                text = f"{text}. {self._where}"
+            self.message.say(text, "ok")
         else:
             text = problem.detail
-            self.message.say(f"✗ {text[:1].upper()}{text[1:]}", "error")
+            if not (problem.file and text.startswith(problem.file)):  # a file is named as it is
+                text = f"{text[:1].upper()}{text[1:]}"
+            self.message.say(f"✗ {text}", "error")
         self.show_error.setVisible(problem is not None and bool(problem.file))
         for each in (self.preview, self.save_button, self.save_as_button):
             each.setEnabled(problem is None)
@@ -261,6 +276,7 @@ class PackEditor(QDialog):
             self.show_tab(SOURCE)
             self.source.show_file(problem.file, problem.line)
             self.source.mark(problem)
+            self.source.text.setFocus()
 
     # saving ---------------------------------------------------------------------------------
 
@@ -288,13 +304,14 @@ class PackEditor(QDialog):
 
     def save_to(self, path: Path, then: Callable[[Path, int], None] | None = None) -> None:
         """Save the pack to a file in the background; nothing is replaced by one that has problems."""
-        self.source.take()
+        self._take_typed()
         if path.suffix.lower() != SUFFIX:
             path = path.with_name(path.name + SUFFIX)
         files, session = self.draft.files(), self.draft.session
 
         def done(nbytes: int) -> None:
             self.path = path
+            self._where = tr("Saved {path} in {parent}.", path=path.name, parent=path.parent)
             self.draft.mark_saved_as(files, session)
             self.refresh()
             self.saved.emit(path, nbytes)
@@ -315,11 +332,15 @@ class PackEditor(QDialog):
     def _forget_plan(self) -> None:
         self._after_saving = None
 
+    @property
+    def preview_path(self) -> Path:
+        """The copy that a preview opens."""
+        return self.pages.folder / f"preview{SUFFIX}"
+
     @Slot()
     def _on_preview(self) -> None:
         """Save a copy beside the preview's pictures, and have it opened."""
-        copy = self.pages.folder / f"preview{SUFFIX}"
-        self.save_to(copy, lambda path, _nbytes: self.previewRequested.emit(path))
+        self.save_to(self.preview_path, lambda path, _nbytes: self.previewRequested.emit(path))
 
     # opening and closing --------------------------------------------------------------------
 
@@ -336,7 +357,7 @@ class PackEditor(QDialog):
         dialog.open()
 
     def _with_consent(self, act: Callable[[], None], what: str) -> None:
-        self.source.take()
+        self._take_typed()
         if not self.draft.is_unsaved:
             act()
             return
@@ -365,6 +386,22 @@ class PackEditor(QDialog):
         box.finished.connect(answered)
         box.open()
 
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether closing it would ask."""
+        self._take_typed()
+        return self.draft.is_unsaved
+
+    def close_then(self, act: Callable[[], Any]) -> None:
+        """Close, and do something then; what is unsaved is asked about, and may keep it open."""
+
+        def close() -> None:
+            self._close_now()
+            act()
+
+        if self.question is None:
+            self._with_consent(close, tr("Close the editor"))
+
     def _close_now(self) -> None:
         self._is_certain = True
         self.close()
@@ -374,11 +411,11 @@ class PackEditor(QDialog):
         self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  Qt override
-        self.source.take()
+        self._take_typed()
         if not self._is_certain and self.draft.is_unsaved:
             event.ignore()
             if self.question is None:
                 self._with_consent(self._close_now, tr("Close the editor"))
             return
         self.pages.close_form()
-        super().closeEvent(event)
+        event.accept()  # a dialog's own handler would call ``reject``, and stay open

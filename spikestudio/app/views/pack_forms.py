@@ -24,7 +24,7 @@ from spikestudio.app.views.pack_parts import button, field, show_text, typed
 from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.app.widgets.number_field import NumberField
-from spikestudio.language import tr
+from spikestudio.language import tr, tr_in
 from spikestudio.lessons.pack import CONTROL_VALUES, MANIFEST
 from spikestudio.lessons.reading import FILE
 from spikestudio.sessions.document import Session
@@ -76,10 +76,12 @@ class GeneralForm(QWidget):
         start.addWidget(self.take)
         start.addStretch(1)
         below = QVBoxLayout()
+        below.setSpacing(2 * theme.SPACE)
         below.addWidget(self.start_text)
         below.addLayout(start)
         form.addRow(tr("Start"), below)
         rows = QGridLayout()
+        rows.setVerticalSpacing(2 * theme.SPACE)
         rows.addWidget(self.only, 0, 0, 1, 3)
         for index, box in enumerate(self.rows.values()):
             rows.addWidget(box, 1 + index // 3, index % 3)
@@ -143,7 +145,7 @@ def start_text(session: Session | None) -> str:
         snn_steps=request.snn_steps,
         threshold=request.threshold,
         seed=request.seed,
-        layout=place.layout or tr("as it is"),
+        layout=tr_in("layout", place.layout) if place.layout else tr("as it is"),
     )
 
 
@@ -196,7 +198,9 @@ class LockRow(QObject):
         )
         self.value.setFixedWidth(theme.px(110))
         self.note = field(
-            tr("Note on {title}", title=title), tr("What a student reads at the padlock"), "why?"
+            tr("Note on {title}", title=title),
+            tr("What a student reads at the padlock"),
+            tr("why?"),
         )
         if control not in CONTROL_VALUES:
             self.value.setPlaceholderText(tr("no value"))

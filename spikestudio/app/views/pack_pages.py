@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -72,6 +72,7 @@ class PagesForm(QWidget):
         self.body.setPlaceholderText(HINT)
         self.preview = LessonText()
         self.preview.setAccessibleName(tr("Preview of the page"))
+        self.preview.setPlaceholderText(tr("Preview of the page"))
         self.number = Caption(token="muted")
         self.picture = button(tr("Picture…"), tr("Put a PNG or SVG picture into the text"))
         self.settings = button(
@@ -96,7 +97,8 @@ class PagesForm(QWidget):
         beside.setSpacing(4 * theme.SPACE)
         for each in (self.body, self.preview):
             each.setMinimumHeight(theme.px(150))
-            beside.addWidget(each, 1)
+        beside.addWidget(self.body, 1)
+        beside.addWidget(self.preview, 1, Qt.AlignmentFlag.AlignTop)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)

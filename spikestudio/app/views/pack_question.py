@@ -72,12 +72,17 @@ class QuestionForm(QWidget):
         self._list = QVBoxLayout()
         self._list.setSpacing(theme.SPACE)
         self._numbers = QWidget()
-        row = QHBoxLayout(self._numbers)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.state, 1)
+        state, limits = QHBoxLayout(), QHBoxLayout()
+        state.addWidget(QLabel(self.state.accessibleName()))
+        state.addWidget(self.state, 1)
         for number in (self.low, self.high, self.tolerance):
-            row.addWidget(QLabel(number.accessibleName()))
-            row.addWidget(number)
+            limits.addWidget(QLabel(number.accessibleName()))
+            limits.addWidget(number, 1)
+        rows = QVBoxLayout(self._numbers)
+        rows.setContentsMargins(0, 0, 0, 0)
+        for row in (state, limits):
+            row.setSpacing(2 * theme.SPACE)
+            rows.addLayout(row)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.SPACE)
@@ -153,7 +158,7 @@ class QuestionForm(QWidget):
         if kind == "choice":
             rate = {"state": "measured.rate_change"}
             choices = [
-                {"id": "a", "when": rate | {"ge": 0}},
+                {"id": "a", "when": rate | {"gt": 0}},
                 {"id": "b", "when": rate | {"lt": 0}},
             ]
             predict = {"kind": "choice", "locks": ["sampler.sample"], "choices": choices}

@@ -270,12 +270,20 @@ class RasterView(View):
         self.layers.set_layers(self.run.layers)
         self.layers.set_current(self.run.selection.layer)
         if done:
-            self.layers.set_rates(recorder.rates()[:, done - 1])
+            step = self._step_looked_at()
+            self.layers.set_rates(recorder.rates()[:, done - 1 if step is None else step])
         self.controls.draw(rows, self.choice, self._lut, is_following=self.plot.is_following)
         part = rows.parts[0]
         is_missing = bool(part.missing) and part.missing[-1] == part.filled - 1
         self.notice.show_if(is_missing and part.mode == "potential")
         self._show_caption()
+
+    def _step_looked_at(self) -> int | None:
+        """Return the denoising step under the line of the moment; None: the newest one."""
+        if self._rows is None or not self.plot.moment.isVisible():
+            return None
+        step = int(self.plot.moment.value()) // self._rows.source.snn_steps
+        return step if step < steps_done(self.run) else None
 
     def _describe(self, where: QPointF) -> str:
         if self._rows is None:
@@ -285,7 +293,8 @@ class RasterView(View):
     def _show_caption(self) -> None:
         text = self._describe(self._hovered) if self._hovered is not None else ""
         if not text:
-            text = f"{step_text(self.run)}   {image_text(self.run)}{recomputed_text(self.run)}"
+            step = step_text(self.run, self._step_looked_at())
+            text = f"{step}   {image_text(self.run)}{recomputed_text(self.run)}"
         self.caption.set_text(text)
         words = [self.count_label.text, self.band.text, text]
         self.plot.setAccessibleDescription("; ".join(word for word in words if word))

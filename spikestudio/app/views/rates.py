@@ -214,7 +214,8 @@ class RatesView(View):
     def _show_caption(self) -> None:
         text = self._describe(self._hovered) if self._hovered is not None else ""
         if not text:
-            text = step_text(self.run)
+            is_done = self._step is not None and self._step < steps_done(self.run)
+            text = step_text(self.run, self._step if is_done else None)
             if self.run.changes:
                 change = self.run.changes[-1]
                 text += tr(

@@ -127,7 +127,7 @@ class VqsvaeView(View):
         self.detail.set_text(
             tr(
                 "z = {alpha:.2f} · potential {sign} {alpha_2:.2f} · rate   "
-                "mean squared error of the image {error} (white is 1)",
+                "mean squared error {error} (white is 1)",
                 alpha=1 - walk.alpha,
                 sign=sign,
                 alpha_2=abs(walk.alpha),

@@ -155,11 +155,14 @@ class _Mark(QWidget):
 
     def _hides(self, box: QRect, side: QPoint) -> bool:
         """Return whether the arrow on a side would lie on another control."""
-        away = theme.px(ARROW) // 2 + GAP + WIDTH
-        middle = box.center() + QPoint(
-            side.x() * (box.width() // 2 + away), side.y() * (box.height() // 2 + away)
-        )
-        return isinstance(self._window.childAt(middle), CONTROLS)
+        for length in (theme.px(ARROW) // 2, theme.px(ARROW)):  # its middle and its base
+            away = length + GAP + WIDTH
+            place = box.center() + QPoint(
+                side.x() * (box.width() // 2 + away), side.y() * (box.height() // 2 + away)
+            )
+            if isinstance(self._window.childAt(place), CONTROLS):
+                return True
+        return False
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt override
         painter = QPainter(self)

@@ -68,8 +68,9 @@ def test_without_a_command_the_window_opens(
         reset_layout: bool = False,
         recording: str = "",
         session: str = "",
+        lesson: str = "",
     ) -> int:
-        opened.append((checkpoint, layout, reset_layout, recording or session))
+        opened.append((checkpoint, layout, reset_layout, recording or session or lesson))
         return 7
 
     monkeypatch.setattr("spikestudio.app.entry.main", main)
@@ -78,12 +79,14 @@ def test_without_a_command_the_window_opens(
     assert command("app", "--layout", "teach").status == 7
     assert command("app", "--recording", "run.h5").status == 7
     assert command("app", "--session", "work.spikestudio").status == 7
+    assert command("app", "--lesson", "class.spikelesson").status == 7
     assert opened == [
         ("", "", False, ""),
         ("sddpm-mnist", "", True, ""),
         ("", "teach", False, ""),
         ("", "", False, "run.h5"),
         ("", "", False, "work.spikestudio"),
+        ("", "", False, "class.spikelesson"),
     ]
 
 
