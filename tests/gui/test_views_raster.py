@@ -506,3 +506,13 @@ def test_a_hidden_raster_tells_what_it_would_show(qtbot, run):
     told = view.shown()
     assert told.layer.id == run.selection.layer
     assert told.neurons.size
+
+
+def test_the_longest_name_of_a_layer_is_read_whole(qtbot, run):
+    names = ("head.neuron", "middleblocks.0.residual_shortcut.neuron1")
+    recorder = FakeRecorder(tuple(layer(name, 16, 1) for name in names))
+    view = shown(qtbot, RasterView(run))
+    FakeRun(run, recorder).start().step(1)
+    draw(qtbot, view)
+    editor = view.layers.lineEdit()
+    assert editor.width() > editor.fontMetrics().horizontalAdvance(names[1])

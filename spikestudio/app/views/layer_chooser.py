@@ -35,6 +35,7 @@ from spikestudio.app.views.parts import Combo
 from spikestudio.language import tr
 from spikestudio.types import LayerInfo
 
+ROOM = 44  # pixels beside a name: margins and the arrow
 RATE_ROLE = Qt.ItemDataRole.UserRole
 SAME_CLICK_SECONDS = 0.2  # a click that closes the list is also told to what lies below it
 _AnyIndex = QModelIndex | QPersistentModelIndex
@@ -164,8 +165,15 @@ class LayerChooser(Combo):
         """Offer the layers of a run."""
         if layers != self._model.layers:
             self._model.set_layers(layers)
+            self.updateGeometry()
             for popup in self._popups:
                 popup.setMinimumWidth(theme.px(320))
+
+    def sizeHint(self) -> QSize:  # noqa: N802  Qt override
+        # Room for the longest name: a field cuts off its beginning, which tells most.
+        hint, advance = super().sizeHint(), self.fontMetrics().horizontalAdvance
+        names = (advance(self.itemText(index)) for index in range(self.count()))
+        return QSize(max(hint.width(), max(names, default=0) + theme.px(ROOM)), hint.height())
 
     def set_current(self, layer_id: str) -> None:
         """Show which layer is looked at; does not announce it."""
