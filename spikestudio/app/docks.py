@@ -298,6 +298,17 @@ class DockManager(QObject):
         """Return the views that no tab covers, and those in another window."""
         return [dock.view for dock in self.docks.values() if dock.is_in_front or dock.is_away]
 
+    @property
+    def num_columns(self) -> int:
+        """How many docks are beside each other, at least one."""
+        there = [
+            dock.geometry()
+            for dock in self.docks.values()
+            if dock.is_in_front and dock.isVisible() and not dock.isFloating()
+        ]
+        lines = [box.center().y() for box in there]
+        return max((sum(box.top() <= y <= box.bottom() for box in there) for y in lines), default=1)
+
     def bring(self, view_id: str) -> None:
         """Open a dock if it is closed, in front of the tabs that it shares."""
         dock = self.docks[view_id]

@@ -15,7 +15,8 @@ from spikestudio.app.present_pointer import PointerRing
 from spikestudio.app.present_second import SecondWindow
 from spikestudio.language import tr
 
-SCALE = 1.5  # of the text, at least
+SCALE = 1.5  # of the text, at least, where the docks beside each other have room for it
+COLUMN = 300  # pixels at normal text size that a dock needs
 
 
 class Presentation(QObject):
@@ -34,6 +35,7 @@ class Presentation(QObject):
     """
 
     changed = Signal()  # a presentation began or ended
+    ringChanged = Signal(bool)  # noqa: N815  whether the pointer has a ring in presentations
     told = Signal(str)
 
     def __init__(self, window: QMainWindow, docks: DockManager) -> None:
@@ -114,7 +116,8 @@ class Presentation(QObject):
         self._window_state, self._size = self._window.windowState(), self._window.size()
         self._follow()
         self._docks.set_titles_shown(is_shown=False)
-        theme.manager.set_least_scale(SCALE)
+        room = self._window.screen().size().width() / self._docks.num_columns
+        theme.manager.set_least_scale(min(SCALE, max(1.0, room / COLUMN)))
         self._window.showFullScreen()
         if self.second is not None:
             self.second.show_on(self._other_screen())
@@ -150,11 +153,19 @@ class Presentation(QObject):
 
     # the pointer ----------------------------------------------------------------------------
 
+    def show_ring_in(self, action: QAction) -> None:
+        """Let an action switch the ring, and show whether there is one."""
+        action.setCheckable(True)
+        action.setChecked(self.has_ring)
+        action.triggered.connect(self.toggle_ring)
+        self.ringChanged.connect(action.setChecked)
+
     @Slot()
     def toggle_ring(self) -> None:
         """Surround the pointer with a ring in presentations, or no longer."""
         self.has_ring = not self.has_ring
         self._follow_pointer()
+        self.ringChanged.emit(self.has_ring)
 
     def _follow_pointer(self) -> None:
         for ring in self.rings:

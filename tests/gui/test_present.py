@@ -7,7 +7,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from spikestudio.app import theme
-from spikestudio.app.present import SCALE, Presentation
+from spikestudio.app.layouts import Split
+from spikestudio.app.present import COLUMN, SCALE, Presentation
 from spikestudio.app.widgets.dock_scroll import AWAY
 
 LARGER = 1.25
@@ -54,6 +55,7 @@ def titles(shell):
 def test_bars_and_titles_go_and_the_text_is_large(qtbot, shell, present):
     qtbot.wait(50)
     assert any(titles(shell))
+    shell.window.docks.arrange(Split("row", ("image",), (100,)))
     present.toggle()
     qtbot.waitUntil(lambda: not any(titles(shell)))
     assert shell.window.isFullScreen()
@@ -84,7 +86,17 @@ def test_the_end_brings_everything_back(qtbot, shell, present, is_by_key):
     assert not present.is_active
 
 
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_text_is_as_large_as_the_docks_have_room_for(qtbot, shell, present, number):
+    names = ("image", "sampler", "rates", "history")[:number]
+    shell.window.docks.arrange(Split("row", names, (25,) * number))
+    present.toggle()
+    room = shell.window.screen().size().width() / number
+    assert theme.manager.scale == min(SCALE, max(1.0, room / COLUMN))
+
+
 def test_text_that_was_set_meanwhile_holds_afterwards(qtbot, shell, present):
+    shell.window.docks.arrange(Split("row", ("image",), (100,)))
     present.toggle()
     theme.manager.set_scale(LARGER)
     assert theme.manager.scale == SCALE
@@ -158,6 +170,17 @@ def test_the_ring_can_be_switched_off(qtbot, shell, present):
     move_pointer(shell.window, QPoint(300, 300))
     present.toggle_ring()
     assert len(present.rings) == 1
+
+
+def test_the_menu_tells_whether_there_is_a_ring(qtbot, shell, present):
+    action = shell.window.commands["pointer-ring"]
+    assert action.isCheckable()
+    present.has_ring = action.isChecked()
+    for is_on in (not action.isChecked(), action.isChecked()):
+        action.trigger()  # by the menu, the palette or a key
+        assert action.isChecked() is present.has_ring is is_on
+    present.toggle_ring()
+    assert action.isChecked() is present.has_ring
 
 
 def test_a_desktop_without_animations_has_no_ring_at_first(qtbot, shell, monkeypatch):
