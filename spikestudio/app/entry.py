@@ -90,8 +90,6 @@ def main(
     window = MainWindow(parts)
     sheet.apply()
     _route_errors(parts.bridge, window.notifications)
-    if languages.lacks_font():
-        window.notifications.warn(languages.NO_FONT)
 
     def start() -> None:
         logger.info("first picture after %.2f s", time.perf_counter() - started)

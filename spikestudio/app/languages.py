@@ -16,15 +16,12 @@ from PySide6.QtWidgets import QApplication
 from spikestudio import language
 
 SETTINGS = "settings.json"
+BUNDLED_FAMILY = "SpikeStudio Sans SC"  # the commonest characters, and every one of the window's own
 CHINESE_FAMILIES = (
     *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN"),
     *("PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", "Droid Sans Fallback"),
 )
-"""Sans-serif families of Linux, macOS and Windows, the first that is there wins; Qt finds others."""
-NO_FONT = (
-    "This computer has no font with Chinese characters: install one, such as fonts-noto-cjk, "
-    "or choose English under View, Language."
-)
+"""Sans-serif families of Linux, macOS and Windows for rarer characters, in notes of users."""
 
 
 def take(folder: Path) -> str:
@@ -61,15 +58,9 @@ def translate_qt(app: QApplication) -> bool:
 
 
 def families() -> tuple[str, ...]:
-    """Return the fonts to look into for characters that the window's own has not."""
-    if language.current() != "zh_CN":
-        return ()
+    """Return the fonts to look into for characters that the window's own has not.
+
+    In every language: its menu writes the names of the others as they do.
+    """
     known = set(QFontDatabase.families())
-    return tuple(name for name in CHINESE_FAMILIES if name in known)
-
-
-def lacks_font() -> bool:
-    """Whether no font on this computer can write the language in force."""
-    if language.current() != "zh_CN":
-        return False
-    return not QFontDatabase.families(QFontDatabase.WritingSystem.SimplifiedChinese)
+    return tuple(name for name in (BUNDLED_FAMILY, *CHINESE_FAMILIES) if name in known)
