@@ -130,8 +130,9 @@ class Views:
 
     def _give_operations(self) -> None:
         model = self._context.checkpoint.model
-        operations = model.operations if model else None
-        self.efficiency.set_operations(operations)
+        operations, made = model.operations if model else None, self._context.run.result
+        is_of_run = bool(model and made and model.card.tensors_sha256 == made.tensors_sha256)
+        self.efficiency.set_operations(operations, is_of_run=is_of_run)
         self._context.codebook.set_info(model.codebook if model else None)
 
     def _look_at_cursor(self) -> None:
@@ -298,16 +299,23 @@ class DockManager(QObject):
         """Return the views that no tab covers, and those in another window."""
         return [dock.view for dock in self.docks.values() if dock.is_in_front or dock.is_away]
 
-    @property
-    def num_columns(self) -> int:
-        """How many docks are beside each other, at least one."""
+    def columns(self) -> list[list[str]]:
+        """Return the docks that are seen, by columns from the left, each from its top."""
         there = [
-            dock.geometry()
+            dock
             for dock in self.docks.values()
             if dock.is_in_front and dock.isVisible() and not dock.isFloating()
         ]
-        lines = [box.center().y() for box in there]
-        return max((sum(box.top() <= y <= box.bottom() for box in there) for y in lines), default=1)
+        found: list[list[Dock]] = []
+        for dock in sorted(there, key=lambda each: (each.x(), each.y())):
+            if found and dock.x() < found[-1][0].geometry().center().x():
+                found[-1].append(dock)
+            else:
+                found.append([dock])
+        return [
+            [dock.view.view_id for dock in sorted(column, key=lambda each: each.y())]
+            for column in found
+        ]
 
     def bring(self, view_id: str) -> None:
         """Open a dock if it is closed, in front of the tabs that it shares."""
@@ -417,13 +425,17 @@ class DockManager(QObject):
             window_layout.activate()
         if not (self._window.isMaximized() or self._window.isFullScreen()):
             self._window.resize(size)  # Qt opened all docks for a moment, which asked for more
+        self.share_out(snapshot)
+        self._form, self._arranged = snapshot.form, None
+
+    def share_out(self, snapshot: Snapshot) -> None:
+        """Give docks the sizes that they had; how low one can be follows only once it is as wide."""
         docks = [self.docks[key] for key in snapshot.sizes]
         for orientation, lengths in (
             (Qt.Orientation.Horizontal, [each.width() for each in snapshot.sizes.values()]),
             (Qt.Orientation.Vertical, [each.height() for each in snapshot.sizes.values()]),
         ):
             self._window.resizeDocks(docks, lengths, orientation)
-        self._form, self._arranged = snapshot.form, None
 
     # one dock on the whole screen -----------------------------------------------------------
 

@@ -79,6 +79,16 @@ def columns_for(columns: tuple[tuple[str, ...], ...], width: float, height: floa
     return parts
 
 
+def page_columns(columns: list[list[str]]) -> list[list[str]]:
+    """Return columns of docks as a page of a lesson may ask for them, without the lesson's own."""
+    found = [[name for name in column if name != "lesson"] for column in columns]
+    found = [column for column in found if column]
+    last = [name for column in found[PAGE_COLUMNS - 1 :] for name in column]
+    kept = [*found[: PAGE_COLUMNS - 1], *([last] if last else [])]
+    return [column[:PAGE_ROWS] for column in kept]
+
+
+PAGE_COLUMNS, PAGE_ROWS = 3, 4  # the most that the schema of lessons has
 _WEIGHTS = {"timeline": 3}  # of the height beside a lesson; any other dock has five
 NARROW = (960, 540)  # the least window for three docks beside each other
 LESSON, COLUMN, ROW = 220, 260, 150  # least width of a lesson and of a column, height of a dock

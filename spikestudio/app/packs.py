@@ -13,7 +13,7 @@ from shiboken6 import isValid
 
 from spikestudio.app.context import Context
 from spikestudio.app.docks import STATE_VERSION, DockManager
-from spikestudio.app.layouts import LAYOUTS
+from spikestudio.app.layouts import LAYOUTS, page_columns
 from spikestudio.app.lesson_controls import (
     CONTROLS,
     Parts,
@@ -135,6 +135,7 @@ class Packs(QObject):
             session=self._seen,
             value_of=self._value_of,
             request=lambda: context.sampler.request.to_json(),
+            docks=lambda: page_columns(self._docks.columns()),
             written=self._written,
         )
         editor = self.editor = PackEditor(desk, self._window)
@@ -273,7 +274,7 @@ class Packs(QObject):
         level = tr(", level {level}", level=LEVELS[pack.level][0]) if pack.level else ""
         text = tr(
             "Opened the lesson pack {current_path}{by}: {held}{level}. "
-            "All is put back when the lesson is left.",
+            "Docks, locks and the sampler's settings go back when the lesson is left.",
             current_path=current.path.name,
             by=by,
             held=held,

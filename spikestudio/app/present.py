@@ -116,7 +116,7 @@ class Presentation(QObject):
         self._window_state, self._size = self._window.windowState(), self._window.size()
         self._follow()
         self._docks.set_titles_shown(is_shown=False)
-        room = self._window.screen().size().width() / self._docks.num_columns
+        room = self._window.screen().size().width() / max(1, len(self._docks.columns()))
         theme.manager.set_least_scale(min(SCALE, max(1.0, room / COLUMN)))
         self._window.showFullScreen()
         if self.second is not None:
@@ -156,6 +156,7 @@ class Presentation(QObject):
     def show_ring_in(self, action: QAction) -> None:
         """Let an action switch the ring, and show whether there is one."""
         action.setCheckable(True)
+        action.setIconVisibleInMenu(False)  # menus draw it in the place of the tick
         action.setChecked(self.has_ring)
         action.triggered.connect(self.toggle_ring)
         self.ringChanged.connect(action.setChecked)

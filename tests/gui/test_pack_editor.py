@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox
 from shiboken6 import isValid
 
+from spikestudio.app.layouts import Split
 from spikestudio.app.viewmodels.pack_draft import TITLE_PAGE, PackDraft
 from spikestudio.app.viewmodels.pack_file import check_parts
 from spikestudio.app.views.pack_editor import LOCKED, PAGES, SOURCE, PackEditor
@@ -52,6 +53,30 @@ def settle(qtbot: Any, room: Room, editor: PackEditor) -> None:
     qtbot.waitUntil(
         lambda: bool(room.shell.frame() or not room.context.jobs.is_active), timeout=WAIT_MS
     )
+
+
+def test_a_page_takes_settings_and_docks_as_they_are_when_asked(
+    qtbot: Any, room: Room, editor: PackEditor, tmp_path: Path
+) -> None:
+    docks = room.packs._docks
+    docks.arrange(Split("row", ("lesson", Split("column", ("image", "rates")), "sampler")))
+    room.context.sampler.set(seed=5)  # after the editor was opened
+    qtbot.wait(50)
+    editor.show_tab(PAGES)
+    pages = editor.pages
+    assert not pages.no_docks.isEnabled()
+    pages.settings.click()
+    pages.show_docks.click()
+    start = editor.draft.pages[0]["start"]
+    assert start["request"]["seed"] == 5
+    assert start["show"] == [["image", "rates"], ["sampler"]]
+    assert "3" in pages.no_docks.text()
+    QTest.keyClicks(pages.title, "Look")
+    QTest.keyClicks(pages.body, "At these docks.")
+    room.open(qtbot, save(qtbot, room, editor, tmp_path / "docks.spikelesson"))
+    qtbot.waitUntil(lambda: docks.columns()[1:] == start["show"], timeout=WAIT_MS)
+    pages.no_docks.click()
+    assert set(editor.draft.pages[0]["start"]) == {"request"}
 
 
 def save(qtbot: Any, room: Room, editor: PackEditor, path: Path) -> Path:

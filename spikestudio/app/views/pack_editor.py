@@ -56,8 +56,8 @@ class Desk:
     """What the editor asks of the window.
 
     ``titles`` are names of controls and ``rows`` of those that can be hidden; ``session`` is what is
-    seen now, ``value_of`` the value of a control and ``request`` all of the sampler's; ``written`` is
-    what a page has in the place of a state's name.
+    seen now, ``value_of`` the value of a control, ``request`` all of the sampler's and ``docks`` the
+    docks beside the lesson by columns; ``written`` is what a page has in the place of a state's name.
     """
 
     submit: Submit
@@ -67,6 +67,7 @@ class Desk:
     session: Callable[[], Session]
     value_of: Callable[[str], Any]
     request: Callable[[], dict[str, Any]]
+    docks: Callable[[], list[list[str]]]
     written: Callable[[str], str]
 
 
@@ -95,7 +96,9 @@ class PackEditor(QDialog):
         self.stack = QStackedWidget()
         self.general = GeneralForm(self.draft, desk.rows)
         self.locks = LocksForm(self.draft, desk.titles, desk.value_of)
-        self.pages = PagesForm(self.draft, desk.titles, desk.written)
+        self.pages = PagesForm(
+            self.draft, desk.titles, desk.written, request=desk.request, docks=desk.docks
+        )
         self.source = SourcePage(self.draft)
         self.message = Words()
         self.show_error = button(tr("Show the place"), tr("Go to the line in the source"))
@@ -216,7 +219,6 @@ class PackEditor(QDialog):
                 name=name,
             )
         )
-        self.pages.request = self._desk.request()
         page = (self.general, self.locks, self.pages, self.source)[self.stack.currentIndex()]
         page.refresh()
         broken = self.draft.broken

@@ -43,15 +43,21 @@ class PagesForm(QWidget):
     told = Signal(str)
 
     def __init__(
-        self, draft: PackDraft, titles: Mapping[str, str], written: Callable[[str], str]
+        self,
+        draft: PackDraft,
+        titles: Mapping[str, str],
+        written: Callable[[str], str],
+        *,
+        request: Callable[[], dict[str, Any]],
+        docks: Callable[[], list[list[str]]],
     ) -> None:
         super().__init__()
         self._draft, self._written = draft, written
+        self._request, self._docks = request, docks  # of the window, as they are when asked
         self._folder = tempfile.TemporaryDirectory(
             prefix="spikestudio-draft-", ignore_cleanup_errors=True
         )
         self._shown_pictures: dict[str, bytes] = {}
-        self.request: dict[str, Any] = {}  # of the sampler, as it is now
         self.list = QListWidget()
         self.list.setAccessibleName(tr("Pages"))
         self.list.setToolTip(tr("Choose a page"))
@@ -79,6 +85,10 @@ class PagesForm(QWidget):
             tr("Settings of now"), tr("Let this page begin with the sampler as it is")
         )
         self.no_settings = button(tr("No settings"), tr("Let this page leave the sampler as it is"))
+        self.show_docks = button(
+            tr("Docks of now"), tr("Let this page show the docks that are seen in the window")
+        )
+        self.no_docks = button(tr("No docks"), tr("Let this page leave the docks as they are"))
         self.done = ConditionRow(tr("Complete when"), nothing=tr("it was read"))
         self.question = QuestionForm(draft)
         self._build()
@@ -107,6 +117,7 @@ class PagesForm(QWidget):
         form.addRow(tr("Title"), self.title)
         form.addRow(tr("Points at"), line(self.point, self.pick))
         form.addRow(tr("Starts with"), tool_row(self.settings, self.no_settings))
+        form.addRow(tr("Shows"), tool_row(self.show_docks, self.no_docks))
         form.addRow(tr("Complete when"), self.done)
         form.addRow(tr("Question"), self.question)
         below = QWidget()
@@ -135,6 +146,8 @@ class PagesForm(QWidget):
         self.picture.clicked.connect(self._ask_picture)
         self.settings.clicked.connect(self._take_settings)
         self.no_settings.clicked.connect(self._leave_settings)
+        self.show_docks.clicked.connect(self._take_docks)
+        self.no_docks.clicked.connect(self._leave_docks)
         self.done.edited.connect(self._on_done)
 
     @property
@@ -178,6 +191,11 @@ class PagesForm(QWidget):
             tr("No settings ({num_request} now)", num_request=len(request))
             if request
             else tr("No settings")
+        )
+        num_docks = sum(map(len, page.get("start", {}).get("show", ())))
+        self.no_docks.setEnabled(bool(num_docks))
+        self.no_docks.setText(
+            tr("No docks ({num_docks} now)", num_docks=num_docks) if num_docks else tr("No docks")
         )
         self.question.show_page(self.index)
         self.remove.setEnabled(len(self._draft.pages) > 1)
@@ -239,14 +257,26 @@ class PagesForm(QWidget):
 
     @Slot()
     def _take_settings(self) -> None:
-        start = dict(self._draft.pages[self.index].get("start", {}))
-        start["request"] = {name: self.request[name] for name in SETTINGS if name in self.request}
-        self._draft.put_page(self.index, "start", start)
+        request = self._request()
+        self._put_start("request", {name: request[name] for name in SETTINGS if name in request})
 
     @Slot()
     def _leave_settings(self) -> None:
+        self._put_start("request", None)
+
+    @Slot()
+    def _take_docks(self) -> None:
+        self._put_start("show", self._docks())
+
+    @Slot()
+    def _leave_docks(self) -> None:
+        self._put_start("show", None)
+
+    def _put_start(self, name: str, value: Any) -> None:  # noqa: ANN401  any JSON value
         start = dict(self._draft.pages[self.index].get("start", {}))
-        start.pop("request", None)
+        start.pop(name, None)
+        if value:
+            start[name] = value
         self._draft.put_page(self.index, "start", start or None)
 
     @Slot()
