@@ -79,6 +79,35 @@ def test_a_page_takes_settings_and_docks_as_they_are_when_asked(
     assert set(editor.draft.pages[0]["start"]) == {"request"}
 
 
+def test_a_curve_is_asked_for_in_the_form(
+    qtbot: Any, room: Room, editor: PackEditor, tmp_path: Path
+) -> None:
+    editor.show_tab(PAGES)
+    question = editor.pages.question
+    question.kind.set_choice("number")
+    question.kind.chosen.emit("number")
+    assert editor.draft.pages[0]["done"]["state"] == "run.finished"
+    question.kind.set_choice("curve")
+    question.kind.chosen.emit("curve")
+    page = editor.draft.pages[0]
+    assert page["done"] == {"state": "lab.amplitude", "gt": 0}
+    assert (page["predict"]["points"], page["start"]["lab"]["steps"]) == (8, 8)
+    assert not question.waits.isVisible()
+    question.state.set_choice("lab.charged")
+    question.high.set_number(2)
+    question.high.edited.emit(2)
+    predict = editor.draft.pages[0]["predict"]
+    assert (predict["state"], predict["high"], predict["points"]) == ("lab.charged", 2, 8)
+    QTest.keyClicks(editor.pages.title, "Draw")
+    QTest.keyClicks(editor.pages.body, "Then give it a current of 0.5.")
+    settle(qtbot, room, editor)
+    assert editor.problem is None, editor.problem
+    room.open(qtbot, save(qtbot, room, editor, tmp_path / "curve.spikelesson"))
+    pad = room.shell.window.views.lesson.question.pad
+    qtbot.waitUntil(lambda: bool(room.shell.frame() or pad is not None), timeout=WAIT_MS)
+    assert room.context.lesson.page.predict.points == 8
+
+
 def save(qtbot: Any, room: Room, editor: PackEditor, path: Path) -> Path:
     done: list[object] = []
     editor.saved.connect(lambda *found: done.append(found))

@@ -1,4 +1,4 @@
-"""The question of a page in the pack editor: a choice, or a number that is measured."""
+"""The question of a page in the pack editor: a choice, or a number or a curve that is measured."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 
 from spikestudio.app import theme
 from spikestudio.app.viewmodels.pack_draft import PackDraft
-from spikestudio.app.views.pack_parts import WRITTEN, ConditionRow, button, field, show_text
+from spikestudio.app.views.pack_parts import ConditionRow, button, field, show_text
 from spikestudio.app.views.parts import line
-from spikestudio.app.views.sweep_form import Words
 from spikestudio.app.widgets.choice_box import ChoiceBox
 from spikestudio.app.widgets.number_field import NumberField
 from spikestudio.language import tr
@@ -19,6 +18,11 @@ from spikestudio.lessons.states import STATES
 
 MOST = 6  # choices
 FINISHED = {"state": "run.finished", "since_start": True, "ge": 1}
+POINTS = (2, 64)  # of a curve that is drawn
+# What a page begins with that asks for the curve of a neuron: current is given after the answer.
+CURVE_LAB = {"kind": "IF", "threshold": 1.0, "reset": 0.0, "shape": "constant", "steps": 8}
+CURVE_START = {"show": [["neuron-lab"]], "lab": CURVE_LAB | {"amplitude": 0.0}}
+CURVE_DONE = {"state": "lab.amplitude", "gt": 0}
 _FAR = 1e9
 
 
@@ -35,6 +39,7 @@ class QuestionForm(QWidget):
                 (tr("no question"), ""),
                 (tr("choose one"), "choice"),
                 (tr("predict a number"), "number"),
+                (tr("draw a curve"), "curve"),
             ]
         )
         self.question = field(
@@ -47,9 +52,7 @@ class QuestionForm(QWidget):
         self.answers: list[AnswerRow] = []
         self.more = button(tr("Add an answer"), tr("One more answer to choose from"))
         self.state = ChoiceBox(tr("Measured"))
-        self.state.setToolTip(tr("The number that the prediction is compared with"))
-        numbers = [n for n, state in STATES.items() if state.kind == "number"]
-        self.state.set_choices([(f"{n}: {STATES[n].meaning}", n) for n in numbers])
+        self.state.setToolTip(tr("What the prediction is compared with"))
         self.low, self.high, self.tolerance = (
             NumberField(name, tip, -_FAR, _FAR, decimals=3)
             for name, tip in (
@@ -58,14 +61,18 @@ class QuestionForm(QWidget):
                 (tr("Right within"), tr("How far off still counts as right")),
             )
         )
-        self.written = Words()
+        self.points = NumberField(
+            tr("SNN steps"),
+            tr("Points of the curve: the neuron lab has to have as many SNN steps"),
+            *POINTS,
+        )
         self._build()
         self.kind.chosen.connect(self._on_kind)
         self.question.textEdited.connect(self._on_question)
         self.waits.clicked.connect(self._store)
         self.more.clicked.connect(self._add)
         self.state.chosen.connect(self._store)
-        for number in (self.low, self.high, self.tolerance):
+        for number in (self.low, self.high, self.tolerance, self.points):
             number.edited.connect(self._store)
 
     def _build(self) -> None:
@@ -75,6 +82,9 @@ class QuestionForm(QWidget):
         state, limits = QHBoxLayout(), QHBoxLayout()
         state.addWidget(QLabel(self.state.accessibleName()))
         state.addWidget(self.state, 1)
+        self._of_points = QLabel(self.points.accessibleName())
+        state.addWidget(self._of_points)
+        state.addWidget(self.points)
         for number in (self.low, self.high, self.tolerance):
             limits.addWidget(QLabel(number.accessibleName()))
             limits.addWidget(number, 1)
@@ -89,7 +99,7 @@ class QuestionForm(QWidget):
         for each in (self.kind, self.question, self.waits):
             column.addWidget(each)
         column.addLayout(self._list)
-        for part in (self.more, self._numbers, self.written):
+        for part in (self.more, self._numbers):
             column.addWidget(part)
 
     # showing --------------------------------------------------------------------------------
@@ -101,24 +111,25 @@ class QuestionForm(QWidget):
         predict: dict[str, Any] = page.get("predict", {})
         words = self._draft.words(page["id"])
         kind = predict.get("kind", "")
-        is_curve = kind == "curve"
-        self.kind.setEnabled(not is_curve)
-        self.kind.set_choice("" if is_curve else kind)
+        is_curve, is_measured = kind == "curve", kind in ("number", "curve")
+        self.kind.set_choice(kind)
         show_text(self.question, words.front.get("question", ""))
         self.waits.setChecked("sampler.sample" in predict.get("locks", ()))
-        for widget in (self.question, self.waits):
-            widget.setVisible(bool(kind))
+        self.question.setVisible(bool(kind))
+        self.waits.setVisible(bool(kind) and not is_curve)
         self.more.setVisible(kind == "choice" and len(predict.get("choices", ())) < MOST)
-        self._numbers.setVisible(kind == "number")
-        self.written.say(
-            tr("A curve is drawn, {written}.", written=WRITTEN) if is_curve else "", "muted"
-        )
+        self._numbers.setVisible(is_measured)
+        for widget in (self._of_points, self.points):
+            widget.setVisible(is_curve)
         self._show_choices(predict.get("choices", []), words.front)
-        if kind == "number":
+        if is_measured:
+            names = [name for name, state in STATES.items() if state.kind == kind]
+            self.state.set_choices([(f"{name}: {STATES[name].meaning}", name) for name in names])
             self.state.set_choice(predict.get("state"))
             self.low.set_number(predict.get("low", 0))
             self.high.set_number(predict.get("high", 1))
             self.tolerance.set_number(predict.get("tolerance", 0))
+            self.points.set_number(predict.get("points", POINTS[0]))
 
     def _show_choices(self, choices: list[dict[str, Any]], front: Any) -> None:  # noqa: ANN401
         while len(self.answers) > len(choices):
@@ -147,8 +158,11 @@ class QuestionForm(QWidget):
     @Slot(object)
     def _on_kind(self, kind: object) -> None:
         page = self._draft.pages[self._index]
-        if kind and "done" not in page:  # a prediction is compared when the page is complete
-            page["done"] = dict(FINISHED)
+        is_ours = page.get("done") in (None, FINISHED, CURVE_DONE)
+        if kind and is_ours:  # a prediction is compared when the page is complete
+            page["done"] = dict(CURVE_DONE if kind == "curve" else FINISHED)
+        if kind == "curve":
+            page["start"] = CURVE_START | page.get("start", {})
         if kind:
             front = {"question": self.question.text() or tr("What do you expect?")}
             if kind == "choice":
@@ -165,6 +179,11 @@ class QuestionForm(QWidget):
         elif kind == "number":
             measured = {"state": "measured.rate", "low": 0, "high": 1, "tolerance": 0.05}
             predict = {"kind": "number", "locks": ["sampler.sample"], **measured}
+        elif kind == "curve":
+            measured = {"state": "lab.potential", "low": 0, "high": 1, "tolerance": 0.15}
+            locks = ["lab.amplitude", "lab.steps", "lab.threshold", "lab.shape"]
+            points = page["start"]["lab"].get("steps", CURVE_LAB["steps"])
+            predict = {"kind": "curve", "locks": locks, **measured, "points": points}
         self._draft.put_page(self._index, "predict", predict)
 
     @Slot(str)
@@ -185,20 +204,23 @@ class QuestionForm(QWidget):
         predict = dict(self._draft.pages[self._index].get("predict", {}))
         if not predict:
             return
-        others = [each for each in predict.get("locks", ()) if each != "sampler.sample"]
-        predict["locks"] = [*others, *(["sampler.sample"] if self.waits.isChecked() else [])]
+        if predict["kind"] != "curve":
+            others = [each for each in predict.get("locks", ()) if each != "sampler.sample"]
+            predict["locks"] = [*others, *(["sampler.sample"] if self.waits.isChecked() else [])]
         if predict["kind"] == "choice":
             predict["choices"] = [
                 {"id": choice["id"], "when": row.when.condition or choice["when"]}
                 for row, choice in zip(self.answers, predict["choices"], strict=True)
             ]
-        elif predict["kind"] == "number":
+        else:
             predict |= {
                 "state": self.state.choice,
                 "low": self.low.value(),
                 "high": self.high.value(),
                 "tolerance": self.tolerance.value(),
             }
+            if predict["kind"] == "curve":
+                predict["points"] = round(self.points.value())
         self._draft.put_page(self._index, "predict", predict)
 
     @Slot()
