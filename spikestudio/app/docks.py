@@ -172,6 +172,7 @@ class DockManager(QObject):
 
     layoutChanged = Signal(str)  # noqa: N815
     frontChanged = Signal()  # noqa: N815  other views are to be seen
+    moved = Signal()  # docks or their tabs may lie above what was in front of them
 
     def __init__(self, window: QMainWindow, views: dict[str, View]) -> None:
         super().__init__(window)
@@ -212,6 +213,7 @@ class DockManager(QObject):
         self._hide_orphans()
         for dock in self.docks.values():
             dock.follow_tabs()
+        self.moved.emit()
 
     def _hide_orphans(self) -> None:
         """Hide tab bars that Qt forgot when docks were arranged anew: of no tabs, or second ones."""

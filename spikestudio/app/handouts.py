@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from PySide6.QtGui import (
 from spikestudio import __version__
 from spikestudio.atomic import atomic_write
 from spikestudio.language import tr
+from spikestudio.lessons.handout import QUESTION
 
 DPI = 300
 POINTS = 10  # of the text
@@ -67,7 +69,7 @@ def save_pdf(path: Path, html: str, title: str) -> None:
     a4 = QPageSize(QPageSize.PageSizeId.A4)
     writer.setPageLayout(QPageLayout(a4, QPageLayout.Orientation.Portrait, QMarginsF()))
     _lay_out(document, writer)
-    _keep_headings(document, float(writer.height()))
+    _keep_together(document, float(writer.height()))
     _paint(document, writer)
     del writer  # before the buffer that it writes to
     data = buffer.data().data()
@@ -84,8 +86,8 @@ def _lay_out(document: QTextDocument, writer: QPdfWriter) -> None:
     frame.setFrameFormat(form)
 
 
-def _keep_headings(document: QTextDocument, height: float) -> None:
-    """Begin a new sheet before a heading of which the text would be on the next one."""
+def _keep_together(document: QTextDocument, height: float) -> None:
+    """Begin a new sheet before what would end on the next one: a heading's text, a question's room."""
     layout = document.documentLayout()
 
     def sheet(block: QTextBlock) -> int:
@@ -95,11 +97,30 @@ def _keep_headings(document: QTextDocument, height: float) -> None:
 
     block = document.begin()
     while block.isValid() and block.next().isValid():
-        if block.blockFormat().headingLevel() > 1 and sheet(block) != sheet(block.next()):
+        last = _kept_with(block)
+        if last is not None and sheet(block) != sheet(last):
             form = block.blockFormat()
             form.setPageBreakPolicy(QTextFormat.PageBreakFlag.PageBreak_AlwaysBefore)
             QTextCursor(block).setBlockFormat(form)
         block = block.next()
+
+
+def _kept_with(block: QTextBlock) -> QTextBlock | None:
+    """Return what begins on the same sheet: the text of a heading, or the end of a question."""
+    if block.blockFormat().headingLevel() > 1:
+        return block.next()
+    if not any(name.startswith(QUESTION) for name in _anchors(block)):
+        return None
+    while block.next().isValid() and not block.next().blockFormat().headingLevel():
+        block = block.next()  # a question is the last thing on its page
+    return block
+
+
+def _anchors(block: QTextBlock) -> Iterator[str]:
+    fragments = block.begin()
+    while not fragments.atEnd():
+        yield from fragments.fragment().charFormat().anchorNames()
+        fragments += 1
 
 
 def _paint(document: QTextDocument, writer: QPdfWriter) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from spikestudio import language
 
 SETTINGS = "settings.json"
-BUNDLED_FAMILY = "SpikeStudio Sans SC"  # the commonest characters, and every one of the window's own
+BUNDLED_FAMILY = "SpikeStudio Sans SC"  # holds every character of the window
 CHINESE_FAMILIES = (
     *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN"),
     *("PingFang SC", "Microsoft YaHei", "WenQuanYi Micro Hei", "Droid Sans Fallback"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from spikestudio import paths
 from spikestudio.app.context import Context
-from spikestudio.app.docks import STATE_VERSION, DockManager
+from spikestudio.app.docks import DockManager, Snapshot
 from spikestudio.app.layouts import LAYOUTS, Split, columns_for, with_lessons
 from spikestudio.app.lesson_controls import CONTROLS, Parts, locks_of, widget_of
 from spikestudio.app.lesson_locks import Locks
@@ -25,11 +26,16 @@ from spikestudio.lessons.shelf import ARCHITECTURES
 if TYPE_CHECKING:
     from spikestudio.app.recordings import Recordings
     from spikestudio.sampling.request import SamplingRequest
+    from spikestudio.sampling.worker import ModelInfo
 
 DOCK = "lesson"
 SHARES = {1: (30, 70), 2: (26, 40, 34), 3: (24, 24, 28, 24)}  # of the window, by number of columns
 WIDE_SHARES = (40, 60)  # at large text, beside one column
 FALLBACK = "sddpm-mnist"  # where any model will do and none is loaded
+
+
+def _path_of(model: ModelInfo | None) -> Path | None:
+    return None if model is None else model.path
 
 
 class Lessons(QObject):
@@ -54,7 +60,8 @@ class Lessons(QObject):
         self._docks, self._parts = docks, parts
         self._recordings, self._lesson = recordings, lesson
         self._arranged: tuple[tuple[str, ...], ...] = ()
-        self._before: tuple[str, SamplingRequest, object] | None = None  # the lesson was opened
+        self._before: tuple[Snapshot, SamplingRequest, Path | None] | None = None  # of a lesson
+        self._found: Snapshot | None = None  # before the lesson that was closed a moment ago
         self._model: Path | None = None  # that the page waits for
         self._recording: Path | None = None  # likewise
         self._is_entered = False  # a page, whose start is being made or was made
@@ -91,7 +98,7 @@ class Lessons(QObject):
     @Slot()
     def _on_opened(self) -> None:
         sampler = self._context.sampler
-        self._before = (self._docks.save(), sampler.request, sampler.model)
+        self._before = (self._docks.snapshot(), sampler.request, _path_of(sampler.model))
         self._arranged = ()
 
     @Slot()
@@ -299,16 +306,18 @@ class Lessons(QObject):
         """Put docks and request back to what they were."""
         if self._before is None:
             return
-        (state, request, model), self._before = self._before, None
+        (found, request, model), self._before = self._before, None
         self._size = self._window.size()
-        self._docks.restore(state, STATE_VERSION)
+        self._found = found
+        self._docks.put_back(found, self._size)
+        self._docks.redock_lost()
         self._docks.bring(DOCK)
         self._settle.start(0)
-        values: dict[str, Any] = {"overrides": ()}  # what a page switched off works again
-        if model is not None and model is self._context.sampler.model:
-            values = {name: getattr(request, name) for name in request.__dataclass_fields__}
+        sampler = self._context.sampler
+        if model != _path_of(sampler.model):  # as if the lesson's model had been loaded by hand
+            request = replace(sampler.defaults, seed=request.seed)
         try:
-            self._context.sampler.set(**values)
+            sampler.set(**{name: getattr(request, name) for name in request.__dataclass_fields__})
         except SpikeStudioError as error:
             self.told.emit(str(error))
 
@@ -317,6 +326,9 @@ class Lessons(QObject):
         """Undo what docks asked for that were beside each other for a moment."""
         if not self._window.isMaximized() and not self._window.isFullScreen():
             self._window.resize(self._size)
+        found, self._found = self._found, None
+        if found is not None and self._before is None:
+            self._docks.share_out(found)
 
     @Slot()
     def _on_failed(self) -> None:

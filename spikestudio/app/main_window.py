@@ -135,6 +135,7 @@ class MainWindow(QMainWindow):
         self.setStatusBar(frame)
         self.presentation = Presentation(self, self.docks)
         self.presentation.told.connect(self.notifications.info)
+        self.presentation.show_ring_in(self.commands["pointer-ring"])
         self.view_menu.addMenu(self.presentation.menu)
         self.view_menu.addActions(
             [self.commands[each] for each in ("present-mode", "pointer-ring", "second-window")]
@@ -181,7 +182,6 @@ class MainWindow(QMainWindow):
             ("reset-layout", self.reset_layout),
             ("present", self.presentation.toggle_dock),
             ("present-mode", self.presentation.toggle),
-            ("pointer-ring", self.presentation.toggle_ring),
             ("second-window", self.presentation.toggle_second),
             ("lessons", self.lessons.show),
             ("export-answers", self.classroom.export_answers),
@@ -199,7 +199,7 @@ class MainWindow(QMainWindow):
         self.toolbar.queueRequested.connect(self._on_queue_requested)
         self.docks.layoutChanged.connect(self.toolbar.show_layout)
         self.docks.frontChanged.connect(self.context.bridge.wake)
-        self.docks.frontChanged.connect(self._raise_messages)
+        self.docks.moved.connect(self._raise_messages)
         theme.manager.changed.connect(self._on_theme_changed)
 
     def _connect_models(self) -> None:
@@ -237,6 +237,7 @@ class MainWindow(QMainWindow):
         for note in (
             *(branching.told, branching.images.told, context.provenance.told),
             *(views.history.told, views.library.told, views.neuron_lab.told),
+            views.model.assumed,
         ):
             note.connect(self.notifications.info)
         context.provenance.opened.connect(self._on_provenance_opened)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QDateTime, QLocale, QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from spikestudio.app.context import Context
@@ -15,7 +15,7 @@ from spikestudio.app.layouts import LAYOUTS
 from spikestudio.app.notifications import Notifications
 from spikestudio.app.views.session_notice import SessionNotice
 from spikestudio.atomic import unused
-from spikestudio.language import tr, tr_n
+from spikestudio.language import current, tr, tr_n
 from spikestudio.sessions.document import Place
 from spikestudio.sessions.files import MEBIBYTE, SUFFIX
 
@@ -226,7 +226,8 @@ class Sessions(QObject):
 
     @Slot(object)
     def _on_found(self, journal: Abandoned) -> None:
-        when = f"{journal.ended:%d %B, %H:%M}"
+        ended = QDateTime.fromSecsSinceEpoch(int(journal.ended.timestamp()))
+        when = QLocale(current()).toString(ended, tr("d MMMM, HH:mm"))
         text = tr(
             "The last session ended unexpectedly ({when}): {journal}.",
             when=when,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +42,29 @@ def list_checkpoints() -> list[Entry]:
         *sorted(bundled, key=_place),
         *(_entry(path, is_bundled=False) for path in _files(paths.user_checkpoints())),
     ]
+
+
+def titles(entries: Iterable[Entry]) -> dict[Path, str]:
+    """Names by which files are told from each other: several of one name with their folder.
+
+    Where that does not tell them apart either, with the ending as well.
+    """
+    entries = list(entries)
+    names = {entry.path: entry.name for entry in entries}
+    for longer in (_with_folder, _with_ending):
+        counts = Counter(names.values())
+        for entry in entries:
+            if counts[names[entry.path]] > 1 and not entry.is_bundled:
+                names[entry.path] = longer(entry)
+    return names
+
+
+def _with_folder(entry: Entry) -> str:
+    return f"{entry.path.parent.name}/{entry.name}"
+
+
+def _with_ending(entry: Entry) -> str:
+    return f"{entry.path.parent.name}/{entry.path.name}"
 
 
 def _place(entry: Entry) -> int:

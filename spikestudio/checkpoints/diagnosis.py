@@ -71,8 +71,27 @@ class Diagnosis:
 
             return [Row(*each, is_error=each[0] in ERRORS) for each in self.findings.rows()]
         if self.wanted:
-            return [Row("would run", name, "refused", is_error=True) for name in self.wanted]
-        return [Row("unreadable", "", str(self.error), is_error=True)]
+            return [
+                Row(tr("would run"), name, tr("refused"), is_error=True) for name in self.wanted
+            ]
+        return [Row(tr("unreadable"), "", str(self.error), is_error=True)]
+
+    def brief_rows(self) -> list[Row]:
+        """Rows for a reader: names that differ in their beginning alone make one row together."""
+        groups = _alike(self.findings.renamed if self.findings is not None else ())
+        folded = {pair for pairs in groups.values() for pair in pairs}
+        return [
+            *(row for row in self.rows() if (row.name, row.details) not in folded),
+            *(
+                Row(
+                    tr("renamed"),
+                    f"{theirs}*",
+                    tr("{ours}, {number:,} tensors", ours=f"{ours}*", number=len(pairs)),
+                    is_error=False,
+                )
+                for (theirs, ours), pairs in groups.items()
+            ),
+        ]
 
     def accepting(self, renames: Mapping[str, str]) -> Diagnosis:
         """Diagnose again with more tensors renamed, old names to new ones.
@@ -193,6 +212,20 @@ def _error(contents: Contents, findings: Findings) -> CheckpointError | None:
     except CheckpointError as error:
         return error
     return None
+
+
+def _alike(
+    renamed: tuple[tuple[str, str], ...],
+) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Pairs of names by the beginnings in which they differ, where there are several such pairs."""
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for theirs, ours in renamed:
+        for long, short in ((theirs, ours), (ours, theirs)):
+            if long.endswith(f".{short}"):
+                more = long.removesuffix(short)
+                key = (more, "") if long == theirs else ("", more)
+                groups.setdefault(key, []).append((theirs, ours))
+    return {key: pairs for key, pairs in groups.items() if len(pairs) > 1}
 
 
 def _assumed(card: Card | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from spikestudio.checkpoints.dtypes import torch_dtypes
 from spikestudio.errors import CheckpointError, StateDictMismatchError
-from spikestudio.language import tr
+from spikestudio.language import tr, tr_n
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,14 +24,14 @@ _USED_AS = {"F64": "F32", "I32": "I64"}
 _PLENTY = 64  # unexpected names for which likely ones are sought; more are of another network
 ERRORS = (
     *(
-        "missing",
-        "unexpected",
+        tr("missing"),
+        tr("unexpected"),
         tr("wrong shape"),
         tr("not finite"),
         tr("wrong constant"),
         tr("wrong checksum"),
     ),
-    *(tr("would run"), "unreadable"),
+    *(tr("would run"), tr("unreadable")),
 )
 """Kinds of findings with which a file cannot be used; all others are notes."""
 
@@ -88,8 +88,8 @@ class Findings:
     def rows(self) -> list[tuple[str, str, str]]:
         """Everything found as ``(kind, name, details)``, the worst first."""
         return [
-            *(("missing", name, "") for name in self.missing),
-            *(("unexpected", name, "") for name in self.unexpected),
+            *((tr("missing"), name, "") for name in self.missing),
+            *((tr("unexpected"), name, "") for name in self.unexpected),
             *(
                 (
                     tr("wrong shape"),
@@ -113,13 +113,13 @@ class Findings:
                 for theirs, ours in self.likely
             ),
             *(
-                ("regenerated", name, tr("absent, follows from the sizes"))
+                (tr("regenerated"), name, tr("absent, follows from the sizes"))
                 for name in self.regenerated
             ),
             *(
                 [
                     (
-                        "rounded",
+                        tr("rounded"),
                         tr("{num_narrowed} tensors", num_narrowed=len(self.narrowed)),
                         tr("stored in float64, used in float32"),
                     )
@@ -127,7 +127,7 @@ class Findings:
                 if self.narrowed
                 else []
             ),
-            *(("renamed", theirs, ours) for theirs, ours in self.renamed),
+            *((tr("renamed"), theirs, ours) for theirs, ours in self.renamed),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -153,8 +153,8 @@ class Findings:
         if self.fits:
             return
         groups = (
-            ("missing", self.missing),
-            ("unexpected", self.unexpected),
+            (tr("missing"), self.missing),
+            (tr("unexpected"), self.unexpected),
             (tr("of another shape or type"), tuple(each.name for each in self.mismatched)),
         )
         counts = "; ".join(
@@ -165,11 +165,16 @@ class Findings:
         raise StateDictMismatchError(
             tr(
                 "The tensors of {path} do not fit the {architecture} network that it describes: "
-                "{counts}; "
-                "get the file again or choose another.",
+                "{counts}; {advice}.",
                 path=path,
                 architecture=architecture,
                 counts=counts,
+                advice=tr(
+                    "some of them may only be named otherwise: the doctor (Library) and "
+                    "spikestudio inspect find out"
+                )
+                if self.likely
+                else tr("get the file again or choose another"),
             ),
             path=path,
             missing=self.missing,
@@ -181,13 +186,17 @@ class Findings:
         """Raise ``CheckpointError`` unless the network can be filled."""
         self.require_fit(path, architecture)
         if self.non_finite:
+            number = len(self.non_finite)
             raise CheckpointError(
-                tr(
+                tr_n(
+                    "{path} holds NaN or infinite weights in {num_non_finite} tensor "
+                    "({non_finite}): its training diverged, so choose another file.",
                     "{path} holds NaN or infinite weights in {num_non_finite} tensors "
                     "({non_finite}): its training diverged, so choose another file.",
+                    number,
                     path=path,
-                    num_non_finite=len(self.non_finite),
-                    non_finite=", ".join(self.non_finite[:3]),
+                    num_non_finite=number,
+                    non_finite=", ".join(self.non_finite[:3]) + (", …" if number > 3 else ""),
                 ),
                 path=path,
             )

@@ -102,7 +102,7 @@ class Search:
             for entry in names:
                 if _is_folder(entry):
                     self._note_folder(Path(entry.path), depth + 1, entered, waiting)
-                elif entry.name.lower().endswith(SUFFIXES):
+                elif entry.name.lower().endswith(SUFFIXES) and not _is_state(entry):
                     self._note_file(Path(entry.path), known)
             yield
 
@@ -156,6 +156,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself, or one that leads where we may not look
         return False
+
+
+def _is_state(entry: os.DirEntry[str]) -> bool:
+    """Whether a training run resumes from it: it is no model, and no broken one either."""
+    return entry.name == "state.safetensors" and Path(entry.path).parent.suffix == ".run"
 
 
 def _is_hidden(entry: os.DirEntry[str]) -> bool:

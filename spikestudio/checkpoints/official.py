@@ -129,11 +129,11 @@ def _find_second(first: State) -> Path:
     for candidate in (nearby / name, folder / name):
         if candidate.is_file():
             return candidate
-    what = "auto-encoder" if first.stage == "vqsvae" else "denoiser"
+    what = tr("auto-encoder") if first.stage == "vqsvae" else tr("denoiser")
     raise CheckpointError(
         tr(
             "{file_path} is only the {what} of a Spiking-Diffusion model: put {name} beside it, or "
-            "give both files to spikestudio convert.",
+            "open both files together.",
             file_path=first.file.path,
             what=what,
             name=name,
@@ -260,6 +260,8 @@ def _training_facts(
     assumed = [*sizes.assumed, tr("threshold 1"), tr("data range")]
     if "codebook_size" in sizes.config:
         assumed.append(tr("mask id"))
+    if choices.part is None:
+        assumed += [text for _, state in parts if (text := _other_weights(state))]
     facts: dict[str, Scalar] = {
         "source": tr("official: {sources}", sources=sources),
         "numerics": "strict" if choices.strict else "default",
@@ -276,6 +278,24 @@ def _training_facts(
     if type(step) is int and 0 <= step < 2**53:
         facts["steps"] = step
     return facts
+
+
+def _other_weights(state: State) -> str:
+    """Which weights were taken of a file that holds several sets, such as an average beside them."""
+    contents = state.file.contents
+    taken = contents.get(state.part)
+    if not isinstance(taken, dict):
+        return ""
+    others = [
+        ascii(name)[1:-1][:40]
+        for name, entry in contents.items()
+        if name != state.part and isinstance(entry, dict) and entry.keys() == taken.keys()
+    ]
+    if not others:
+        return ""
+    return tr(
+        "weights {part} (there are also {others})", part=state.part, others=", ".join(others[:4])
+    )
 
 
 def _side_of_noise(contents: Mapping[str, object]) -> int | None:

@@ -209,14 +209,20 @@ def _check_start(path: Path, start: bytes, size: int, length: int) -> None:
             path=path,
         )
     if len(start) < 8 or length < 2 or length > MAX_HEADER_BYTES:
-        raise UnknownFormatError(
+        text = (
             tr(
                 "Cannot open {path}: it is not a safetensors file; choose a checkpoint that ends in "
                 ".safetensors.",
                 path=path,
-            ),
-            path=path,
+            )
+            if path.suffix.lower() == ".safetensors"
+            else tr(
+                "Cannot open {path}: it is neither a safetensors nor a PyTorch file; choose a "
+                "checkpoint that ends in .safetensors, .pt or .pth.",
+                path=path,
+            )
         )
+        raise UnknownFormatError(text, path=path)
     if 8 + length > size:
         raise damaged(path, tr("it is truncated, or no safetensors file"))
 

@@ -111,8 +111,17 @@ def _find_part(file: TorchFile, wanted: str | None) -> tuple[str, Mapping[Any, A
     if isinstance(contents, dict):
         parts = [name for name in PARTS if isinstance(contents.get(name), dict)]
         if wanted is not None:
+            if not parts and not isinstance(contents.get(wanted), dict):
+                raise ConfigError(
+                    tr(
+                        "{file_path} is one set of weights without entries: do not choose {wanted!r}.",
+                        file_path=file.path,
+                        wanted=wanted[:40],
+                    ),
+                    field="part",
+                )
             if not isinstance(contents.get(wanted), dict):
-                there = ", ".join(parts) or "none"
+                there = ", ".join(parts)
                 raise ConfigError(
                     tr(
                         "{file_path} has no entry {wanted!r} with weights: choose one of those it "

@@ -149,6 +149,8 @@ def _evaluate(
     from spikestudio.checkpoints.loader import load
     from spikestudio.cli.generation import generate
     from spikestudio.data.readers import load_dataset
+    from spikestudio.data.registry import DATASETS
+    from spikestudio.errors import ConfigError
     from spikestudio.metrics.quality import measurements
     from spikestudio.sweeps.share import Share
     from spikestudio.training.parallel import joined
@@ -157,6 +159,12 @@ def _evaluate(
     device = pick_device(share.device(choice.device))
     model = load(file, device)
     name = dataset or model.card.dataset
+    if name not in DATASETS and not dataset:
+        raise ConfigError(
+            f"{model.path.name} does not say what it was trained on: give --dataset "
+            f"({', '.join(DATASETS)}).",
+            field="dataset",
+        )
     judge = _judge(judge_file, name)
     with joined(share.rank, share.size, device) as world, progress() as bar:
         task = bar.add_task("Reading")
@@ -326,8 +334,12 @@ def _show(
         row = (figure.metric.replace("_", " "), f"{figure.value:.4g}", interval, *others)
         table.add_row(*row, f"{figure.num}" if figure.num else "?")
     stdout().print(table)
-    for protocol in dict.fromkeys(
-        "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in each.protocol.items())
-        for each in figures
-    ):
+    of_protocol: dict[str, list[str]] = {}
+    for figure in figures:
+        protocol = "; ".join(
+            f"{name.replace('_', ' ')}: {value}" for name, value in figure.protocol.items()
+        )
+        of_protocol.setdefault(protocol, []).append(figure.metric.replace("_", " "))
+    for protocol, metrics in of_protocol.items():
+        stdout().print(f"\n{', '.join(metrics)}", markup=False)
         stdout().print(protocol, style="dim", markup=False)

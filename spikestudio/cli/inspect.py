@@ -137,6 +137,12 @@ def _print(report: dict[str, Any]) -> None:
     from rich.text import Text
 
     card = report["card"]
+    training = dict(card["training"])
+    assumed = training.pop("assumed", "")
+    if assumed:
+        assumed += (
+            " (not in the file; --snn-steps, --image-size, --timesteps and --weights tell it)"
+        )
     facts = {
         "file": f"{report['path']} ({report['size_bytes'] / 1e6:.1f} MB)",
         "architecture": card["architecture"],
@@ -148,7 +154,8 @@ def _print(report: dict[str, Any]) -> None:
         "parameters": f"{report['parameters']:,}",
         "defaults": _pairs(report["defaults"]),
         "configuration": _pairs(card["config"]),
-        "training": _pairs(card["training"]) or "not stated",
+        "training": _pairs(training) or "not stated",
+        **({"assumed": assumed} if assumed else {}),
         "quality": "\n".join(
             f"{each['metric']} {each['value']:.4g} ({each['protocol']})" for each in card["quality"]
         )
@@ -175,7 +182,7 @@ def _print_rows(found: Diagnosis) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    rows = found.rows()
+    rows = found.brief_rows()
     stdout().print()
     if not rows:
         stdout().print("Tensors: all as the network needs them.")
@@ -186,6 +193,8 @@ def _print_rows(found: Diagnosis) -> None:
     for row in rows:
         table.add_row(*map(Text, row[:3]))
     stdout().print(table)
+    if found.is_usable:
+        stdout().print("\nThe file can be used.")
     if found.findings is not None and found.findings.likely and not found.is_usable:
         old, new = found.findings.likely[0]
         stdout().print(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from spikestudio.data.idx import read_idx
-from spikestudio.data.registry import DatasetInfo, dataset_info
+from spikestudio.data.registry import DATASETS, DatasetInfo, dataset_info
 from spikestudio.errors import DataError
 from spikestudio.language import tr
 
@@ -23,6 +23,7 @@ SPLITS = ("train", "test")
 CIFAR_ARCHIVE = "cifar-10-binary.tar.gz"
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 _CIFAR_MAX_RECORDS = 10_000  # in one file
+_SAME_MEAN, _OTHER_MEAN = 0.01, 0.03  # of the pixels in [0, 1]; splits differ by up to 0.008
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
@@ -123,6 +124,7 @@ def _load_idx(folder: Path, info: DatasetInfo, split: str) -> Dataset:
             path=label_path,
         )
     _check_labels(labels, info, label_path)
+    _check_mean(images, info, image_path)
     if info.is_transposed:
         images = images.transpose(0, 2, 1)
     return Dataset(
@@ -133,6 +135,27 @@ def _load_idx(folder: Path, info: DatasetInfo, split: str) -> Dataset:
         info.classes,
         size if part is not None else None,
     )
+
+
+def _check_mean(images: NDArray[np.uint8], info: DatasetInfo, path: Path) -> None:
+    """Refuse another data set whose files have the same names, sizes and classes."""
+    mean = float(images.mean()) / 255
+    if abs(mean - info.mean[0]) < _OTHER_MEAN:
+        return
+    for other in DATASETS.values():
+        is_alike = other.layout == "idx" and other.prefix == info.prefix
+        if is_alike and abs(mean - other.mean[0]) < _SAME_MEAN:
+            raise DataError(
+                tr(
+                    "{path} holds the images of {other}, not of {info}: choose the folder of "
+                    "{info}, or the data set {name}.",
+                    path=path,
+                    other=other.title,
+                    info=info.title,
+                    name=other.name,
+                ),
+                path=path,
+            )
 
 
 def _find_idx(folder: Path, info: DatasetInfo, stem: str, kind: str) -> tuple[Path, int | None]:

@@ -29,6 +29,7 @@ from spikestudio.lessons.writing import value_text
 from spikestudio.paths import resource
 
 BOX = "\N{BALLOT BOX}"
+QUESTION = "ask-"  # begins the name of an anchor: what follows is not torn apart on paper
 
 
 def save_html(
@@ -164,7 +165,8 @@ def _question(scene: Scene, words: Words) -> str:
         case "curve":
             asked = _pad(predict)
     return (
-        f'<div class="ask"><p><b>Predict first: {question}</b></p>{asked}'
+        f'<div class="ask"><p><a name="{QUESTION}{escape(scene.page.id)}"></a>'
+        f"<b>Predict first: {question}</b></p>{asked}"
         f"<p>Measured in the application: {BLANK} {unit if predict.kind == 'number' else ''}</p></div>"
     )
 

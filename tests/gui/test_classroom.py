@@ -14,6 +14,7 @@ from spikestudio.app import handouts
 from spikestudio.app.classroom import ALL, PAGE, PDF, TABLE, Classroom
 from spikestudio.errors import ExportError
 from spikestudio.lessons.answers_reading import read
+from spikestudio.lessons.handout import QUESTION
 from tests.gui.pack_window import with_packs
 from tests.unit.lessons import packs
 from tests.unit.lessons.handed import hand_in, progress, write
@@ -247,13 +248,33 @@ def test_a_heading_is_not_left_alone_at_the_end_of_a_sheet(qtbot: Any, tmp_path:
         writer = QPdfWriter(str(tmp_path / "a.pdf"))
         writer.setResolution(handouts.DPI)
         handouts._lay_out(document, writer)
-        handouts._keep_headings(document, float(writer.height()))
+        handouts._keep_together(document, float(writer.height()))
         layout, text = document.documentLayout(), document.lastBlock()
         tops = [
             layout.blockBoundingRect(each).top() + each.layout().lineAt(0).y()
             for each in (text.previous(), text)
         ]
         assert int(tops[0] / writer.height()) == int(tops[1] / writer.height()), lines
+        layout.setPaintDevice(None)  # type: ignore[arg-type]
+
+
+def test_a_question_and_its_answer_are_on_one_sheet(qtbot: Any, tmp_path: Path) -> None:
+    """Whatever stands above it, and with a heading after it that is kept as well."""
+    choices = "<p>choice</p>" * 3
+    ask = f'<p><a name="{QUESTION}a"></a><b>question</b></p>{choices}<p>answer</p>'
+    for lines in range(30, 60):
+        document = handouts._Page()
+        document.setHtml("<p>line</p>" * lines + ask + "<h2>Heading</h2><p>text</p>")
+        writer = QPdfWriter(str(tmp_path / "a.pdf"))
+        writer.setResolution(handouts.DPI)
+        handouts._lay_out(document, writer)
+        handouts._keep_together(document, float(writer.height()))
+        layout, tops = document.documentLayout(), list[float]()
+        for number in range(lines, document.blockCount()):
+            block = document.findBlockByNumber(number)
+            tops.append(layout.blockBoundingRect(block).top() + block.layout().lineAt(0).y())
+        sheets = [int(top / writer.height()) for top in tops]
+        assert len(set(sheets[:5])) == len(set(sheets[5:])) == 1, lines
         layout.setPaintDevice(None)  # type: ignore[arg-type]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +245,9 @@ def test_a_run_that_completes_the_page_is_waited_for(qtbot: Any, shell: Any, roo
     assert not room.model.is_done
 
 
-def test_a_page_that_asks_nothing_still_points(qtbot: Any, room: Class) -> None:
+def test_a_page_that_asks_nothing_still_points(qtbot: Any, shell: Any, room: Class) -> None:
+    shell.load("sddpm-mnist")
+    room.model.uses_own = True
     open_lesson(qtbot, room, "cost", 2)
     qtbot.waitUntil(lambda: room.model.is_done)
     assert room.lessons.spotlight.target is room.widget("efficiency").choice
@@ -336,6 +339,96 @@ def test_closing_a_lesson_brings_back_docks_and_request(
     room.model.close()
     assert shell.context.sampler.request == before
     assert set(room.lessons._open_docks()) == set(shown)
+
+
+def test_closing_a_lesson_gives_docks_their_sizes_again(
+    qtbot: Any, shell: Any, room: Class
+) -> None:
+    shell.load("sddpm-mnist")
+    qtbot.wait(50)
+
+    def sizes() -> dict[str, Any]:
+        docks = room.window.docks.docks.items()
+        return {key: each.geometry() for key, each in docks if each.is_in_front}
+
+    before = sizes()
+    assert len(before) > 3
+    open_lesson(qtbot, room, "one-neuron", 0)
+    assert sizes() != before
+    room.model.close()
+    qtbot.waitUntil(lambda: sizes() == before)
+
+
+def test_settings_of_a_lesson_do_not_stay_with_a_model_that_it_brought(
+    qtbot: Any, shell: Any, room: Class
+) -> None:
+    sampler = shell.context.sampler
+    sampler.set(seed=3)
+    room.model.open("threshold-guidance")
+    shell.load("sddpm-mnist")
+    sampler.set(steps=8, threshold=0.99)
+    room.model.close()
+    assert sampler.request == replace(sampler.defaults, seed=3)
+
+
+def test_after_a_lesson_the_keys_go_to_the_next_one(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 0)
+    rows = room.view.shelf.rows
+    qtbot.mouseClick(room.view.close_button, Qt.MouseButton.LeftButton)
+    room.view.refresh()
+    qtbot.waitUntil(rows["one-neuron"].start.hasFocus)
+    open_lesson(qtbot, room, "one-neuron", 0)
+    last = len(room.model.lesson.pages) - 1  # type: ignore[union-attr]
+    room.model.progress_of(room.model.lesson).done = {  # type: ignore[arg-type]
+        page.id
+        for page in room.model.lesson.pages  # type: ignore[union-attr]
+    }
+    room.model.go(last)
+    room.view.refresh()
+    qtbot.mouseClick(room.view.next, Qt.MouseButton.LeftButton)
+    room.view.refresh()
+    qtbot.waitUntil(rows["four-steps"].start.hasFocus)
+
+
+def test_after_an_answer_the_keys_go_to_the_text(qtbot: Any, room: Class) -> None:
+    open_lesson(qtbot, room, "one-neuron", 1)
+    field = room.view.question.field
+    field.setFocus()  # type: ignore[union-attr]
+    field.lineEdit().selectAll()  # type: ignore[union-attr]
+    qtbot.keyClicks(field.lineEdit(), "4")  # type: ignore[union-attr]
+    qtbot.keyClick(field.lineEdit(), Qt.Key.Key_Return)  # type: ignore[union-attr]
+    room.view.refresh()
+    assert room.view.text.hasFocus()
+
+
+@pytest.mark.parametrize(
+    ("predicted", "said"),
+    [
+        (0.31, "Close enough. Predicted 0.310, measured 0.312."),
+        (0.3125, "Right. Predicted 0.312, measured 0.312."),
+    ],
+)
+def test_a_number_that_is_only_near_is_called_so(
+    qtbot: Any, room: Class, predicted: float, said: str
+) -> None:
+    open_lesson(qtbot, room, "four-steps", 4)
+    room.model.answer(predicted)
+    room.lab.steps = 16
+    qtbot.waitUntil(lambda: room.model.is_done, timeout=READY_MS)
+    room.view.refresh()
+    assert room.view.question.result.text() == said
+
+
+def test_the_lab_does_not_tell_the_answers_before_they_are_given(qtbot: Any, room: Class) -> None:
+    for page in (1, 2):
+        open_lesson(qtbot, room, "four-steps", page)
+        room.widget("neuron-lab").draw_if_needed()
+        assert "1/4, 1/2 and 1" not in room.widget("neuron-lab").note.text()
+    assert room.lab.steps == 4  # the question is about another number of steps
+    room.model.answer("half")
+    room.lab.steps = 16
+    qtbot.waitUntil(lambda: room.model.is_done, timeout=READY_MS)
+    assert room.model.was_right
 
 
 def test_what_a_lesson_switched_off_works_again_with_its_model(

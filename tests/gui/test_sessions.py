@@ -1,11 +1,14 @@
 """A session in a window: journal, file, recovery and what is asked before something is lost."""
 
 from dataclasses import replace
+from datetime import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PySide6.QtWidgets import QMessageBox
 
+from spikestudio import language
 from spikestudio.app.viewmodels.run import RunState
 from spikestudio.app.viewmodels.session_runs import to_entry, to_run
 from spikestudio.sessions.journal import Journal, default_folder
@@ -299,6 +302,32 @@ def test_what_was_left_by_a_crash_is_offered_and_recovered(shell, qtbot, root, t
     assert abandoned(root) == []
     shell.window.close()
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(("code", "month"), [("en", "November"), ("es", "noviembre")])
+def test_the_day_of_a_crash_is_written_in_the_language(shell, code, month):
+    lost = SimpleNamespace(ended=datetime(2026, 11, 3, 14, 5).astimezone(), text="", leave=None)
+    language.use(code)
+    try:
+        shell.window.sessions._on_found(lost)
+    finally:
+        language.use(language.ENGLISH)
+    text = shell.window.sessions.notice.label.text()
+    assert month in text
+    assert "14:05" in text
+
+
+def test_docks_that_are_arranged_do_not_cover_what_was_left_by_a_crash(shell, qtbot):
+    lost = SimpleNamespace(ended=datetime(2026, 11, 3).astimezone(), text="", leave=None)
+    shell.window.sessions._on_found(lost)
+    notice = shell.window.sessions.notice
+    for view_id in ("lesson", "image", "raster"):
+        shell.window.docks.bring(view_id)
+        qtbot.wait(50)
+        edges = (notice.geometry().topLeft(), notice.geometry().center())
+        for point in edges:
+            found = shell.window.childAt(point)
+            assert found is notice or notice.isAncestorOf(found)
 
 
 def test_what_was_left_by_a_crash_can_be_discarded(shell, qtbot, root, tmp_path):

@@ -11,6 +11,7 @@ from spikestudio.app.views.told_dialog import ToldDialog
 from spikestudio.checkpoints.told import Told
 from spikestudio.errors import ConfigError
 from spikestudio.sampling.worker import LoadFailed, ModelLoaded, Worker
+from tests.unit.checkpoints import tiny
 from tests.unit.checkpoints.official_files import make_network, write
 
 
@@ -181,3 +182,23 @@ def test_what_was_told_is_kept(values):
 def test_what_cannot_be_told_is_refused(values):
     with pytest.raises(ConfigError):
         Told.from_json(values)
+
+
+def test_what_is_assumed_is_told_once_unless_somebody_has_told_it(desk, tmp_path):
+    said = []
+    desk.view.assumed.connect(said.append)
+    path = write(tmp_path, "sddpm", make_network("sddpm"))
+    desk.open(path)
+    assert len(said) == 1
+    assert said[0].startswith(f"{path.name} does not say everything. Assumed: num snn steps 4")
+    desk.open(path)
+    assert len(said) == 1
+    other = write(tmp_path / "other", "sddpm", make_network("sddpm"))
+    desk.checkpoint.load_told(other, Told())
+    desk.wait()
+    assert len(said) == 1
+    ours = tmp_path / "ours.safetensors"
+    tiny.save(ours, "sddpm")
+    desk.open(ours)
+    assert desk.checkpoint.model.path == ours
+    assert len(said) == 1

@@ -257,3 +257,20 @@ def test_an_error_of_the_disk_while_mending_is_told(desk, tmp_path, monkeypatch)
     desk.settle()
     assert desk.said == ["Cannot write it: the disk is full."]
     assert desk.loads == []
+
+
+def test_a_likely_rename_can_be_accepted_with_the_keyboard_at_once(qtbot, desk, tmp_path):
+    desk.page.examine(damaged(tmp_path))
+    desk.page.setFocus()
+    desk.settle()
+    qtbot.waitUntil(desk.page.table.hasFocus)
+    qtbot.keyClick(desk.page.table, Qt.Key.Key_Return)
+    desk.settle()
+    assert desk.model.accepted == {OLD: NEW}
+
+
+def test_names_that_differ_in_their_beginning_are_one_row(desk, tmp_path):
+    desk.examine(damaged(tmp_path))
+    kinds = [row.kind for row in desk.page.rows.rows]
+    assert kinds.count("renamed") == 1
+    assert desk.page.rows.rows[kinds.index("renamed")].name == "module.*"

@@ -251,6 +251,17 @@ def test_a_run_keeps_the_operations_of_its_own_model(qtbot, run, view):
     assert cells(view, 0) == ["conv", "downblocks.0.conv1"]
 
 
+def test_a_recording_that_was_there_before_its_model_gets_its_operations(qtbot, run, view):
+    view.set_operations(None)
+    FakeRun(run).start().step(1)
+    draw(qtbot, view)
+    assert view.stack.is_empty
+    view.set_operations(OPERATIONS, is_of_run=True)
+    draw(qtbot, view)
+    assert not view.stack.is_empty
+    assert len(cells(view, 0)) == 5
+
+
 @pytest.mark.parametrize(
     "operations", [None, replace(OPERATIONS, spiking=("elsewhere",))], ids=["none", "other"]
 )

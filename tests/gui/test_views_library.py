@@ -18,7 +18,7 @@ from spikestudio.app.viewmodels import library as library_models
 from spikestudio.app.viewmodels.checkpoint import CheckpointModel
 from spikestudio.app.viewmodels.doctor import DoctorModel
 from spikestudio.app.viewmodels.library import LibraryModel
-from spikestudio.app.viewmodels.library_facts import measured, sections
+from spikestudio.app.viewmodels.library_facts import measured, sections, size_text
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.library import LibraryView
 from spikestudio.app.views.library_rows import STATE, lines
@@ -450,3 +450,22 @@ def test_large_text_and_the_other_theme(qtbot, desk, folders):
         theme.manager.set_scale(1.0)
         theme.manager.set_mode("dark")
     assert "0.83" in text
+
+
+def test_files_of_one_name_are_listed_with_their_folder(desk, folders):
+    rows = desk.view.rows
+    index = rows.index_of(folders[2] / "sddpm-mnist.safetensors")
+    assert index.data() == "models/sddpm-mnist"
+    assert rows.index_of(folders[0] / "sddpm-mnist.safetensors").data() == "sddpm-mnist"
+    assert rows.index_of(folders[2] / "half.safetensors").data() == "half"
+    assert index.data(Qt.ItemDataRole.AccessibleTextRole).startswith("models/sddpm-mnist. ")
+    desk.view.search.setText("models")  # the others are not listed any more
+    desk.settle()
+    assert rows.index_of(folders[2] / "sddpm-mnist.safetensors").data() == "sddpm-mnist"
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "text"), [(0, "0 bytes"), (980, "980 bytes"), (212_711, "0.213 MB")]
+)
+def test_sizes_of_files(num_bytes, text):
+    assert size_text(num_bytes) == text

@@ -115,6 +115,14 @@ def test_caption_counts_what_is_revealed(qtbot, run, view):
     assert f"step 5 of 10   {revealed} of 49 cells revealed" in view.caption.text
 
 
+def test_caption_of_a_single_code_is_not_plural(qtbot, run, view):
+    FakeRun(run, FakeRecorder(), tokens=True).start().step(5)
+    tokens = run.tokens.tokens
+    tokens[0][tokens[0] != MASK_ID] = 3
+    draw(qtbot, view)
+    assert ", 1 code   image 1" in view.caption.text
+
+
 def test_model_without_tokens_says_so(qtbot, run, view):
     FakeRun(run).start().step(1)
     draw(qtbot, view)

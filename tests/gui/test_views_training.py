@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QImage
 
 from spikestudio.app import theme
+from spikestudio.app.viewmodels import training_texts
 from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.viewmodels.training import TrainingModel
 from spikestudio.app.viewmodels.training_form import PRECISIONS, PRESETS
@@ -539,3 +541,79 @@ def test_it_fits_a_narrow_dock_with_large_text(qtbot, desk, view, run, scale):
             assert view.minimumSizeHint().width() <= 470 * scale
     finally:
         theme.manager.set_scale(1.0)
+
+
+def test_a_run_that_is_being_measured_does_not_say_that_seconds_are_left(desk, view, run, qtbot):
+    run.says(
+        stages=(("one", 40), ("two", 100)),
+        stage="codebook counts",
+        step=200,
+        num_steps=60_000,
+        total_done=140,
+        total_steps=140,
+        seconds_per_step=2.0,
+    )
+    desk.model.attach(run.path)
+    draw(qtbot, view)
+    assert view.status.text.endswith("codebook counts 200 of 60,000")
+    assert view.figures.text == "Trained; what its file tells besides is being measured."
+
+
+def test_a_run_that_has_fallen_silent_is_told(desk, view, run, qtbot, monkeypatch):
+    desk.model.attach(run.path)
+    draw(qtbot, view)
+    assert "no word" not in view.figures.text
+    later = time.time() + 300
+    monkeypatch.setattr(training_texts, "time", SimpleNamespace(time=lambda: later))
+    desk.model.look()
+    draw(qtbot, view)
+    assert view.figures.text.endswith("4 SNN steps · no word for 5 min")
+
+
+def test_what_a_run_has_not_said_yet_is_told(desk, view, run, qtbot):
+    desk.model.attach(run.path)
+    draw(qtbot, view)
+    assert view.said.text == "Its messages went to a terminal."
+    (run.path / "output.log").write_text("", encoding="utf-8")
+    desk.model.look()
+    draw(qtbot, view)
+    assert view.said.text == "It has said nothing yet."
+
+
+def test_samples_and_checkpoint_that_are_not_there_say_why(desk, view, run, qtbot):
+    desk.model.attach(run.path)
+    draw(qtbot, view)
+    assert view.page.picture.accessibleName().startswith("Samples appear here")
+    assert view.open.toolTip().startswith("There is none yet")
+    run.says("stopped", stages=(("one", 40), ("two", 100)))
+    (run.path / "latest.safetensors").write_bytes(b"x")
+    desk.model.look()
+    draw(qtbot, view)
+    assert view.page.picture.accessibleName().startswith("This run made no samples")
+    assert view.open.toolTip() == "Load the newest checkpoint of this run"
+
+
+def test_a_new_window_shows_the_run_that_goes_on(qtbot, desk, run, tmp_path):
+    ended = Folder(tmp_path / "ended.run").says("finished")
+    desk.known[:] = [str(ended.path), str(run.path)]
+    model = desk.make()
+    view = shown(qtbot, TrainingView(RunModel(), model), 760, 600)
+    draw(qtbot, view)
+    assert model.folder == run.path
+    assert view.pages.current == RUN
+    model.attach(ended.path)
+    model.recall()  # seen again: what is looked at stays
+    assert model.folder == ended.path
+    model.close()
+
+
+def test_runs_that_have_ended_are_offered_and_not_opened(qtbot, desk, tmp_path):
+    ended = Folder(tmp_path / "ended.run").says("finished")
+    desk.known[:] = [str(ended.path)]
+    model = desk.make()
+    view = shown(qtbot, TrainingView(RunModel(), model), 760, 600)
+    draw(qtbot, view)
+    assert model.folder is None
+    assert view.runs.currentText() == ""
+    assert view.runs.placeholderText() == "Known runs"
+    model.close()

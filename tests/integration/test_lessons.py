@@ -243,7 +243,7 @@ def test_four_steps(student: Student) -> None:
         {
             "rate": (None, row("lab.amplitude", "1.1")),
             "half": (0.3, row("lab.amplitude", "1.5")),
-            "three-quarters": ("three", row("lab.amplitude", "1.9")),
+            "three-quarters": ("three", row("lab.steps", "16")),
             "edge": (None, row("lab.amplitude", "1.0667")),
             "more-steps": (0.25, row("lab.steps", "16")),
             "price": (None, None),

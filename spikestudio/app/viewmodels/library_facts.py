@@ -102,7 +102,9 @@ def first_figure(card: Card) -> str:
 
 
 def size_text(num_bytes: int) -> str:
-    """Return a file's size in MB."""
+    """Return a file's size in MB, of a tiny one in bytes."""
+    if num_bytes < 10_000:
+        return tr("{num_bytes:,} bytes", num_bytes=num_bytes)
     return (
         tr("{num_bytes:,.3g} MB", num_bytes=num_bytes / 1000000.0)
         if num_bytes < 1e8

@@ -62,7 +62,7 @@ EXAMPLES = (
         tr(
             "With T = 4 a constant input can only give the rates 0, 1/4, 1/2 and 1: see the stairs."
         ),
-        Setup(neuron=Neuron(), input=_constant(1.5), steps=4),
+        Setup(neuron=Neuron(), input=_constant(1.7), steps=4),
     ),
     Example(
         tr("Noise makes it fire"),

@@ -20,7 +20,7 @@ from spikestudio.errors import SpikeStudioError
 from spikestudio.language import tr
 from spikestudio.training.options import RUN_SUFFIX, TrainingOptions
 from spikestudio.training.processes import process_start
-from spikestudio.training.status import STATUS_FILE, ask_stop
+from spikestudio.training.status import STATUS_FILE, ask_stop, read_status
 
 State = Literal["none", "starting", "running", "stopping", "finished", "stopped", "failed", "lost"]
 
@@ -30,6 +30,15 @@ LOST = tr("The run ended without saying so; continue with Resume.")
 LOST_WITHOUT_STATE = tr(
     "The run ended without saying so, and before it saved anything: start it anew."
 )
+
+
+def _at_work(folders: list[Path]) -> Path | None:
+    """The first folder in which a process trains."""
+    for folder in folders:
+        status = read_status(folder)
+        if status is not None and status.is_alive:
+            return folder
+    return None
 
 
 class TrainingModel(QObject):
@@ -188,6 +197,16 @@ class TrainingModel(QObject):
         """Look no more; the run goes on."""
         self._is_closed = True
         self._timer.stop()
+
+    def recall(self) -> None:
+        """Look at the newest known run that is at work, unless one is looked at already."""
+        if self.folder is None and self.known and not self._is_closed:
+            known = [Path(text) for text in self.known]
+            self._submit(partial(_at_work, known), self._on_recalled, lambda *_: None)
+
+    def _on_recalled(self, folder: Path | None) -> None:
+        if folder is not None and self.folder is None and not self._is_closed:
+            self.attach(folder)
 
     # what the folder tells ------------------------------------------------------------------
 

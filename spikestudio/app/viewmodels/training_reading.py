@@ -50,7 +50,10 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The folder at one moment. ``said`` are the last lines that the command wrote."""
+    """The folder at one moment.
+
+    ``said`` are the last lines that the command wrote, ``has_output`` whether they are caught.
+    """
 
     folder: Path
     status: Status | None = None
@@ -65,6 +68,7 @@ class Snapshot:
     said: tuple[str, ...] = ()
     latest: Path | None = None
     has_state: bool = False
+    has_output: bool = False
 
 
 class LogTail:
@@ -158,6 +162,7 @@ class RunReader:
             said=_tail(self.folder / OUTPUT_FILE),
             latest=latest if latest.is_file() else None,
             has_state=(self.folder / STATE_FILE).is_file(),
+            has_output=(self.folder / OUTPUT_FILE).is_file(),
         )
 
     def _find_stages(self, status: Status | None) -> tuple[StageSpan, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from spikestudio.app.viewmodels.training import TrainingModel
     from spikestudio.app.viewmodels.training_form import Plan
 
+SILENT = 60.0  # seconds without a word after which it is told: paused, or in a very long step
 STATES = {
     "none": tr("No run"),
     "starting": tr("Starting"),
@@ -78,6 +80,8 @@ def figures_text(model: TrainingModel) -> str:
     status = snapshot.status if snapshot is not None else None
     if status is None or not status.total_done:
         return ""
+    if snapshot is not None and model.is_active and is_measuring(snapshot):
+        return tr("Trained; what its file tells besides is being measured.")
     parts = []
     if model.is_active:
         left = status.seconds_left
@@ -96,6 +100,9 @@ def figures_text(model: TrainingModel) -> str:
         )
     if status.snn_steps:
         parts.append(tr("{snn_steps} SNN steps", snn_steps=status.snn_steps))
+    silence = time.time() - status.at
+    if model.is_active and silence > max(SILENT, 5 * status.seconds_per_step):
+        parts.append(tr("no word for {duration}", duration=duration(silence)))
     return " · ".join(parts)
 
 
@@ -129,7 +136,32 @@ def outcome_text(model: TrainingModel) -> tuple[str, str]:
 
 def said_text(snapshot: Snapshot) -> str:
     """Return the last lines of the command."""
-    return "\n".join(snapshot.said) if snapshot.said else tr("Its messages went to a terminal.")
+    if snapshot.said:
+        return "\n".join(snapshot.said)
+    if snapshot.has_output:  # it was started from a window, which catches what it says
+        return tr("It has said nothing yet.")
+    return tr("Its messages went to a terminal.")
+
+
+def is_measuring(snapshot: Snapshot) -> bool:
+    """Whether the network is trained, and what its file tells besides is being measured."""
+    status = snapshot.status
+    if status is None or not status.stages:
+        return False
+    return bool(status.stage) and status.stage not in {name for name, _ in status.stages}
+
+
+def no_samples_text(model: TrainingModel) -> str:
+    """Return why a run has no samples to show."""
+    if model.is_active:
+        return tr(
+            "Samples appear here each time the run saves, in its last stage: every five minutes "
+            "unless it was asked otherwise."
+        )
+    return tr(
+        "This run made no samples: they come every five minutes of its last stage, unless it was "
+        "asked otherwise."
+    )
 
 
 def plan_text(plan: Plan) -> str:

@@ -108,7 +108,7 @@ class DoctorPage(QWidget):
         name = printable(doctor.path.name) if doctor.path is not None else ""
         self.title.set_text(name)
         self.title.setVisible(bool(name))
-        is_other = self.rows.show([] if found is None else found.rows())
+        is_other = self.rows.show([] if found is None else found.brief_rows())
         self._show_verdict(found)
         self.table.setVisible(bool(self.rows.rows))
         self.empty.setVisible(not self.rows.rows)
@@ -119,6 +119,8 @@ class DoctorPage(QWidget):
         likely = [at for at, row in enumerate(self.rows.rows) if row.kind == LIKELY]
         if is_other and likely:
             self.table.setCurrentIndex(self.rows.index(likely[0], 0))
+            if self.isVisible():
+                self.table.setFocus()  # Return accepts there; a disabled button gave its focus away
         if is_other:
             self.table.scrollToTop()  # the worst stands there
         self._show_actions()

@@ -126,7 +126,7 @@ class DoctorTable(QTableView):
         metrics, header = QFontMetrics(theme.font()), self.horizontalHeader()
         kind = metrics.horizontalAdvance(WIDEST) + theme.px(3 * MARGIN + ICON)
         header.resizeSection(0, kind)
-        header.resizeSection(1, max((self.viewport().width() - kind) * 6 // 10, theme.px(60)))
+        header.resizeSection(1, max((self.viewport().width() - kind) // 2, theme.px(60)))
         self.verticalHeader().setDefaultSectionSize(metrics.height() + theme.px(8))
 
 
@@ -152,7 +152,8 @@ class _Cell(QStyledItemDelegate):
         room = rect.right() - margin // 2 - left
         painter.setFont(theme.font())
         painter.setPen(theme.color(token))
-        mode = Qt.TextElideMode.ElideMiddle if index.column() == 1 else Qt.TextElideMode.ElideRight
+        is_name = index.column() == 1 or (index.column() == 2 and not row.is_error)
+        mode = Qt.TextElideMode.ElideMiddle if is_name else Qt.TextElideMode.ElideRight
         text = painter.fontMetrics().elidedText(str(index.data()), mode, room)
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRect(left, rect.top(), room, rect.height()), flags, text)

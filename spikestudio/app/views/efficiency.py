@@ -124,9 +124,15 @@ class EfficiencyView(View):
             signal.connect(self.mark_dirty)
         theme.manager.changed.connect(self._redraw)
 
-    def set_operations(self, operations: Operations | None) -> None:
-        """Take the counts of the model in use; a run keeps those of the model that it began with."""
+    def set_operations(self, operations: Operations | None, *, is_of_run: bool = False) -> None:
+        """Take the counts of the model in use; a run keeps those of the model that it began with.
+
+        ``is_of_run``: that model made what is shown, such as a recording that was there before it.
+        """
         self._of_model = operations
+        if is_of_run:
+            self._of_run = operations
+            self.mark_dirty()
 
     def look_at(self, step: int | None) -> None:
         """Count an earlier step; None: the newest."""

@@ -127,12 +127,14 @@ class LessonView(View):
         lesson = self.lesson
         for signal in (lesson.changed, lesson.opened, lesson.closed, theme.manager.changed):
             signal.connect(self.mark_dirty)
-        by_hand = (self.back.clicked, self.next.clicked, self.pages.chosen, self.shelf.chosen)
+        buttons = (self.back, self.next, self.close_button)
+        by_hand = (*(each.clicked for each in buttons), self.pages.chosen, self.shelf.chosen)
         for chosen in by_hand:  # before what it does: the docks that move then take the focus
             chosen.connect(self._on_chosen)
         self.shelf.chosen.connect(lesson.open)
         self.close_button.clicked.connect(lesson.close)
         self.table_button.clicked.connect(self.tableRequested)
+        self.question.answered.connect(self._on_answered)  # before the answer's field is disabled
         self.question.answered.connect(lesson.answer)
         self.noise.edited.connect(lesson.look_soon)
         self.text.anchorClicked.connect(self._on_link)
@@ -150,8 +152,10 @@ class LessonView(View):
         lesson, page = self.lesson, self.lesson.page
         self.stack.setCurrentIndex(SHELF if page is None else CARD)
         if page is None or lesson.lesson is None:
-            self._is_by_hand = False
             self.shelf.refresh()
+            if self._is_by_hand:
+                self.shelf.focus_after(self._page_id.partition("/")[0])
+            self._page_id, self._is_by_hand = "", False
             return
         key = f"{lesson.lesson.id}/{page.id}"
         is_new = key != self._page_id
@@ -235,6 +239,10 @@ class LessonView(View):
     @Slot()
     def _on_chosen(self) -> None:
         self._is_by_hand = True
+
+    @Slot()
+    def _on_answered(self) -> None:
+        self.text.setFocus()  # not whatever follows what can be used no longer
 
     @Slot(str)
     def _on_open(self, address: str) -> None:

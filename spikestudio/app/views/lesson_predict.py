@@ -219,6 +219,8 @@ class PredictBox(QWidget):
                 measured=measured,
                 gap_text=gap_text,
             )
+        if was_right and not isinstance(prediction.measured, list) and predicted != measured:
+            return tr("Close enough. {the_text}", the_text=text), "ok"
         return (
             (tr("Right. {the_text}", the_text=text), "ok")
             if was_right

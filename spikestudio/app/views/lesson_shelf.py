@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -87,6 +87,23 @@ class LessonShelf(QScrollArea):
         for each in self._lesson.lessons:
             self.rows[each.id].show_progress(len(self._lesson.progress_of(each).done))
 
+    def focus_after(self, lesson_id: str) -> None:
+        """Let the keys go to a lesson that was left, or to the one that follows if it is complete.
+
+        After a lesson that is not in the list, such as that of a pack, to the first.
+        """
+        ids = list(self.rows)
+        index = ids.index(lesson_id) if lesson_id in ids else 0
+        if lesson_id in ids and self.rows[lesson_id].is_complete:
+            index = min(index + 1, len(ids) - 1)
+        if ids:
+            row = self.rows[ids[index]]
+            QTimer.singleShot(0, row, lambda: self._focus(row))  # once the docks are arranged
+
+    def _focus(self, row: LessonRow) -> None:
+        row.start.setFocus()
+        self.ensureWidgetVisible(row)
+
     def _opener(self, lesson_id: str) -> Callable[[], None]:
         def choose() -> None:
             self.chosen.emit(lesson_id)
@@ -107,6 +124,7 @@ class LessonRow(QWidget):
         summary.setWordWrap(True)
         theme.set_role(summary, "muted")
         self.facts = Caption()
+        self.is_complete = False
         self.start = QPushButton(tr("Start"))
         theme.set_role(self.start, "outline")
         self.start.setToolTip(tr("Open the lesson “{title}”", title=lesson.title(language)))
@@ -129,13 +147,14 @@ class LessonRow(QWidget):
     def show_progress(self, done: int) -> None:
         """Show how many pages are complete."""
         lesson, number = self._lesson, len(self._lesson.pages)
+        self.is_complete = done == number
         self.facts.set_text(
             tr("{level} · {minutes} min", level=LEVELS[lesson.level], minutes=lesson.minutes)
             if not done
             else tr("✓ Complete")
-            if done == number
+            if self.is_complete
             else tr("{done} of {number} pages", done=done, number=number)
         )
         self.start.setText(
-            tr("Start") if not done else tr("Again") if done == number else tr("Go on")
+            tr("Start") if not done else tr("Again") if self.is_complete else tr("Go on")
         )

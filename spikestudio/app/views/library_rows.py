@@ -15,6 +15,7 @@ from spikestudio.app.viewmodels.library_facts import date_text, first_figure, si
 from spikestudio.app.views.card_rows import NO_INDEX, CardDelegate, Index, paint_lines
 from spikestudio.app.widgets.icons import icon
 from spikestudio.app.widgets.model_card import CardState, paint_thumbnail, summary, thumbnail
+from spikestudio.checkpoints.catalog import titles
 from spikestudio.checkpoints.library import Item, printable
 from spikestudio.language import tr
 
@@ -33,6 +34,7 @@ class LibraryRows(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self.items: list[Item] = []
+        self._titles: dict[Path, str] = {}
         self._in_use: Path | None = None
         self._loading: Path | None = None
 
@@ -42,6 +44,7 @@ class LibraryRows(QAbstractListModel):
             return False
         self.beginResetModel()
         self.items = list(items)
+        self._titles = titles(item.entry for item in items)
         self.endResetModel()
         return True
 
@@ -55,6 +58,10 @@ class LibraryRows(QAbstractListModel):
     def item(self, index: Index) -> Item | None:
         """Return the file of a row."""
         return self.items[index.row()] if 0 <= index.row() < len(self.items) else None
+
+    def title(self, item: Item) -> str:
+        """Return a file's name, with its folder where others listed have the same."""
+        return self._titles.get(item.entry.path, item.entry.name)
 
     def index_of(self, path: Path | None) -> QModelIndex:
         """Return the row of a file."""
@@ -79,12 +86,12 @@ class LibraryRows(QAbstractListModel):
             return None
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return item.entry.name
+                return self.title(item)
             case Qt.ItemDataRole.ToolTipRole:
                 return item.entry.error or printable(str(item.entry.path))
             case Qt.ItemDataRole.AccessibleTextRole:
                 state = self.state(item).value
-                return ". ".join(filter(None, (item.entry.name, *lines(item), state)))
+                return ". ".join(filter(None, (self.title(item), *lines(item), state)))
             case role if role == ITEM:
                 return item
             case role if role == STATE:
@@ -148,5 +155,5 @@ class LibraryDelegate(CardDelegate):
                 room.right() + theme.px(4), room.top(), icon(name, token).pixmap(size, size)
             )
         below = "error" if state is CardState.UNUSABLE else "muted"
-        texts = (item.entry.name, *lines(item))
+        texts = (rows.title(item), *lines(item))
         paint_lines(painter, room, zip(texts, ("text", below, "muted"), strict=True))

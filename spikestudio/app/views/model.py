@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -26,7 +27,12 @@ from spikestudio.app.viewmodels.run import RunModel
 from spikestudio.app.views.base import View
 from spikestudio.app.views.told_dialog import ToldDialog
 from spikestudio.app.widgets.model_card import CardState, ModelCard
+from spikestudio.checkpoints.catalog import titles
+from spikestudio.checkpoints.library import printable
 from spikestudio.language import tr
+
+if TYPE_CHECKING:
+    from spikestudio.sampling.worker import ModelInfo
 
 ROW_MARGINS = 24  # pixels beside the row of open and device, both sides
 LOW = 180  # pixels; a dock that is lower shows its cards in one line each
@@ -51,6 +57,7 @@ class ModelView(View):
 
     openRequested = Signal()  # noqa: N815
     playRequested = Signal(str)  # noqa: N815  path of a recording
+    assumed = Signal(str)  # what had to be assumed of a file that was opened
 
     def __init__(
         self, run: RunModel, checkpoint: CheckpointModel, parent: QWidget | None = None
@@ -58,6 +65,7 @@ class ModelView(View):
         super().__init__(run, parent)
         self._checkpoint = checkpoint
         self.cards: list[ModelCard] = []
+        self._told_of: set[Path] = set()  # files of which it was said what is assumed
         self._cards_layout = QVBoxLayout()
         self._cards_layout.setSpacing(theme.SPACE)
         self._empty = QLabel(tr("No checkpoint was found. Open a file to see its network at work."))
@@ -150,15 +158,22 @@ class ModelView(View):
             is_new = state is CardState.IN_USE is not card.state
             card.set_state(state)
             if is_new:
-                seen = partial(self._scroll.ensureWidgetVisible, card, 0, 0)
-                QTimer.singleShot(SETTLED_MS, card, seen)
+                QTimer.singleShot(SETTLED_MS, card, partial(self._bring_in_sight, card))
+
+    def _bring_in_sight(self, card: ModelCard) -> None:
+        """Show the card, and where there is room what its file can be told."""
+        if not self.told_button.isHidden():
+            self._scroll.ensureWidgetVisible(self.told_button, 0, theme.px(theme.SPACE))
+        self._scroll.ensureWidgetVisible(card, 0, 0)
 
     @Slot()
     def _on_entries_changed(self) -> None:
         for card in self.cards:
             self._cards_layout.removeWidget(card)
             card.deleteLater()
-        self.cards = [ModelCard(entry) for entry in self._checkpoint.entries]
+        entries = self._checkpoint.entries
+        names = titles(entries)
+        self.cards = [ModelCard(entry, title=names[entry.path]) for entry in entries]
         for card in self.cards:
             card.clicked.connect(self._on_card_clicked)
             card.playRequested.connect(self.playRequested)
@@ -198,9 +213,30 @@ class ModelView(View):
             if widget := item.widget():
                 widget.deleteLater()
         if model is not None:
+            self._say_assumed(model)
             for row, fact in enumerate(facts(model)):
                 self._add_fact(row, fact)
         self.mark_dirty()
+
+    def _say_assumed(self, model: ModelInfo) -> None:
+        """Tell once of an official file what nobody has told of it: its pictures depend on that."""
+        if (
+            not can_be_told(model.path)
+            or model.path in self._told_of
+            or model.path in self._checkpoint.told
+        ):
+            return
+        self._told_of.add(model.path)
+        assumed = str(model.card.training.get("assumed", "")).replace("_", " ")
+        if assumed:
+            self.assumed.emit(
+                tr(
+                    "{name} does not say everything. Assumed: {assumed}. If you know better: "
+                    "Assumed… in the Model dock.",
+                    name=printable(model.path.name),
+                    assumed=assumed,
+                )
+            )
 
     def _add_fact(self, row: int, fact: Fact) -> None:
         name, value = QLabel(fact.name), QLabel(fact.value)

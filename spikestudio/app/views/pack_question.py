@@ -62,7 +62,7 @@ class QuestionForm(QWidget):
             )
         )
         self.points = NumberField(
-            tr("SNN steps"),
+            tr("SNN time steps"),
             tr("Points of the curve: the neuron lab has to have as many SNN steps"),
             *POINTS,
         )

@@ -44,7 +44,7 @@ from spikestudio.app.views.token_stage import TokenStage
 from spikestudio.app.views.token_tools import TokenTools
 from spikestudio.app.widgets.icons import IconButton
 from spikestudio.export.origin import may_carry
-from spikestudio.language import tr
+from spikestudio.language import tr, tr_n
 from spikestudio.recording.values import first_step
 from spikestudio.sampling.events import ImagePreview, TokensUnmasked
 
@@ -355,15 +355,20 @@ class TokensView(View):
                 num_timesteps=len(started.timesteps),
                 no_entropy=NO_ENTROPY,
             )
-        return tr(
+        unique_size = np.unique(revealed).size
+        return tr_n(
+            "step {tokens_step:,} of {num_timesteps:,}   "
+            "{revealed_size:,} of {shown_size:,} cells revealed, "
+            "{unique_size:,} code   image {image:,}",
             "step {tokens_step:,} of {num_timesteps:,}   "
             "{revealed_size:,} of {shown_size:,} cells revealed, "
             "{unique_size:,} different codes   image {image:,}",
+            unique_size,
             tokens_step=tokens.step + 1,
             num_timesteps=len(started.timesteps),
             revealed_size=revealed.size,
             shown_size=shown.size,
-            unique_size=np.unique(revealed).size,
+            unique_size=unique_size,
             image=image + 1,
         )
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 WIDTH = 460
 AS_ASSUMED = tr("as assumed")
-ENTRIES = ("net_model", "ema_model", "model", "state_dict")
+ENTRIES = ("net_model", "ema_model", "model", "ema", "state_dict")
 
 
 class ToldDialog(QDialog):

@@ -42,6 +42,13 @@ SET_UP, RUN = range(2)
 EMPTY = tr("Loss, samples and rates of a run appear here: set one up, or attach to one.")
 
 
+OPEN_TIP = tr("Load the newest checkpoint of this run")
+NO_CHECKPOINT = tr(
+    "There is none yet: it is written every five minutes, unless it was asked otherwise, and at "
+    "the end"
+)
+
+
 class TrainingView(View):
     """The form of the next run, and the run that is looked at."""
 
@@ -89,9 +96,7 @@ class TrainingView(View):
         self.start = self._button(tr("Start"), tr("Start the run that is set up"))
         self.stop = self._button(tr("Stop"), tr("Save after the step in progress, and end"))
         self.resume = self._button(tr("Resume"), tr("Go on from the state that was saved last"))
-        self.open = self._button(
-            tr("Open checkpoint"), tr("Load the newest checkpoint of this run")
-        )
+        self.open = self._button(tr("Open checkpoint"), OPEN_TIP)
         commands = line(self.said, self.open, self.stop, self.resume, self.start)
         fill(
             self,
@@ -103,6 +108,7 @@ class TrainingView(View):
         )
         self.runs.setSizeAdjustPolicy(Combo.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.runs.setMinimumContentsLength(20)
+        self.runs.setPlaceholderText(tr("Known runs"))
         self._connect()
 
     @staticmethod
@@ -163,6 +169,7 @@ class TrainingView(View):
         self.resume.setVisible(is_run and training.can_resume)
         self.open.setVisible(is_run and training.snapshot is not None)
         self.open.setEnabled(training.checkpoint is not None)
+        self.open.setToolTip(OPEN_TIP if training.checkpoint is not None else NO_CHECKPOINT)
 
     def _show_runs(self) -> None:
         known = [Path(text) for text in self._training.known]
@@ -220,6 +227,7 @@ class TrainingView(View):
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  Qt override
         super().showEvent(event)
+        self._training.recall()  # a run goes on when its window is closed
         self._training.look()
 
     def sizeHint(self) -> QSize:  # noqa: N802  Qt override

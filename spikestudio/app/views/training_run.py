@@ -21,17 +21,13 @@ from spikestudio.app.plots.training_curves import (
 )
 from spikestudio.app.plots.training_samples import SamplePicture
 from spikestudio.app.viewmodels.training_reading import RATES, Curve, Snapshot
-from spikestudio.app.viewmodels.training_texts import rates_text
+from spikestudio.app.viewmodels.training_texts import no_samples_text, rates_text
 from spikestudio.app.views.parts import Caption, Combo, line
 from spikestudio.language import tr
 
 if TYPE_CHECKING:
     from spikestudio.app.viewmodels.training import TrainingModel
 
-NO_SAMPLES = tr(
-    "Samples appear here each time the run saves, in its last stage: every five minutes unless it "
-    "was asked otherwise."
-)
 NO_LOSS = tr("The first line of its log is still to come.")
 
 
@@ -147,7 +143,7 @@ class TrainingRun(QWidget):
         if not samples:
             self._sample = None
             self.sample_words.set_text(tr("Samples"))
-            self.picture.show_sentence(NO_SAMPLES)
+            self.picture.show_sentence(no_samples_text(self._training))
             return
         number = min(self.scrubber.value(), last)
         step, path = samples[number]

@@ -50,9 +50,9 @@ class ModelCard(QAbstractButton):
 
     playRequested = Signal(str)  # noqa: N815
 
-    def __init__(self, entry: Entry, parent: QWidget | None = None) -> None:
+    def __init__(self, entry: Entry, parent: QWidget | None = None, *, title: str = "") -> None:
         super().__init__(parent)
-        self.entry = entry
+        self.entry, self.title = entry, title or entry.name
         self.state = CardState.IDLE
         self._is_low = False
         self._thumbnail = thumbnail(entry.path)
@@ -75,7 +75,7 @@ class ModelCard(QAbstractButton):
     def set_state(self, state: CardState) -> None:
         """Show another state."""
         self.state = state
-        name = f"{self.entry.name}, {self._line}"
+        name = f"{self.title}, {self._line}"
         self.setAccessibleName(f"{name}, {state.value}" if state.value else name)
         self.update()
 
@@ -140,7 +140,7 @@ class ModelCard(QAbstractButton):
         width = end - area.left()
         total = name.height() if self._is_low else name.height() + line.height() + 2
         base = (self.height() - total) // 2 + name.ascent()
-        shown = name.elidedText(self.entry.name, Qt.TextElideMode.ElideRight, width)
+        shown = name.elidedText(self.title, Qt.TextElideMode.ElideRight, width)
         painter.setFont(name_font)
         painter.setPen(theme.color("text"))
         painter.drawText(area.left(), base, shown)

@@ -259,3 +259,63 @@ def test_reports_are_saved(tmp_path: Path, suffix: str) -> None:
         assert f"{OLD} = {NEW}" in text
     with pytest.raises(ConfigError, match=r"\.json or \.txt"):
         found.save(tmp_path / "report.pdf")
+
+
+def test_names_that_differ_in_their_beginning_are_one_row_for_readers(tmp_path: Path) -> None:
+    found = diagnose(damaged(tmp_path))
+    assert found.findings is not None
+    brief = [row for row in found.brief_rows() if row.kind == "renamed"]
+    number = len(found.findings.renamed)
+    assert [(row.name, row.details) for row in brief] == [("module.*", f"*, {number} tensors")]
+    others = [row for row in found.rows() if row.kind != "renamed"]
+    assert [row for row in found.brief_rows() if row.kind != "renamed"] == others
+    assert sum(row.kind == "renamed" for row in found.rows()) == number > 1
+
+
+def test_two_halves_and_a_single_rename_are_told_apart(tmp_path: Path) -> None:
+    found = diagnose(write(tmp_path, "spiking-diffusion", make_network("spiking-diffusion")))
+    assert found.is_usable
+    names = [(row.name, row.details.partition(",")[0]) for row in found.brief_rows()]
+    assert names == [("*", "vqsvae.*"), ("*", "sdid.*")]
+
+    def renamed(state: State) -> State:
+        return {OLD if name == NEW else name: value for name, value in state.items()}
+
+    path = write(tmp_path / "alone", "sddpm", make_network("sddpm"), change=renamed)
+    one = diagnose(path, None, Choices(renames={OLD: NEW}))
+    assert [(row.name, row.details) for row in one.brief_rows()] == [(OLD, NEW)]
+
+
+def test_the_advice_fits_what_was_found(tmp_path: Path) -> None:
+    def renamed(state: State) -> State:
+        return {OLD if name == NEW else name: value for name, value in state.items()}
+
+    def without(state: State) -> State:
+        return {name: value for name, value in state.items() if name != NEW}
+
+    def poisoned(state: State) -> State:
+        return {
+            name: torch.full_like(value, math.nan) if name == "conv.bias" else value
+            for name, value in state.items()
+        }
+
+    said = {}
+    for change in (renamed, without, poisoned):
+        path = write(tmp_path / change.__name__, "sddpm", make_network("sddpm"), change=change)
+        said[change.__name__] = str(diagnose(path).error)
+    assert "only be named otherwise" in said["renamed"]
+    assert "get the file again" in said["without"]
+    assert "only be named otherwise" not in said["without"]
+    assert "in 1 tensor (conv.bias)" in said["poisoned"]
+
+
+def test_a_file_that_is_of_no_kind_is_not_called_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "notes.pt"
+    path.write_text("My notes on the training.")
+    assert "neither a safetensors nor a PyTorch file" in str(diagnose(path).error)
+
+
+def test_weights_without_entries_have_none_to_choose(tmp_path: Path) -> None:
+    path = write(tmp_path, "sddpm", make_network("sddpm"), bare=True)
+    with pytest.raises(ConfigError, match="one set of weights without entries"):
+        diagnose(path, None, Choices(part="ema_model"))

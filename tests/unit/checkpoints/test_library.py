@@ -15,6 +15,7 @@ import pytest
 from spikestudio import paths
 from spikestudio.checkpoints import library
 from spikestudio.checkpoints.card import Measurement
+from spikestudio.checkpoints.catalog import titles
 from spikestudio.checkpoints.library import Filter, Item, Scan, arranged
 from spikestudio.checkpoints.library_cache import MAX_KEPT, HeaderCache
 from spikestudio.checkpoints.library_walk import Limits
@@ -96,6 +97,34 @@ def test_bundled_own_and_further_folders_are_listed(
     assert items["bad"].entry.size_bytes == path.stat().st_size
     assert items["bad"].modified == pytest.approx(path.stat().st_mtime)
     assert found.left_out() == []
+
+
+def test_what_a_training_run_resumes_from_is_not_listed(models: Path) -> None:
+    run = models / "mine.run"
+    run.mkdir()
+    (run / "state.safetensors").write_bytes(b"nonsense")
+    tiny.save(run / "latest.safetensors", "sddpm")
+    tiny.save(models / "state.safetensors", "sddpm")  # elsewhere it is a name like any other
+    assert sorted(names(scan(models).items)) == ["latest", "state"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(
+    standing: tuple[Path, Path], models: Path
+) -> None:
+    bundled, _ = standing
+    tiny.save(bundled / "sddpm-mnist.safetensors", "sddpm")
+    for folder in ("first", "second"):
+        (models / folder).mkdir()
+        tiny.save(models / folder / "ckpt.safetensors", "sddpm")
+    tiny.save(models / "first" / "sddpm-mnist.safetensors", "sddpm")
+    tiny.save(models / "first" / "alone.safetensors", "sddpm")
+    for ending in ("pt", "safetensors"):
+        (models / "first" / f"notes.{ending}").write_text("none")
+    found = titles(item.entry for item in scan(models).items)
+    assert sorted(found.values()) == [
+        *("alone", "first/ckpt", "first/notes.pt", "first/notes.safetensors"),
+        *("first/sddpm-mnist", "sddpm-mnist", "second/ckpt"),
+    ]
 
 
 def test_a_file_in_two_folders_is_listed_once(standing: tuple[Path, Path], models: Path) -> None:

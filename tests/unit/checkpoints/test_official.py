@@ -13,7 +13,7 @@ from torch import nn
 from spikestudio.checkpoints.building import checked_tensors, examine
 from spikestudio.checkpoints.contents import open_checkpoint
 from spikestudio.checkpoints.loader import LoadedModel, load
-from spikestudio.checkpoints.official import Choices
+from spikestudio.checkpoints.official import Choices, read_official
 from spikestudio.checkpoints.safetensors_io import save
 from spikestudio.data.registry import dataset_info
 from spikestudio.errors import (
@@ -375,3 +375,18 @@ def test_nothing_changes_when_the_check_of_torch_is_switched_off(
     with pytest.raises(CheckpointError, match=f"{os.mkdir.__module__}.mkdir"):
         load(path)
     assert not crater.exists()
+
+
+def test_weights_that_were_not_taken_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "sddpm", make_network("sddpm"))
+    contents = torch.load(path, weights_only=False)
+    assert "weights" not in str(read_official(path).card.training["assumed"])
+    contents["ema_model"] = {name: value + 1 for name, value in contents["net_model"].items()}
+    torch.save(contents, path)
+    found = read_official(path)
+    assumed = str(found.card.training["assumed"])
+    assert assumed.endswith("weights net_model (there are also ema_model)")
+    average = read_official(path, None, Choices(part="ema_model"))
+    assert "weights" not in str(average.card.training["assumed"])
+    name = "conv.bias"
+    assert torch.equal(average.read()[name], found.read()[name] + 1)

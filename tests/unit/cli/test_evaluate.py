@@ -18,6 +18,7 @@ from spikestudio.models.registry import ARCHITECTURES
 from spikestudio.paths import resource
 from tests.integration.test_distributed import ended, started
 from tests.unit.checkpoints import tiny
+from tests.unit.checkpoints.official_files import make_network, write
 from tests.unit.metrics.digits import digits
 from tests.unit.training.test_command import write_idx
 
@@ -189,3 +190,21 @@ def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
         del report_["protocol"]["seconds"]
         outputs.append(report_)
     assert outputs[0] == outputs[1]
+
+
+def test_every_protocol_names_its_figures(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    tiny.save(path, "sddpm", defaults={"steps": 2})
+    done = invoke(path)
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    at = lines.index("judge frechet distance")
+    assert lines[at + 1].startswith("features: judge of mnist")
+    assert "energy mj papers, synaptic operations papers" in lines
+
+
+def test_a_file_that_does_not_say_what_it_was_trained_on_needs_a_dataset(tmp_path: Path) -> None:
+    path = write(tmp_path, "sddpm", make_network("sddpm"))
+    done = invoke(path)
+    assert isinstance(done.exception, ConfigError)
+    assert "does not say what it was trained on: give --dataset (mnist" in str(done.exception)

@@ -59,6 +59,20 @@ def test_mnist(tmp_path: Path, suffix: str, split: str, stem: str) -> None:
     assert (data.classes, data.partial_of, len(data)) == (tuple("0123456789"), None, 7)
 
 
+@pytest.mark.parametrize(("level", "is_refused"), [(73, True), (33, False), (200, False)])
+def test_the_images_of_another_set_under_the_same_names_are_refused(
+    tmp_path: Path, level: int, is_refused: bool
+) -> None:
+    images = np.full((7, 28, 28), level, np.uint8)  # 73 / 255 is the mean of Fashion-MNIST
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(images))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(LABELS[:7]))
+    if not is_refused:
+        assert len(load_dataset(tmp_path, "mnist")) == 7
+        return
+    with pytest.raises(DataError, match="images of Fashion-MNIST, not of MNIST"):
+        load_dataset(tmp_path, "mnist")
+
+
 def test_part_says_what_it_is_a_part_of(tmp_path: Path) -> None:
     write_mnist(tmp_path, ".gz", "train-first3", 3)
     data = load_dataset(tmp_path, "mnist")
