@@ -15,6 +15,7 @@ from spikestudio.app.docks import DockManager
 from spikestudio.app.layouts import LAYOUTS
 from spikestudio.app.views.palette import Entry
 from spikestudio.app.widgets.command_button import CommandButton
+from spikestudio.checkpoints.catalog import titles
 from spikestudio.language import tr, tr_in
 from spikestudio.types import LayerInfo
 
@@ -147,10 +148,11 @@ def _layouts(sources: Sources) -> Iterator[Entry]:
 def _models(sources: Sources) -> Iterator[Entry]:
     checkpoint = sources.context.checkpoint
     loaded = checkpoint.model.path if checkpoint.model else None
+    names = titles(checkpoint.entries)
     for entry in checkpoint.entries:
         yield Entry(
             f"model:{entry.path}",
-            tr("Load {entry}", entry=entry.name),
+            tr("Load {entry}", entry=names[entry.path]),
             tr("model"),
             lambda path=entry.path: checkpoint.load(path),  # type: ignore[misc]
             tr("in use") if entry.path == loaded else "",

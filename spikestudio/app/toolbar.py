@@ -19,6 +19,7 @@ from spikestudio.app.widgets.icons import IconButton
 from spikestudio.app.widgets.model_card import paint_thumbnail, thumbnail
 from spikestudio.app.widgets.parameter_row import NumberBox
 from spikestudio.app.widgets.seed_box import SeedBox
+from spikestudio.checkpoints.catalog import titles
 from spikestudio.language import tr, tr_in
 
 THUMB = 24
@@ -222,9 +223,10 @@ class ModelChooser(QToolButton):
     @Slot()
     def _fill(self) -> None:
         self.menu().clear()
+        names = titles(self._checkpoint.entries)
         for entry in self._checkpoint.entries:
             if entry.card is not None:
-                action = self.menu().addAction(entry.name)
+                action = self.menu().addAction(names[entry.path])
                 action.setData(str(entry.path))
                 action.triggered.connect(self._on_chosen)
         self.menu().addSeparator()

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
@@ -276,6 +277,16 @@ def test_the_toolbar_fits_at_every_text_size(qtbot, make_shell, entries, scale):
     for child in (toolbar.model, toolbar.sample, toolbar.cancel, toolbar.seed, toolbar.help):
         assert toolbar.rect().contains(child.geometry())
         assert child.width() >= child.minimumSizeHint().width()
+
+
+def test_files_of_one_name_are_told_apart_in_the_menu(shell, entries, tmp_path):
+    files = [
+        replace(entries[0], name="ckpt", path=tmp_path / folder / "ckpt.pt", is_bundled=False)
+        for folder in ("sddpm", "sdit")
+    ]
+    shell.context.checkpoint.set_entries(files)
+    texts = {action.text() for action in shell.window.toolbar.model.menu().actions()}
+    assert {"sddpm/ckpt", "sdit/ckpt"} <= texts
 
 
 def test_numbers_keep_their_labels_longer_than_buttons_their_words(qtbot, make_shell):
